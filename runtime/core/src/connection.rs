@@ -1,0 +1,72 @@
+//! A configured connector instance, named by a label.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::error::{Blame, Error, Kind, Result};
+use crate::home::{Home, Unit};
+use crate::stage::{Purpose, Stage, UnitId};
+
+/// A validated `[connections.<label>]`, not opened yet.
+#[async_trait]
+pub trait ConnectionSpec: Send + Sync {
+    /// Makes the connection ready. Touches the network only as far as it must.
+    ///
+    /// # Errors
+    /// What a user can act on.
+    async fn open(&self, context: ConnectionContext) -> Result<Arc<dyn Connection>>;
+}
+
+/// What a connection gets from the host when it is opened.
+#[derive(Clone, Debug)]
+pub struct ConnectionContext {
+    /// Its label in pipeline.toml.
+    pub label: Arc<str>,
+    /// The pipeline's name: identity of its positions in every destination.
+    pub pipeline: Arc<str>,
+    /// Relative paths count from here.
+    pub directory: PathBuf,
+}
+
+/// An open connection. Shared by all tasks of a process.
+#[async_trait]
+pub trait Connection: Send + Sync {
+    /// For messages: what and where, without secrets.
+    fn describe(&self) -> String;
+
+    /// Tries what the pipeline will need: reach it, be let in, be allowed to write.
+    ///
+    /// # Errors
+    /// What a user can act on.
+    async fn check(&self) -> Result<()>;
+
+    /// A stage for one instance; None for a connector that only has sources.
+    fn stage(&self, purpose: Purpose) -> Option<Box<dyn Stage>>;
+
+    /// `unit` as a home; None where this connector cannot take positions.
+    ///
+    /// # Errors
+    /// A bad name.
+    fn home(&self, unit: &UnitId) -> Result<Option<Arc<dyn Home>>>;
+
+    /// `unit` as one that follows another home.
+    ///
+    /// # Errors
+    /// A connector that does not support this says so.
+    fn unit(&self, unit: &UnitId) -> Result<Arc<dyn Unit>> {
+        Err(Error::new(
+            Kind::Invalid,
+            Blame::Configuration,
+            format!(
+                "`{unit}` is a second table in the same pipeline, and {} takes one per pipeline \
+                 here: run one pipeline per table",
+                self.describe()
+            ),
+        ))
+    }
+
+    /// For the connector's own source, which knows the type behind this.
+    fn as_any(&self) -> &dyn std::any::Any;
+}

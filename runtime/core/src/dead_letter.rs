@@ -1,0 +1,76 @@
+//! Rows that could not be delivered, with where they came from and why.
+
+use std::fmt;
+
+use bytes::Bytes;
+
+use crate::position::{PartitionKey, Position};
+
+/// Who refused the row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefusedBy {
+    /// The bytes did not decode.
+    Decoder,
+    /// The component said so.
+    Component,
+    /// The component failed on this row alone, twice.
+    Trap,
+    /// A value did not fit the plan or the table.
+    Host,
+    /// The destination said so.
+    Destination,
+}
+
+impl RefusedBy {
+    /// The word that dead letters are filed under.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Decoder => "decoder",
+            Self::Component => "component",
+            Self::Trap => "trap",
+            Self::Host => "host",
+            Self::Destination => "destination",
+        }
+    }
+}
+
+/// Where a row stood in its source, for a person to find it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RowOrigin {
+    /// File, topic or table.
+    pub name: String,
+    /// Line, counted from 1.
+    pub line: Option<u64>,
+    /// Offset of the row's first byte, or the broker's offset.
+    pub offset: Option<u64>,
+}
+
+impl fmt::Display for RowOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        if let Some(line) = self.line {
+            write!(f, " line {line}")?;
+        }
+        if let Some(offset) = self.offset {
+            write!(f, " offset {offset}")?;
+        }
+        Ok(())
+    }
+}
+
+/// One row that is not delivered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// Its source partition.
+    pub key: PartitionKey,
+    /// Where it stood.
+    pub origin: RowOrigin,
+    /// The position after it, where the source can tell.
+    pub position: Option<Position>,
+    /// Who refused it.
+    pub by: RefusedBy,
+    /// Why.
+    pub reason: String,
+    /// The raw bytes as read, or the row as JSON where they are gone.
+    pub record: Bytes,
+}

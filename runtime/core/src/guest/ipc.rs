@@ -1,0 +1,1 @@
+//! Arrow IPC bytes that come from a guest.

@@ -1,0 +1,299 @@
+//! The host's side of `wasm-sink:sink/types`: batches and plans as resources, and the account of
+//! the epoch that a guest is working on. A connector links its capability through [`HasGuest`].
+
+mod batch;
+mod ipc;
+mod plan;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use wasmtime::component::{Resource, ResourceTable};
+
+use crate::batch::Rows;
+use crate::dead_letter::{DeadLetter, RefusedBy};
+use crate::epoch::{Account, CommitId, Doom};
+use crate::error::{Blame, Error, Kind};
+use crate::position::{PartitionKey, Position};
+use crate::stage::Stage;
+
+pub use batch::Batch;
+pub use bindings::wasm_sink::sink::types as wit;
+pub use plan::Plan;
+
+/// Generated from wit/deps/sink. A connector's own `bindgen!` maps `wasm-sink:sink/types` here.
+#[allow(missing_docs, reason = "generated")]
+pub mod bindings {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        inline: "package wasm-sink:core-host; world types { import wasm-sink:sink/types@0.1.0; }",
+        imports: { default: async | trappable },
+        with: {
+            "wasm-sink:sink/types.batch": super::Batch,
+            "wasm-sink:sink/types.plan": super::Plan,
+        },
+    });
+}
+
+/// A store's data that holds a [`Guest`]; what a capability's `add_to_linker` is generic over.
+pub trait HasGuest: Send + 'static {
+    /// The guest.
+    fn guest(&mut self) -> &mut Guest;
+}
+
+/// What a guest may do now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// `validate` and `config-schema`: every capability answers `denied`.
+    Denied,
+    /// `open`, `write`, `flush`.
+    Granted,
+}
+
+/// How much one epoch of a guest may hold.
+#[derive(Clone, Copy, Debug)]
+pub struct GuestLimits {
+    /// Handles, dead or alive, per instance.
+    pub handles: usize,
+    /// Dead letters per epoch.
+    pub dead_letters: usize,
+    /// Parts of one `split`.
+    pub split_parts: usize,
+    /// How long one staging call may wait for its destination.
+    pub stage_wait: Duration,
+}
+
+/// One instance's host side: handles, stages by role, and the open epoch.
+pub struct Guest {
+    table: ResourceTable,
+    access: Access,
+    limits: GuestLimits,
+    stages: BTreeMap<String, Box<dyn Stage>>,
+    /// Counts epochs of this instance; handles remember theirs.
+    epoch: u64,
+    account: Account,
+    dead_letters: Vec<DeadLetter>,
+    doom: Doom,
+    schemas: batch::SchemaIds,
+}
+
+impl Guest {
+    /// `stages` by role, as granted in `[sink]`.
+    pub fn new(stages: BTreeMap<String, Box<dyn Stage>>, limits: GuestLimits) -> Self {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(limits.handles);
+        Self {
+            table,
+            access: Access::Denied,
+            limits,
+            stages,
+            epoch: 0,
+            account: Account::default(),
+            dead_letters: Vec::new(),
+            doom: Doom::default(),
+            schemas: batch::SchemaIds::default(),
+        }
+    }
+
+    /// For resources of capabilities and of WASI.
+    pub fn table(&mut self) -> &mut ResourceTable {
+        &mut self.table
+    }
+
+    /// Opens or closes the capabilities.
+    pub fn set_access(&mut self, access: Access) {
+        self.access = access;
+    }
+
+    /// Begins an epoch; its id names what is staged.
+    pub fn begin_epoch(&mut self, id: CommitId) {
+        self.account = Account::default();
+        self.dead_letters.clear();
+        self.doom = Doom::default();
+        for stage in self.stages.values_mut() {
+            stage.begin(id);
+        }
+    }
+
+    /// Takes a partition into the epoch, before its first rows are written.
+    pub fn admit(&mut self, key: &PartitionKey, begin: Option<&Position>) {
+        for stage in self.stages.values_mut() {
+            stage.admit(key, begin);
+        }
+    }
+
+    /// Counts rows that the guest is given.
+    pub fn count_taken(&mut self, rows: u64) {
+        self.account.taken += rows;
+    }
+
+    /// Counts rows that a capability accepted.
+    pub fn count_staged(&mut self, rows: u64) {
+        self.account.staged += rows;
+    }
+
+    /// Counts rows left out on purpose.
+    pub fn count_skipped(&mut self, rows: u64) {
+        self.account.skipped += rows;
+    }
+
+    /// The open epoch's account.
+    pub fn account(&self) -> Account {
+        self.account
+    }
+
+    /// What doomed the open epoch.
+    pub fn doom(&mut self) -> &mut Doom {
+        &mut self.doom
+    }
+
+    /// Takes the open epoch's dead letters.
+    pub fn take_dead_letters(&mut self) -> Vec<DeadLetter> {
+        std::mem::take(&mut self.dead_letters)
+    }
+
+    /// Frees the rows of the epoch that ends, dropped by the guest or not. Their handles stay as
+    /// dead entries: a slot that were used again would let a stale handle read another batch.
+    pub fn end_epoch(&mut self) {
+        for entry in self.table.iter_mut() {
+            if let Some(batch) = entry.downcast_mut::<Batch>() {
+                batch.free();
+            }
+        }
+        self.epoch += 1;
+    }
+
+    /// Handles in the table, alive or dead. An instance with many dead ones is replaced between
+    /// epochs.
+    pub fn handles(&mut self) -> usize {
+        self.table.iter_mut().count()
+    }
+
+    /// The stages, by role.
+    pub fn stages(&mut self) -> impl Iterator<Item = (&str, &mut Box<dyn Stage>)> {
+        self.stages
+            .iter_mut()
+            .map(|(role, stage)| (role.as_str(), stage))
+    }
+
+    /// The stage behind a role, as its connector's own type. `denied` where the role was not
+    /// granted, belongs to another connector, or nothing is granted now.
+    ///
+    /// # Errors
+    /// [`Kind::Denied`].
+    pub fn stage<S: Stage>(&mut self, role: &str) -> Result<&mut S, Error> {
+        if self.access == Access::Denied {
+            return Err(Error::new(
+                Kind::Denied,
+                Blame::Component,
+                "capabilities are not available in `validate`",
+            ));
+        }
+        let known: Vec<&str> = self.stages.keys().map(String::as_str).collect();
+        let refusal = format!(
+            "no connection with the role `{role}` is granted for this; granted: {}",
+            if known.is_empty() { "none".to_owned() } else { known.join(", ") }
+        );
+        self.stages
+            .get_mut(role)
+            .and_then(|stage| stage.as_any().downcast_mut::<S>())
+            .ok_or_else(|| Error::new(Kind::Denied, Blame::Configuration, refusal))
+    }
+
+    /// The longest that a staging call may wait for its destination.
+    pub fn limits(&self) -> GuestLimits {
+        self.limits
+    }
+
+    /// Turns a capability's result into its answer to the guest. Anything but ok and `invalid`
+    /// dooms the epoch, whatever the guest makes of it (commit.md, 8).
+    pub fn answer<T>(&mut self, result: Result<T, Error>) -> Result<T, wit::Error> {
+        result.map_err(|error| {
+            let answer = wit::Error::from(&error);
+            if error.kind() != Kind::Invalid {
+                self.doom.set(error);
+            }
+            answer
+        })
+    }
+
+    /// The rows behind a handle.
+    ///
+    /// # Errors
+    /// A trap that says so where the handle is of an earlier epoch.
+    pub fn rows(&self, batch: &Resource<Batch>) -> wasmtime::Result<&Rows> {
+        self.table.get(batch)?.rows(self.epoch)
+    }
+
+    /// A new handle for rows, valid until the epoch ends.
+    ///
+    /// # Errors
+    /// A trap where the instance holds too many handles.
+    pub fn push_rows(&mut self, rows: Rows) -> wasmtime::Result<Resource<Batch>> {
+        Ok(self.table.push(Batch::new(self.epoch, rows))?)
+    }
+
+    /// Makes dead letters of `rows`. Over the epoch's limit: `invalid`.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`], and nothing was rejected.
+    pub fn reject(
+        &mut self,
+        rows: &Rows,
+        by: RefusedBy,
+        reason: impl Fn(usize) -> String,
+    ) -> Result<(), Error> {
+        if self.dead_letters.len() + rows.len() > self.limits.dead_letters {
+            return Err(Error::new(
+                Kind::Invalid,
+                Blame::Component,
+                format!(
+                    "{} dead letters are more than an epoch takes ({})",
+                    self.dead_letters.len() + rows.len(),
+                    self.limits.dead_letters
+                ),
+            ));
+        }
+        batch::dead_letters(rows, by, reason, &mut self.dead_letters);
+        self.account.rejected += rows.len() as u64;
+        Ok(())
+    }
+}
+
+impl From<&Error> for wit::Error {
+    fn from(error: &Error) -> Self {
+        let (kind, retry_after) = match error.kind() {
+            Kind::Other => (wit::ErrorKind::Other, None),
+            Kind::Unavailable => (wit::ErrorKind::Unavailable, None),
+            Kind::Throttled { retry_after } => (wit::ErrorKind::Throttled, retry_after),
+            Kind::Conflict => (wit::ErrorKind::Conflict, None),
+            Kind::OutcomeUnknown => (wit::ErrorKind::OutcomeUnknown, None),
+            Kind::Rejected => (wit::ErrorKind::Rejected, None),
+            Kind::Denied => (wit::ErrorKind::Denied, None),
+            Kind::Invalid => (wit::ErrorKind::Invalid, None),
+        };
+        Self {
+            kind,
+            message: error.to_string(),
+            retry_after_ms: retry_after.map(|wait| u32::try_from(wait.as_millis()).unwrap_or(u32::MAX)),
+        }
+    }
+}
+
+impl From<wit::Error> for Error {
+    fn from(error: wit::Error) -> Self {
+        let kind = match error.kind {
+            wit::ErrorKind::Other => Kind::Other,
+            wit::ErrorKind::Unavailable => Kind::Unavailable,
+            wit::ErrorKind::Throttled => Kind::Throttled {
+                retry_after: error.retry_after_ms.map(|ms| Duration::from_millis(ms.into())),
+            },
+            wit::ErrorKind::Conflict => Kind::Conflict,
+            wit::ErrorKind::OutcomeUnknown => Kind::OutcomeUnknown,
+            wit::ErrorKind::Rejected => Kind::Rejected,
+            wit::ErrorKind::Denied => Kind::Denied,
+            wit::ErrorKind::Invalid => Kind::Invalid,
+        };
+        Self::new(kind, Blame::Component, error.message)
+    }
+}

@@ -1,0 +1,3 @@
+//! Source → task → epoch → commit.
+
+pub mod limits;
