@@ -1,1 +1,14 @@
-//! Stub.
+//! The host of wasm-sink: reads pipeline.toml, runs the component in its sandbox, and commits what
+//! it stages, exactly once.
+//!
+//! Arrows point down only: `cli` → `pipeline` → `engine` → `wasm_sink_core`; `config` is read by
+//! all of them, `connectors` names what this build can talk to.
+
+pub mod admin;
+pub mod cli;
+pub mod config;
+pub mod connectors;
+pub mod engine;
+pub mod launch;
+pub mod metrics;
+pub mod pipeline;

@@ -1,1 +1,24 @@
-//! Stub.
+//! What end-to-end tests stand on: the real binary, real servers, faults on the way between them,
+//! and readers that have nothing to do with wasm-sink.
+//!
+//! Nothing here depends on the runtime. What a test needs beside Rust is installed once per machine
+//! by `tests/setup.sh`, by itself, on first use. A harness that cannot go on panics: the test fails.
+#![allow(clippy::expect_used, clippy::unwrap_used)]
+
+mod binary;
+mod component;
+mod dead_letters;
+mod delta;
+mod proxy;
+mod server;
+mod tools;
+mod versitygw;
+
+pub use binary::{Binary, Invocation, Outcome, Process};
+pub use component::{build_component, hostile_component, target_directory};
+pub use dead_letters::{DeadLetter, dead_letters, pending_dead_letters};
+pub use delta::DeltaTable;
+pub use proxy::{Fate, Proxy, Request};
+pub use rustix::process::Signal;
+pub use server::{Server, free_port};
+pub use versitygw::Versitygw;

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, UInt32Array};
-use arrow::compute::{filter, filter_record_batch};
+use arrow::compute::{filter, filter_record_batch, take, take_record_batch};
 use arrow::error::ArrowError;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -231,5 +231,41 @@ impl Rows {
             _ => None,
         };
         Ok(Self { values, origin })
+    }
+
+    /// These rows, in this order; `rows` must be in range.
+    ///
+    /// # Errors
+    /// A row out of range.
+    pub fn take(&self, rows: &UInt32Array) -> Result<Self, ArrowError> {
+        let values = take_record_batch(&self.values, rows)?;
+        let origin = match (&self.origin, self.source_rows()) {
+            (Some((batch, _)), Some(numbers)) => {
+                let taken = take(&numbers, rows, None)?;
+                let taken = UInt32Array::from(taken.to_data());
+                Some((Arc::clone(batch), Selection::Indices(taken)))
+            }
+            _ => None,
+        };
+        Ok(Self { values, origin })
+    }
+}
+
+/// One row as bytes: as read where the source still holds them, else as JSON.
+pub fn record(batch: &SourceBatch, row: u32) -> Bytes {
+    if let Some(raw) = batch.lineage.raw(row) {
+        return raw;
+    }
+    let mut text = Vec::new();
+    let mut writer = arrow::json::LineDelimitedWriter::new(&mut text);
+    let written = writer
+        .write(&batch.rows.slice(row as usize, 1))
+        .and_then(|()| writer.finish());
+    match written {
+        Ok(()) => {
+            text.truncate(text.trim_ascii_end().len());
+            Bytes::from(text)
+        }
+        Err(error) => Bytes::from(format!("(the row does not print as JSON: {error})")),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 /// Bytes per permit: coarse enough for a semaphore of many GiB.
 const GRAIN_BYTES: usize = 1024;
@@ -12,6 +12,7 @@ const GRAIN_BYTES: usize = 1024;
 pub struct Budget {
     free: Arc<Semaphore>,
     capacity: u32,
+    wanted: Arc<Notify>,
 }
 
 /// Bytes that are taken until this is dropped.
@@ -27,6 +28,7 @@ impl Budget {
         Self {
             free: Arc::new(Semaphore::new(capacity as usize)),
             capacity,
+            wanted: Arc::new(Notify::new()),
         }
     }
 
@@ -34,13 +36,30 @@ impl Budget {
     /// oversized batch passes alone instead of never.
     pub async fn reserve(&self, bytes: usize) -> Reservation {
         let wanted = u32::try_from(bytes.div_ceil(GRAIN_BYTES)).unwrap_or(u32::MAX);
-        let permits = Arc::clone(&self.free)
-            .acquire_many_owned(wanted.min(self.capacity))
-            .await;
-        match permits {
-            Ok(permits) => Reservation { _permits: permits },
+        let wanted = wanted.min(self.capacity);
+        if (wanted as usize) > self.free.available_permits() {
+            self.wanted.notify_waiters();
+        }
+        match Arc::clone(&self.free).acquire_many_owned(wanted).await {
+            Ok(permits) => {
+                if self.is_half_spent() {
+                    self.wanted.notify_waiters();
+                }
+                Reservation { _permits: permits }
+            }
             // The semaphore is never closed; waiting for ever is what a closed one would mean.
             Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Waits until epochs should be closed to free memory.
+    pub async fn pressed(&self) {
+        loop {
+            let notified = self.wanted.notified();
+            if self.is_half_spent() {
+                return;
+            }
+            notified.await;
         }
     }
 

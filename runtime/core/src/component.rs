@@ -91,4 +91,9 @@ pub trait Instance: Send {
 
     /// What the open epoch staged so far; only for [`Purpose::Preview`].
     fn preview(&mut self) -> Vec<TablePreview>;
+
+    /// Whether it holds so many dead handles that it should be replaced between two epochs.
+    fn worn(&self) -> bool {
+        false
+    }
 }

@@ -129,7 +129,11 @@ impl fmt::Display for Error {
             write!(f, "{doing}: ")?;
         }
         f.write_str(&self.0.message)?;
-        let mut below = self.0.source.as_deref().map(|e| e as &dyn std::error::Error);
+        let mut below = self
+            .0
+            .source
+            .as_deref()
+            .map(|e| e as &dyn std::error::Error);
         while let Some(error) = below {
             let text = error.to_string();
             if !self.0.message.contains(&text) {

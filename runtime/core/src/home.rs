@@ -78,6 +78,15 @@ pub struct EpochCommit {
     pub account: Account,
 }
 
+/// Why a commit is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommitPurpose {
+    /// To deliver rows, or to move positions past what holds none.
+    Deliver,
+    /// `--restart`: positions go back to the beginning, and an overwrite is due once more.
+    Restart,
+}
+
 /// Joined epochs, in order: each begins where those before it leave its partitions.
 #[derive(Clone, Debug)]
 pub struct Commit {
@@ -85,6 +94,71 @@ pub struct Commit {
     pub epochs: Vec<EpochCommit>,
     /// Hash of the component that wrote them.
     pub component: String,
+    /// Why.
+    pub purpose: CommitPurpose,
+}
+
+/// What becomes of an epoch on a given base.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// Its partitions stand where it begins, counting the admitted epochs before it.
+    Admitted,
+    /// It is in already: its own commit id is stored, or that of a follower from this process.
+    Done,
+    /// This partition stands elsewhere.
+    Refused(PartitionKey),
+}
+
+/// Judges epochs that are to be joined, in order, on what a base stores (commit protocol, rules 4,
+/// 7 and 12). A refused epoch drops its followers, since they begin where it would have ended.
+pub fn admit(positions: &BTreeMap<PartitionKey, Stored>, epochs: &[EpochCommit]) -> Vec<Admission> {
+    let mut moved: BTreeMap<&PartitionKey, &Position> = BTreeMap::new();
+    let mut admissions = Vec::with_capacity(epochs.len());
+    for (index, epoch) in epochs.iter().enumerate() {
+        let is_stored = |moves: &Move, id: CommitId| {
+            positions
+                .get(&moves.key)
+                .is_some_and(|stored| stored.commit == id && stored.position == moves.end)
+        };
+        // An epoch is atomic, so one of its partitions speaks for all.
+        let is_done = epoch.moves.iter().any(|own| {
+            is_stored(own, epoch.id)
+                || follower(&epochs[index + 1..], own)
+                    .any(|(follower, moves)| is_stored(moves, follower.id))
+        });
+        if is_done {
+            admissions.push(Admission::Done);
+            continue;
+        }
+        let misplaced = epoch.moves.iter().find(|own| {
+            let stored = positions.get(&own.key).map(|stored| &stored.position);
+            moved.get(&own.key).copied().or(stored) != own.begin.as_ref()
+        });
+        admissions.push(match misplaced {
+            Some(own) => Admission::Refused(own.key.clone()),
+            None => {
+                moved.extend(epoch.moves.iter().map(|own| (&own.key, &own.end)));
+                Admission::Admitted
+            }
+        });
+    }
+    admissions
+}
+
+/// The epochs that build on `first` in its partition, one on the other.
+fn follower<'a>(
+    later: &'a [EpochCommit],
+    first: &'a Move,
+) -> impl Iterator<Item = (&'a EpochCommit, &'a Move)> {
+    let mut end = &first.end;
+    later.iter().filter_map(move |epoch| {
+        let next = epoch
+            .moves
+            .iter()
+            .find(|next| next.key == first.key && next.begin.as_ref() == Some(end))?;
+        end = &next.end;
+        Some((epoch, next))
+    })
 }
 
 /// How an attempt ended that was not plainly answered with "done".
@@ -100,6 +174,13 @@ pub enum AttemptError {
 }
 
 impl AttemptError {
+    /// Takes the error below.
+    pub fn into_error(self) -> Error {
+        match self {
+            Self::Conflict(error) | Self::Outdated(error) | Self::Unknown(error) => error,
+        }
+    }
+
     /// The error below.
     pub fn error(&self) -> &Error {
         match self {
@@ -223,4 +304,73 @@ pub trait Unit: Send + Sync {
         moves: &[Move],
         part: &IntentPart,
     ) -> Result<(), AttemptError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn epoch(id: u64, begin: Option<u64>, end: u64) -> EpochCommit {
+        EpochCommit {
+            id: CommitId::from_random(id),
+            moves: vec![Move {
+                key: PartitionKey::new("s", "0"),
+                begin: begin.map(Position::from_offset),
+                end: Position::from_offset(end),
+            }],
+            staged: Vec::new(),
+            intent: None,
+            account: Account::default(),
+        }
+    }
+
+    fn stored(commit: u64, position: u64) -> BTreeMap<PartitionKey, Stored> {
+        BTreeMap::from([(
+            PartitionKey::new("s", "0"),
+            Stored {
+                position: Position::from_offset(position),
+                commit: CommitId::from_random(commit),
+                intent: None,
+            },
+        )])
+    }
+
+    #[test]
+    fn equality_refuses_the_zombie_that_at_least_would_let_in() {
+        // A winner stored 150; the zombie's epoch is [100, 200).
+        let admissions = admit(&stored(9, 150), &[epoch(1, Some(100), 200)]);
+        assert!(matches!(admissions[..], [Admission::Refused(_)]));
+    }
+
+    #[test]
+    fn a_join_is_checked_as_a_chain_and_a_refusal_drops_the_followers() {
+        let chain = [epoch(1, None, 10), epoch(2, Some(10), 20)];
+        assert_eq!(
+            admit(&BTreeMap::new(), &chain),
+            [Admission::Admitted, Admission::Admitted]
+        );
+        let broken = [epoch(1, Some(5), 10), epoch(2, Some(10), 20)];
+        let admissions = admit(&BTreeMap::new(), &broken);
+        assert!(
+            admissions
+                .iter()
+                .all(|a| matches!(a, Admission::Refused(_)))
+        );
+    }
+
+    #[test]
+    fn an_epoch_is_done_when_it_or_its_follower_is_stored() {
+        let chain = [epoch(1, None, 10), epoch(2, Some(10), 20)];
+        assert_eq!(
+            admit(&stored(1, 10), &chain),
+            [Admission::Done, Admission::Admitted]
+        );
+        assert_eq!(
+            admit(&stored(2, 20), &chain),
+            [Admission::Done, Admission::Done]
+        );
+        // Somebody else's commit at the same end is not ours.
+        let admissions = admit(&stored(7, 10), &chain[..1]);
+        assert!(matches!(admissions[..], [Admission::Refused(_)]));
+    }
 }

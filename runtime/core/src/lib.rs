@@ -19,6 +19,7 @@ pub mod secret;
 pub mod settings;
 pub mod source;
 pub mod stage;
+pub mod step;
 
 pub use batch::{Lineage, MetadataKey, Rows, SourceBatch};
 pub use dead_letter::DeadLetter;

@@ -48,6 +48,9 @@ pub trait Source: Send {
     /// Transient errors are retried inside the source; what comes out stops the pipeline.
     async fn next(&mut self) -> Result<SourceEvent>;
 
+    /// The position of a partition's first record: where a pipeline that begins anew is put.
+    fn beginning(&self, key: &PartitionKey) -> Position;
+
     /// Goes to a position (None: the partition's beginning) and lets the partition flow. What was
     /// read ahead of it is dropped. The next batch begins there.
     ///

@@ -1,1 +1,34 @@
-//! Stub.
+//! Bytes to Arrow: JSON lines and CSV, with schema inference and row isolation.
+//!
+//! What sources that read bytes share, since connectors never import each other. The way of the
+//! bytes: [`BlockReader`] cuts them into blocks of whole records, [`Decoder`] turns a block into
+//! rows, [`DecodedStream`] does both ahead and side by side, and [`batches()`] makes batches of them
+//! that know where each row is from.
+//!
+//! A record that does not decode never harms another one, and no value is shortened, wrapped or
+//! guessed: it goes into its column whole, or its record is undecodable.
+
+mod batches;
+mod block;
+mod column;
+mod csv;
+mod decoded;
+mod evolution;
+mod fault;
+mod format;
+mod infer;
+mod json;
+mod settings;
+mod shape;
+mod stream;
+
+pub use batches::{CheckedOffset, Origin, PositionForm, batches, check};
+pub use block::{BLOCK_BYTES, Block, BlockKind, BlockReader, Fill, MAX_RECORD_BYTES};
+pub use csv::{Dialect, Header};
+pub use decoded::{Decoded, Place, Undecodable, UnknownFields};
+pub use evolution::{Evolution, FieldText, describe};
+pub use format::{Decoder, Format, Outcome, check_schema};
+pub use infer::Inference;
+pub use settings::FormatSettings;
+pub use shape::MAX_FIELDS;
+pub use stream::{DecodedBlock, DecodedStream, StreamError};

@@ -1,1 +1,56 @@
-//! Stub.
+//! Files as a source: JSON lines and CSV, plain or gzip, each file a partition.
+//!
+//! A position is the offset in the uncompressed content, the line ends before it, and a check of
+//! the bytes before it, so that a run goes on in the middle of a file and notices a file that was
+//! rewritten.
+
+mod content;
+mod inspect;
+mod listing;
+mod settings;
+mod source;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::task::spawn_blocking;
+use wasm_sink_core::connection::Connection;
+use wasm_sink_core::settings::{Problem, Table};
+use wasm_sink_core::source::{Source, SourceContext, SourceSpec};
+use wasm_sink_core::{Blame, Error, Kind, Result};
+
+pub use inspect::{Inspection, inspect};
+use settings::Settings;
+use source::Files;
+
+/// Reads a `[source]` of type `files`: `path`, `format`, `schema`, `delimiter`, `header`,
+/// `batch_rows`.
+pub fn source(settings: &Table, problems: &mut Vec<Problem>) -> Option<Box<dyn SourceSpec>> {
+    Settings::read(settings, problems).map(|settings| Box::new(Arc::new(settings)) as _)
+}
+
+#[async_trait]
+impl SourceSpec for Arc<Settings> {
+    async fn open(
+        &self,
+        _connection: Option<Arc<dyn Connection>>,
+        context: SourceContext,
+    ) -> Result<Box<dyn Source>> {
+        let settings = Arc::clone(self);
+        let files = blocking(move || Files::open(&settings, context)).await?;
+        Ok(Box::new(files))
+    }
+}
+
+/// Runs what waits for a disk where it holds up nobody.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    match spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => {
+            let message = "reading stopped half way; this is a bug in wasm-sink, please report it";
+            Err(Error::new(Kind::Other, Blame::Host, message).with_source(error))
+        }
+    }
+}

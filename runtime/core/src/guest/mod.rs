@@ -2,8 +2,13 @@
 //! the epoch that a guest is working on. A connector links its capability through [`HasGuest`].
 
 mod batch;
+mod convert;
+#[cfg(test)]
+mod fixture;
 mod ipc;
+mod json;
 mod plan;
+mod room;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,6 +25,8 @@ use crate::stage::Stage;
 pub use batch::Batch;
 pub use bindings::wasm_sink::sink::types as wit;
 pub use plan::Plan;
+
+use room::{Full, Room};
 
 /// Generated from wit/deps/sink. A connector's own `bindgen!` maps `wasm-sink:sink/types` here.
 #[allow(missing_docs, reason = "generated")]
@@ -59,6 +66,8 @@ pub struct GuestLimits {
     pub dead_letters: usize,
     /// Parts of one `split`.
     pub split_parts: usize,
+    /// Bytes that batches made by kernels and `from-ipc` may hold at once.
+    pub derived_bytes: usize,
     /// How long one staging call may wait for its destination.
     pub stage_wait: Duration,
 }
@@ -75,6 +84,10 @@ pub struct Guest {
     dead_letters: Vec<DeadLetter>,
     doom: Doom,
     schemas: batch::SchemaIds,
+    /// Bytes of batches that kernels made and that are not freed.
+    derived_bytes: usize,
+    /// Bytes of text that plans hold.
+    plan_bytes: usize,
 }
 
 impl Guest {
@@ -92,6 +105,8 @@ impl Guest {
             dead_letters: Vec::new(),
             doom: Doom::default(),
             schemas: batch::SchemaIds::default(),
+            derived_bytes: 0,
+            plan_bytes: 0,
         }
     }
 
@@ -152,14 +167,17 @@ impl Guest {
         std::mem::take(&mut self.dead_letters)
     }
 
-    /// Frees the rows of the epoch that ends, dropped by the guest or not. Their handles stay as
-    /// dead entries: a slot that were used again would let a stale handle read another batch.
+    /// Frees the rows of the epoch that ends. Handles that the guest did not drop stay as dead
+    /// entries: the guest may still use them, and a slot that were used again would let it read
+    /// another batch. (A handle that it dropped is gone from the guest's own table, so that its
+    /// entry can go as well.)
     pub fn end_epoch(&mut self) {
         for entry in self.table.iter_mut() {
             if let Some(batch) = entry.downcast_mut::<Batch>() {
                 batch.free();
             }
         }
+        self.derived_bytes = 0;
         self.epoch += 1;
     }
 
@@ -192,7 +210,11 @@ impl Guest {
         let known: Vec<&str> = self.stages.keys().map(String::as_str).collect();
         let refusal = format!(
             "no connection with the role `{role}` is granted for this; granted: {}",
-            if known.is_empty() { "none".to_owned() } else { known.join(", ") }
+            if known.is_empty() {
+                "none".to_owned()
+            } else {
+                known.join(", ")
+            }
         );
         self.stages
             .get_mut(role)
@@ -230,10 +252,37 @@ impl Guest {
     /// # Errors
     /// A trap where the instance holds too many handles.
     pub fn push_rows(&mut self, rows: Rows) -> wasmtime::Result<Resource<Batch>> {
-        Ok(self.table.push(Batch::new(self.epoch, rows))?)
+        Ok(self.table.push(Batch::new(self.epoch, rows, 0))?)
     }
 
-    /// Makes dead letters of `rows`. Over the epoch's limit: `invalid`.
+    /// Room for batches that kernels make.
+    fn room(&self) -> Room {
+        Room::new(self.limits.derived_bytes.saturating_sub(self.derived_bytes))
+    }
+
+    /// A new handle for rows that a kernel made in `bytes` of fresh memory.
+    fn push_derived(
+        &mut self,
+        rows: Rows,
+        bytes: usize,
+    ) -> wasmtime::Result<Result<Resource<Batch>, Error>> {
+        if let Err(full) = self.room().take(bytes) {
+            return Ok(Err(self.out_of_room(full)));
+        }
+        let handle = self.table.push(Batch::new(self.epoch, rows, bytes))?;
+        self.derived_bytes += bytes;
+        Ok(Ok(handle))
+    }
+
+    fn out_of_room(&self, _: Full) -> Error {
+        invalid(format!(
+            "batches made by `filter`, `split`, `apply`, `from-ipc` would hold more than {} MiB at \
+             once: drop what is no longer needed, or work on fewer rows at a time",
+            self.limits.derived_bytes >> 20
+        ))
+    }
+
+    /// Makes dead letters of `rows`. Over the epoch's limit, or without origin: `invalid`.
     ///
     /// # Errors
     /// [`Kind::Invalid`], and nothing was rejected.
@@ -243,6 +292,12 @@ impl Guest {
         by: RefusedBy,
         reason: impl Fn(usize) -> String,
     ) -> Result<(), Error> {
+        if rows.source().is_none() && !rows.is_empty() {
+            return Err(invalid(
+                "rows that came from `from-ipc` have no origin to file a dead letter under; put \
+                 computed columns back with `with-columns`",
+            ));
+        }
         if self.dead_letters.len() + rows.len() > self.limits.dead_letters {
             return Err(Error::new(
                 Kind::Invalid,
@@ -260,6 +315,11 @@ impl Guest {
     }
 }
 
+/// A misuse by the component.
+fn invalid(message: impl Into<String>) -> Error {
+    Error::new(Kind::Invalid, Blame::Component, message)
+}
+
 impl From<&Error> for wit::Error {
     fn from(error: &Error) -> Self {
         let (kind, retry_after) = match error.kind() {
@@ -275,7 +335,8 @@ impl From<&Error> for wit::Error {
         Self {
             kind,
             message: error.to_string(),
-            retry_after_ms: retry_after.map(|wait| u32::try_from(wait.as_millis()).unwrap_or(u32::MAX)),
+            retry_after_ms: retry_after
+                .map(|wait| u32::try_from(wait.as_millis()).unwrap_or(u32::MAX)),
         }
     }
 }
@@ -286,7 +347,9 @@ impl From<wit::Error> for Error {
             wit::ErrorKind::Other => Kind::Other,
             wit::ErrorKind::Unavailable => Kind::Unavailable,
             wit::ErrorKind::Throttled => Kind::Throttled {
-                retry_after: error.retry_after_ms.map(|ms| Duration::from_millis(ms.into())),
+                retry_after: error
+                    .retry_after_ms
+                    .map(|ms| Duration::from_millis(ms.into())),
             },
             wit::ErrorKind::Conflict => Kind::Conflict,
             wit::ErrorKind::OutcomeUnknown => Kind::OutcomeUnknown,

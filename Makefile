@@ -1,0 +1,70 @@
+# Every command of the project; `make help` lists them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo test build bench lint fmt doc model model-quick toolchain setup
+
+DEBUG := target/debug
+EXAMPLE := examples/quickstart
+# Cargo's lock file is part of the project: nothing here changes a version.
+LOCKED := --locked
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+demo: toolchain ## Real records into a local Delta table: build, run, show
+	@echo "1/3  compiling what the demo needs: about ten minutes on two cores the first time, seconds later"
+	@started=$$SECONDS; cargo build $(LOCKED) -p wasm-sink -p wasm-sink-quickstart; \
+	echo "     compiled in $$((SECONDS - started)) s"
+	@echo "2/3  $(DEBUG)/wasm-sink run $(EXAMPLE)/pipeline.toml: a second or two"
+	@$(DEBUG)/wasm-sink run $(EXAMPLE)/pipeline.toml
+	@echo "3/3  reading the table back with delta-rs"
+	@$(DEBUG)/quickstart $(EXAMPLE)
+	@echo
+	@echo "Your own file next:"
+	@echo "  $(DEBUG)/wasm-sink init path/to/data.jsonl --output pipeline.toml"
+	@echo "  $(DEBUG)/wasm-sink run pipeline.toml"
+
+test: toolchain setup ## Every test; installs what they need, once per machine
+	cargo build $(LOCKED) -p wasm-sink -p wasm-sink-quickstart
+	cargo test $(LOCKED) --workspace --exclude wasm-sink-tests
+	cargo test $(LOCKED) -p wasm-sink-tests
+
+build: toolchain ## The release binary: target/release/wasm-sink
+	cargo build $(LOCKED) --release -p wasm-sink
+
+bench: build setup ## Speed and memory of the release binary, as ratios: about five minutes
+	$$(tests/setup.sh python | cut -d= -f2) tests/bench/run.py
+
+lint: toolchain ## Formatting and lints, as CI checks them
+	cargo fmt --all --check
+	cargo clippy $(LOCKED) --workspace --all-targets -- -D warnings
+	bash -n tests/setup.sh tests/servers/*.sh .ci/run
+
+fmt: ## Formats the code
+	cargo fmt --all
+
+doc: toolchain ## The API documentation: target/doc
+	RUSTDOCFLAGS="-D warnings" cargo doc $(LOCKED) --workspace --no-deps
+
+model: ## Checks the TLA+ models of the commit protocol: about 25 minutes
+	tests/model/run.py
+
+model-quick: ## A few small ones: three minutes
+	tests/model/run.py --quick
+
+setup: ## Installs what the tests need beside Rust
+	@echo "tools and servers of the tests: about four minutes the first time, nothing later"
+	@tests/setup.sh >/dev/null
+
+# rustup does not always install what rust-toolchain.toml asks for (RUSTUP_AUTO_INSTALL=0), and a
+# Rust that is not rustup's is left alone.
+toolchain:
+	@command -v cargo >/dev/null || { echo "Rust is missing: https://rustup.rs" >&2; exit 1; }
+	@command -v cc >/dev/null || { echo "A C compiler is missing. On Debian or Ubuntu: sudo apt-get install build-essential" >&2; exit 1; }
+	@if command -v rustup >/dev/null && ! rustup target list --installed 2>/dev/null | grep -qx wasm32-wasip2; then \
+		channel=$$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml); \
+		echo "installing Rust $$channel with the target wasm32-wasip2"; \
+		rustup toolchain install "$$channel" --no-self-update --profile minimal --component clippy,rustfmt --target wasm32-wasip2; \
+	fi

@@ -1,0 +1,479 @@
+//! What one instance hands to tables, before it is visible.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
+use arrow::buffer::BooleanBuffer;
+use arrow::compute::{filter_record_batch, not};
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use wasm_sink_core::guest::wit;
+use wasm_sink_core::stage::{Purpose, Stage, Staged, TablePreview, UnitId};
+use wasm_sink_core::{Blame, CommitId, Error, Kind, PartitionKey, Position, Result};
+
+use crate::connection::Shared;
+use crate::home::{DeltaStaged, append_only};
+use crate::log::action::Metadata;
+use crate::positions::Overwrite;
+use crate::protocol;
+use crate::schema::{TableSchema, merge, mismatch};
+use crate::table::{Begins, Table, no_table};
+use crate::types::{delta_type, invalid, text};
+use crate::write::convert::{self, Fitted, Refusal};
+use crate::write::{Encoder, EncoderSettings, remove};
+
+/// Leaf columns with statistics, unless the table says otherwise.
+const DEFAULT_INDEXED_COLUMNS: usize = 32;
+/// Rows that a preview keeps.
+const MAX_PREVIEW_ROWS: usize = 10_000;
+
+/// The staging calls of one instance on one connection.
+pub(crate) struct DeltaStage {
+    shared: Arc<Shared>,
+    purpose: Purpose,
+    epoch: Option<CommitId>,
+    begins: Begins,
+    /// In the order in which they were opened.
+    tables: Vec<TableStage>,
+}
+
+/// One opened table.
+struct TableStage {
+    table: Arc<Table>,
+    /// As committed, or as pretended; None where there is no table.
+    schema: Option<Arc<TableSchema>>,
+    exists: bool,
+    layout: Option<Layout>,
+    encoder: Option<Encoder>,
+    overwrite: bool,
+    preview: Vec<RecordBatch>,
+}
+
+/// Where the columns of equal batches go.
+struct Layout {
+    rows: SchemaRef,
+    table: Arc<TableSchema>,
+    /// For each column of the table its place in the rows.
+    places: Vec<Option<usize>>,
+}
+
+/// Rows fitted to their table.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    schema: Arc<TableSchema>,
+    rows: RecordBatch,
+    /// Of the original rows, those that do not fit, each with its reason.
+    pub(crate) refused: Option<Refused>,
+}
+
+/// Rows that the table does not take.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    /// True for each original row that is refused.
+    pub(crate) rows: BooleanArray,
+    /// One for each refused row, in order.
+    pub(crate) reasons: Vec<String>,
+}
+
+impl Prepared {
+    pub(crate) fn row_count(&self) -> usize {
+        self.rows.num_rows()
+    }
+}
+
+impl DeltaStage {
+    pub(crate) fn new(shared: Arc<Shared>, purpose: Purpose) -> Self {
+        Self {
+            shared,
+            purpose,
+            epoch: None,
+            begins: Begins::new(),
+            tables: Vec::new(),
+        }
+    }
+
+    /// Opens a table by its name below the connection's path.
+    pub(crate) async fn open(&mut self, name: &str) -> Result<()> {
+        if self.find(name).is_ok() {
+            return Ok(());
+        }
+        let table = self.shared.table(name)?;
+        let snapshot = table.open().await?;
+        let schema = snapshot
+            .map(|snapshot| Arc::clone(&snapshot.schema))
+            .filter(|schema| !schema.is_empty());
+        self.tables.push(TableStage {
+            table,
+            exists: schema.is_some(),
+            schema,
+            layout: None,
+            encoder: None,
+            overwrite: false,
+            preview: Vec::new(),
+        });
+        Ok(())
+    }
+
+    fn find(&mut self, name: &str) -> Result<&mut TableStage> {
+        let found = self.tables.iter_mut().find(|stage| *stage.table.unit.name == *name);
+        found.ok_or_else(|| {
+            Error::new(Kind::Other, Blame::Host, format!("table `{name}` was not opened"))
+        })
+    }
+
+    /// The columns as they are now, for the component.
+    pub(crate) fn fields(&mut self, name: &str) -> Result<Option<Vec<wit::Field>>> {
+        Ok(self.find(name)?.schema.as_ref().map(|schema| schema.fields()))
+    }
+
+    pub(crate) async fn create(
+        &mut self,
+        name: &str,
+        fields: &[wit::Field],
+        partition_by: &[String],
+        wait: Duration,
+    ) -> Result<()> {
+        let wanted = TableSchema::requested(fields, partition_by)?;
+        let (purpose, begins) = (self.purpose, self.begins.clone());
+        let stage = self.find(name)?;
+        stage.schema = Some(if purpose == Purpose::Commit {
+            Arc::clone(&stage.table.create(&wanted, &begins, wait).await?.schema)
+        } else {
+            match stage.schema.take() {
+                Some(there) if !there.has_same_columns(&wanted) => {
+                    stage.schema = Some(there);
+                    return Err(invalid("the table is there already, with other columns".to_owned()));
+                }
+                Some(there) => there,
+                None => Arc::new(wanted),
+            }
+        });
+        Ok(())
+    }
+
+    pub(crate) async fn add_columns(
+        &mut self,
+        name: &str,
+        fields: &[wit::Field],
+        wait: Duration,
+    ) -> Result<()> {
+        let (purpose, begins) = (self.purpose, self.begins.clone());
+        let stage = self.find(name)?;
+        let Some(schema) = &stage.schema else {
+            return Err(no_table(&stage.table.log.storage));
+        };
+        if purpose == Purpose::Commit {
+            let snapshot = stage.table.add_columns(fields, &begins, wait).await?;
+            stage.schema = Some(Arc::clone(&snapshot.schema));
+        } else if let Some(grown) = schema.with_columns(fields)? {
+            stage.schema = Some(Arc::new(grown));
+        }
+        Ok(())
+    }
+
+    /// Wishes that what stood here before the pipeline's first commit goes with that commit.
+    pub(crate) fn overwrite(&mut self, name: &str) -> Result<()> {
+        let stage = self.find(name)?;
+        if stage.is_overwrite_due() {
+            if let Some(snapshot) = stage.table.log.last_known()
+                && protocol::is_append_only(&snapshot.metadata)
+            {
+                return Err(append_only(&stage.table));
+            }
+            stage.overwrite = true;
+        }
+        Ok(())
+    }
+
+    /// Checks rows and fits them to the table. Stages nothing.
+    pub(crate) fn prepare(&mut self, name: &str, rows: &RecordBatch) -> Result<Prepared> {
+        if self.epoch.is_none() {
+            return Err(invalid("rows are appended in `write` and `flush` only".to_owned()));
+        }
+        self.find(name)?.prepare(rows)
+    }
+
+    /// Takes the rows, once there is room.
+    pub(crate) async fn push(&mut self, name: &str, prepared: Prepared) -> Result<()> {
+        let (purpose, epoch) = (self.purpose, self.epoch);
+        let stage = self.find(name)?;
+        if prepared.rows.num_rows() == 0 {
+            return Ok(());
+        }
+        let commit = match (purpose, epoch) {
+            (Purpose::Commit, Some(commit)) => commit,
+            (Purpose::Preview, _) => {
+                let kept: usize = stage.preview.iter().map(RecordBatch::num_rows).sum();
+                if kept < MAX_PREVIEW_ROWS {
+                    stage.preview.push(prepared.rows);
+                }
+                return Ok(());
+            }
+            _ => return Ok(()),
+        };
+        let encoder = stage.encoder.get_or_insert_with(|| {
+            Encoder::start(EncoderSettings {
+                store: Arc::clone(&stage.table.log.storage.store),
+                commit,
+                nonce: uuid::Uuid::new_v4().as_fields().0,
+                indexed_columns: stage
+                    .table
+                    .log
+                    .last_known()
+                    .map_or(DEFAULT_INDEXED_COLUMNS, |s| indexed_columns(&s.metadata)),
+            })
+        });
+        if encoder.write(prepared.schema, prepared.rows).await.is_ok() {
+            return Ok(());
+        }
+        match stage.encoder.take() {
+            Some(encoder) => encoder.finish().await.map(drop),
+            None => Ok(()),
+        }
+    }
+}
+
+impl TableStage {
+    fn is_overwrite_due(&self) -> bool {
+        self.table
+            .log
+            .last_known()
+            .is_none_or(|snapshot| self.table.txns.overwrite(&snapshot.txns) == Overwrite::Due)
+    }
+
+    fn prepare(&mut self, rows: &RecordBatch) -> Result<Prepared> {
+        let Some(schema) = self.schema.clone() else {
+            return Err(no_table(&self.table.log.storage));
+        };
+        let is_known = self.layout.as_ref().is_some_and(|layout| {
+            Arc::ptr_eq(&layout.table, &schema)
+                && (Arc::ptr_eq(&layout.rows, rows.schema_ref()) || layout.rows == rows.schema())
+        });
+        if !is_known {
+            self.layout = Some(Layout::new(rows.schema(), Arc::clone(&schema))?);
+        }
+        let places = self.layout.as_ref().map(|layout| layout.places.as_slice()).unwrap_or_default();
+
+        let mut columns: Vec<ArrayRef> = Vec::with_capacity(places.len());
+        let mut refusals: Vec<Refusal> = Vec::new();
+        for (column, place) in schema.columns().iter().zip(places) {
+            let (name, to) = (column.name(), column.data_type());
+            let values = place.and_then(|index| rows.columns().get(index));
+            let Fitted { values, refusals: refused } = match values {
+                Some(values) => convert::fit(name, values, to, column.is_nullable())?,
+                None => convert::absent(name, to, rows.num_rows())?,
+            };
+            refusals.extend(refused);
+            if schema.is_partition_column(name) {
+                refusals.extend(convert::refuse_empty_text(name, &values));
+            }
+            columns.push(values);
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+        let whole = RecordBatch::try_new_with_options(Arc::clone(schema.rows()), columns, &options)
+            .map_err(host_bug)?;
+        let refused = collect(refusals, rows.num_rows());
+        let rows = match &refused {
+            Some(refused) => {
+                let kept = not(&refused.rows).map_err(host_bug)?;
+                filter_record_batch(&whole, &kept).map_err(host_bug)?
+            }
+            None => whole,
+        };
+        Ok(Prepared {
+            schema,
+            rows,
+            refused,
+        })
+    }
+
+    async fn finish(&mut self) -> Result<Option<Staged>> {
+        let files = match self.encoder.take() {
+            Some(encoder) => encoder.finish().await?,
+            None => Vec::new(),
+        };
+        let overwrite = self.overwrite && self.is_overwrite_due();
+        if files.is_empty() && !overwrite {
+            return Ok(None);
+        }
+        Ok(Some(Staged {
+            unit: self.table.unit.clone(),
+            rows: files.iter().map(|file| file.rows).sum(),
+            bytes: files.iter().map(|file| file.add.size).sum(),
+            payload: Arc::new(DeltaStaged {
+                schema: self.schema.clone(),
+                files,
+                overwrite,
+            }),
+        }))
+    }
+}
+
+impl Layout {
+    fn new(rows: SchemaRef, table: Arc<TableSchema>) -> Result<Self> {
+        for (index, field) in rows.fields().iter().enumerate() {
+            let name = field.name();
+            if rows.index_of(name).is_ok_and(|first| first != index) {
+                return Err(invalid(format!("the rows have two columns `{name}`")));
+            }
+            let Some(column) = table.column(name) else {
+                // A column without values of any type carries nothing that could be lost.
+                if field.data_type().is_null() {
+                    continue;
+                }
+                let known: Vec<_> = table.columns().iter().map(|column| column.name()).collect();
+                return Err(invalid(format!(
+                    "column `{name}` is not in the table, which has: {}; add it with add-columns, \
+                     or leave it out",
+                    known.join(", ")
+                )));
+            };
+            if field.data_type().is_null() {
+                continue;
+            }
+            let wanted = delta_type(name, field.data_type())?;
+            let grown = merge(name, column.data_type(), &wanted)?;
+            if grown.is_some() {
+                return Err(mismatch(name, column.data_type(), &wanted).context(format!(
+                    "`{name}` has fields that the table's {} lacks",
+                    text(column.data_type())
+                )));
+            }
+        }
+        let places = table
+            .columns()
+            .iter()
+            .map(|column| {
+                let place = rows.index_of(column.name()).ok();
+                if place.is_none() && !column.is_nullable() {
+                    return Err(invalid(format!(
+                        "the rows have no column `{}`, and the table does not allow nulls there",
+                        column.name()
+                    )));
+                }
+                Ok(place)
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self {
+            rows,
+            table,
+            places,
+        })
+    }
+}
+
+fn collect(refusals: Vec<Refusal>, rows: usize) -> Option<Refused> {
+    if refusals.is_empty() {
+        return None;
+    }
+    let mut any = BooleanBuffer::new_unset(rows);
+    for refusal in &refusals {
+        any = &any | &refusal.rows;
+    }
+    let reasons = any
+        .set_indices()
+        .map(|row| {
+            let mut reasons = refusals.iter().filter(|refusal| refusal.rows.value(row));
+            reasons.next().map(|refusal| refusal.reason.clone()).unwrap_or_default()
+        })
+        .collect();
+    Some(Refused {
+        rows: BooleanArray::new(any, None),
+        reasons,
+    })
+}
+
+fn indexed_columns(metadata: &Metadata) -> usize {
+    let set = metadata.configuration.get("delta.dataSkippingNumIndexedCols");
+    match set.and_then(|value| value.as_deref()?.parse::<i64>().ok()) {
+        // -1 means all.
+        Some(count) => usize::try_from(count).unwrap_or(usize::MAX),
+        None => DEFAULT_INDEXED_COLUMNS,
+    }
+}
+
+fn host_bug(error: arrow::error::ArrowError) -> Error {
+    Error::new(Kind::Other, Blame::Host, "rows could not be fitted to the table").with_source(error)
+}
+
+#[async_trait]
+impl Stage for DeltaStage {
+    fn as_any(&mut self) -> &mut dyn Any {
+        self
+    }
+
+    fn begin(&mut self, id: CommitId) {
+        self.epoch = Some(id);
+        self.begins.clear();
+        for stage in &mut self.tables {
+            // An epoch that was not finished is forgotten by dropping its encoder.
+            stage.encoder = None;
+            stage.preview.clear();
+            if self.purpose == Purpose::Commit
+                && let Some(snapshot) = stage.table.log.last_known()
+                && !snapshot.schema.is_empty()
+            {
+                stage.schema = Some(Arc::clone(&snapshot.schema));
+            }
+        }
+    }
+
+    fn admit(&mut self, key: &PartitionKey, begin: Option<&Position>) {
+        self.begins.insert(key.clone(), begin.cloned());
+    }
+
+    fn units(&self) -> Vec<UnitId> {
+        self.tables.iter().map(|stage| stage.table.unit.clone()).collect()
+    }
+
+    async fn finish(&mut self) -> Result<Vec<Staged>> {
+        let mut staged = Vec::new();
+        let mut failure = None;
+        for stage in &mut self.tables {
+            match stage.finish().await {
+                Ok(part) => staged.extend(part),
+                Err(error) => {
+                    failure.get_or_insert(error);
+                }
+            }
+        }
+        let Some(error) = failure else {
+            return Ok(staged);
+        };
+        // The other tables' files were never attempted.
+        for part in staged {
+            let stage = self.tables.iter().find(|stage| stage.table.unit == part.unit);
+            if let (Some(stage), Some(delta)) = (stage, part.payload.downcast_ref::<DeltaStaged>()) {
+                let paths = delta.files.iter().map(|file| file.path.clone()).collect();
+                remove(&stage.table.log.storage.store, paths).await;
+            }
+        }
+        Err(error)
+    }
+
+    async fn forget(&mut self) {
+        for stage in &mut self.tables {
+            if let Some(encoder) = stage.encoder.take() {
+                encoder.forget().await;
+            }
+        }
+    }
+
+    fn preview(&mut self) -> Vec<TablePreview> {
+        self.tables
+            .iter_mut()
+            .map(|stage| TablePreview {
+                unit: stage.table.unit.clone(),
+                exists: stage.exists,
+                partition_by: stage
+                    .schema
+                    .as_ref()
+                    .map(|schema| schema.partition_names())
+                    .unwrap_or_default(),
+                rows: std::mem::take(&mut stage.preview),
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,344 @@
+//! Files of a lake: on a local disk, durably, or in a bucket.
+
+mod error;
+mod local;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use object_store::aws::{AmazonS3Builder, S3ConditionalPut};
+use object_store::path::Path;
+use object_store::prefix::PrefixStore;
+use object_store::{
+    BackoffConfig, ClientOptions, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions,
+    RetryConfig,
+};
+use url::Url;
+use wasm_sink_core::Result;
+
+pub(crate) use self::error::storage_error;
+use self::local::DurableLocal;
+use crate::settings::{Addressing, Credentials, Location, S3Settings};
+
+/// The directory beside the tables that holds what is ours alone.
+const OWN_DIRECTORY: &str = "_wasm_sink";
+
+/// How long the client tries one request again by itself; beyond that the pipeline decides.
+const RETRY_TIMEOUT: Duration = Duration::from_secs(10);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The place that a connection names.
+#[derive(Clone)]
+pub(crate) struct Lake {
+    /// Rooted where the storage is: "/" of the file system, or the bucket.
+    root: Arc<dyn ObjectStore>,
+    /// As `root`, but each request is sent once.
+    once: Arc<dyn ObjectStore>,
+    prefix: Path,
+    url: Url,
+    directory: Option<PathBuf>,
+}
+
+/// The place of one table. Paths count from the table.
+#[derive(Clone)]
+pub(crate) struct TableStorage {
+    /// For everything but commits.
+    pub(crate) store: Arc<dyn ObjectStore>,
+    commits: Arc<dyn ObjectStore>,
+    /// For the checkpoint writer, which works with whole addresses.
+    pub(crate) root: Arc<dyn ObjectStore>,
+    /// Ends in a slash.
+    pub(crate) url: Url,
+    directory: Option<PathBuf>,
+}
+
+impl fmt::Display for Lake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.directory {
+            Some(directory) => write!(f, "{}", directory.display()),
+            None => f.write_str(self.url.as_str().trim_end_matches('/')),
+        }
+    }
+}
+
+impl fmt::Display for TableStorage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.directory {
+            Some(directory) => write!(f, "{}", directory.display()),
+            None => f.write_str(self.url.as_str().trim_end_matches('/')),
+        }
+    }
+}
+
+impl Lake {
+    /// Touches neither disk nor network. `base` is where relative directories count from.
+    ///
+    /// # Errors
+    /// A path that no address can be made of.
+    pub(crate) fn new(location: &Location, base: &std::path::Path) -> Result<Self> {
+        match location {
+            Location::Local(path) => Self::local(base.join(path)),
+            Location::S3(settings) => Self::s3(settings),
+        }
+    }
+
+    fn local(directory: PathBuf) -> Result<Self> {
+        let directory = std::path::absolute(&directory).map_err(|e| error::bad_path(&directory, e))?;
+        let directory = without_dots(&directory);
+        let url = Url::from_directory_path(&directory)
+            .map_err(|()| error::bad_path(&directory, "it is not absolute"))?;
+        let prefix =
+            Path::from_absolute_path(&directory).map_err(|e| error::bad_path(&directory, e))?;
+        let store: Arc<dyn ObjectStore> = Arc::new(DurableLocal::new());
+        Ok(Self {
+            root: Arc::clone(&store),
+            once: store,
+            prefix,
+            url,
+            directory: Some(directory),
+        })
+    }
+
+    fn s3(settings: &S3Settings) -> Result<Self> {
+        let place = format!("s3://{}/{}", settings.bucket, settings.prefix);
+        let place = place.trim_end_matches('/');
+        let prefix = Path::parse(&settings.prefix).map_err(|e| error::bad_path(&place, e))?;
+        let url = Url::parse(&format!("{place}/")).map_err(|e| error::bad_path(&place, e))?;
+        let build = |max_retries| {
+            s3_builder(settings)
+                .with_retry(RetryConfig {
+                    backoff: BackoffConfig::default(),
+                    max_retries,
+                    retry_timeout: RETRY_TIMEOUT,
+                })
+                .build()
+                .map_err(|e| storage_error(&format!("setting up {place}"), e))
+        };
+        Ok(Self {
+            root: Arc::new(build(3)?),
+            once: Arc::new(build(0)?),
+            prefix,
+            url,
+            directory: None,
+        })
+    }
+
+    /// The table of a name; "" is the place itself.
+    ///
+    /// # Errors
+    /// `invalid`: a name that leads elsewhere.
+    pub(crate) fn table(&self, name: &str) -> Result<TableStorage> {
+        let mut prefix = self.prefix.clone();
+        let mut url = self.url.clone();
+        let mut directory = self.directory.clone();
+        if !name.is_empty() {
+            for part in name.split('/') {
+                if !is_table_name_part(part) {
+                    return Err(error::bad_table_name(name));
+                }
+                prefix = prefix.join(part);
+                directory = directory.map(|directory| directory.join(part));
+            }
+            url = url.join(&format!("{name}/")).map_err(|_| error::bad_table_name(name))?;
+        }
+        Ok(TableStorage {
+            store: Arc::new(PrefixStore::new(Arc::clone(&self.root), prefix.clone())),
+            commits: Arc::new(PrefixStore::new(Arc::clone(&self.once), prefix)),
+            root: Arc::clone(&self.root),
+            url,
+            directory,
+        })
+    }
+
+    /// Tries whether we may list, write and delete here; leaves nothing behind.
+    ///
+    /// # Errors
+    /// What is not allowed, or away.
+    pub(crate) async fn probe(&self, nonce: u64) -> Result<()> {
+        use futures::StreamExt;
+        let doing = |what: &str| format!("{what} {self}");
+        if let Some(Err(e)) = self.root.list(Some(&self.prefix)).next().await {
+            return Err(storage_error(&doing("listing"), e));
+        }
+        let made = match &self.directory {
+            Some(directory) => local::first_missing(&directory.join(OWN_DIRECTORY)),
+            None => None,
+        };
+        let probe = self.prefix.clone().join(OWN_DIRECTORY).join(format!("probe-{nonce:016x}"));
+        let outcome = async {
+            let doing_write = doing("writing below");
+            let put = self.root.put(&probe, Bytes::from_static(b"probe").into()).await;
+            put.map_err(|e| storage_error(&doing_write, e))?;
+            let deleted = self.root.delete(&probe).await;
+            deleted.map_err(|e| storage_error(&doing("deleting below"), e))
+        }
+        .await;
+        if let (Some(made), Some(directory)) = (made, &self.directory) {
+            local::remove_empty(&directory.join(OWN_DIRECTORY), &made);
+        }
+        outcome
+    }
+}
+
+impl TableStorage {
+    /// The bytes of a file, or None where there is none.
+    ///
+    /// # Errors
+    /// Anything but its absence.
+    pub(crate) async fn read(&self, path: &Path) -> Result<Option<(ObjectMeta, Bytes)>> {
+        let result = async {
+            let found = self.store.get(path).await?;
+            let meta = found.meta.clone();
+            Ok((meta, found.bytes().await?))
+        }
+        .await;
+        match result {
+            Ok(found) => Ok(Some(found)),
+            Err(object_store::Error::NotFound { source, .. })
+                if !error::is_missing_bucket(&source.to_string()) =>
+            {
+                Ok(None)
+            }
+            Err(e) => Err(storage_error(&format!("reading {self}/{path}"), e)),
+        }
+    }
+
+    /// What a file is, or None where there is none.
+    ///
+    /// # Errors
+    /// Anything but its absence.
+    pub(crate) async fn head(&self, path: &Path) -> Result<Option<ObjectMeta>> {
+        match self.store.head(path).await {
+            Ok(meta) => Ok(Some(meta)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(e) => Err(storage_error(&format!("reading {self}/{path}"), e)),
+        }
+    }
+
+    /// Creates a log entry only if there is none of that version, durably, and sends it once.
+    ///
+    /// # Errors
+    /// `AlreadyExists` may be our own success of an earlier request; anything else may have taken
+    /// effect.
+    pub(crate) async fn create_once(
+        &self,
+        path: &Path,
+        bytes: Bytes,
+    ) -> Result<(), object_store::Error> {
+        let options = PutOptions::from(PutMode::Create);
+        self.commits.put_opts(path, bytes.into(), options).await?;
+        Ok(())
+    }
+
+    /// Whether the directory of the log is there; true in a bucket, which has none.
+    pub(crate) fn has_log_directory(&self) -> bool {
+        self.directory
+            .as_ref()
+            .is_none_or(|directory| directory.join("_delta_log").is_dir())
+    }
+}
+
+fn s3_builder(settings: &S3Settings) -> AmazonS3Builder {
+    let client = ClientOptions::new()
+        .with_timeout(REQUEST_TIMEOUT)
+        .with_connect_timeout(CONNECT_TIMEOUT)
+        .with_allow_http(settings.endpoint.as_ref().is_some_and(|url| url.scheme() == "http"));
+    let mut builder = match &settings.credentials {
+        Credentials::Ambient => AmazonS3Builder::from_env(),
+        Credentials::Keys {
+            access_key_id,
+            secret_access_key,
+            session_token,
+        } => {
+            let builder = AmazonS3Builder::new()
+                .with_access_key_id(access_key_id)
+                .with_secret_access_key(secret_access_key.expose());
+            match session_token {
+                Some(token) => builder.with_token(token.expose()),
+                None => builder,
+            }
+        }
+    };
+    builder = builder
+        .with_bucket_name(&settings.bucket)
+        .with_client_options(client)
+        .with_conditional_put(S3ConditionalPut::ETagMatch)
+        .with_virtual_hosted_style_request(settings.addressing == Addressing::VirtualHost);
+    if let Some(region) = &settings.region {
+        builder = builder.with_region(region);
+    }
+    if let Some(endpoint) = &settings.endpoint {
+        let mut endpoint = endpoint.clone();
+        // The client wants the bucket in the endpoint when it stands in the host's name.
+        if settings.addressing == Addressing::VirtualHost
+            && let Some(host) = endpoint.host_str()
+        {
+            let host = format!("{}.{host}", settings.bucket);
+            // Only an address without a host refuses one, and such an endpoint was refused before.
+            let _ = endpoint.set_host(Some(&host));
+        }
+        builder = builder.with_endpoint(endpoint.as_str().trim_end_matches('/'));
+    }
+    builder
+}
+
+fn is_table_name_part(part: &str) -> bool {
+    !part.is_empty()
+        && part.len() <= 200
+        && !part.starts_with(['.', '_'])
+        && part
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '='))
+}
+
+/// Takes out `.` and `..` by their words, which is how the addresses of object stores are made.
+fn without_dots(path: &std::path::Path) -> PathBuf {
+    use std::path::Component;
+    let mut plain = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                plain.pop();
+            }
+            other => plain.push(other),
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn table_names_stay_below_the_place() {
+        let lake = Lake::new(&Location::Local("/lake".into()), "/".as_ref()).unwrap();
+        assert_eq!(lake.table("a/b").unwrap().to_string(), "/lake/a/b");
+        assert_eq!(lake.table("").unwrap().to_string(), "/lake");
+        for wrong in ["..", "a/../b", "/a", "a//b", "_delta_log", "a b", ".x", "a/"] {
+            assert!(lake.table(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[tokio::test]
+    async fn probing_leaves_nothing_behind() {
+        let directory = tempfile::tempdir().unwrap();
+        let lake = directory.path().join("not/there/yet");
+        let lake = Lake::new(&Location::Local(lake), "/".as_ref()).unwrap();
+        lake.probe(7).await.unwrap();
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_path_that_is_a_file_is_refused_by_name() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let lake = Lake::new(&Location::Local(file.path().into()), "/".as_ref()).unwrap();
+        let error = lake.probe(7).await.unwrap_err();
+        assert!(error.to_string().contains(&file.path().display().to_string()), "{error}");
+    }
+}

@@ -1,0 +1,196 @@
+use std::sync::Arc;
+
+use arrow::array::*;
+use wasmtime::component::Resource;
+
+use crate::batch::Rows;
+use crate::dead_letter::RefusedBy;
+use crate::guest::Batch;
+use crate::guest::fixture::{ROWS, Test, again, json_rows, run, source};
+use crate::guest::wit::{Error, ErrorKind, HostBatch};
+
+fn numbers(test: &Test, handle: &Resource<Batch>) -> Vec<u32> {
+    test.guest
+        .rows(handle)
+        .unwrap()
+        .source_rows()
+        .unwrap()
+        .values()
+        .to_vec()
+}
+
+#[test]
+fn rows_remember_where_they_are_from() {
+    let mut test = Test::new(ROWS);
+    let guest = &mut test.guest;
+    let tail = run(guest.slice(again(&test.input), 1, 3)).unwrap();
+    let kept = run(guest.filter(again(&tail), vec![1, 0, 9])).unwrap();
+    let added = run(guest.ipc(again(&kept), vec!["id".into()])).unwrap();
+    let added = run(guest.from_ipc(added)).unwrap();
+    assert!(run(guest.origin(again(&added))).is_none());
+    let whole = run(guest.with_columns(again(&kept), added)).unwrap();
+    let span = run(guest.origin(again(&whole))).unwrap();
+    assert_eq!(
+        (span.source.as_str(), span.partition.as_str()),
+        ("files", "0")
+    );
+    assert_eq!((span.first.as_str(), span.last.as_str()), ("101", "104"));
+    assert_eq!(numbers(&test, &whole), [1, 3]);
+    let rows = test.guest.rows(&whole).unwrap().clone();
+    test.guest
+        .reject(&rows, RefusedBy::Component, |row| format!("reason {row}"))
+        .unwrap();
+    let letters = test.letters();
+    assert_eq!(letters[1].origin.line, Some(4));
+    assert_eq!(letters[1].reason, "reason 1");
+    let whole = test.guest.rows(&test.input).unwrap().clone();
+    test.guest
+        .reject(&whole, RefusedBy::Component, |_| String::new())
+        .unwrap();
+    assert_eq!(test.letters()[0].record, "as read");
+}
+
+#[test]
+fn wrong_arguments_are_invalid() {
+    let mut test = Test::new(ROWS);
+    let input = || Resource::new_borrow(test.input.rep());
+    let guest = &mut test.guest;
+    let kind = |error: Error| assert_eq!(error.kind, ErrorKind::Invalid, "{}", error.message);
+    kind(run(guest.slice(input(), 4, 1)).unwrap_err());
+    kind(run(guest.slice(input(), u32::MAX, u32::MAX)).unwrap_err());
+    kind(run(guest.filter(input(), vec![1])).unwrap_err());
+    kind(run(guest.ipc(input(), vec!["none".into()])).unwrap_err());
+    kind(run(guest.ipc(input(), vec!["id".into(), "id".into()])).unwrap_err());
+    kind(run(guest.split(input(), "none".into())).unwrap_err());
+    kind(run(guest.from_ipc(vec![1, 2, 3])).unwrap_err());
+    let one = run(guest.slice(input(), 0, 1)).unwrap();
+    kind(run(guest.with_columns(input(), one)).unwrap_err());
+    assert!(!guest.doom().is_set());
+    assert_eq!(run(guest.row_count(input())), 4);
+    assert!(run(guest.slice(input(), 4, 0)).is_ok());
+}
+
+#[test]
+fn split_goes_by_first_appearance() {
+    let batch = RecordBatch::try_from_iter_with_nullable([
+        (
+            "n",
+            Arc::new(Int32Array::from(vec![
+                Some(7),
+                None,
+                Some(7),
+                Some(1),
+                None,
+            ])) as ArrayRef,
+            true,
+        ),
+        (
+            "i",
+            Arc::new(Int32Array::from(vec![0, 1, 2, 3, 4])) as ArrayRef,
+            false,
+        ),
+    ])
+    .unwrap();
+    let mut test = Test::new(ROWS);
+    test.input = test.guest.push_rows(Rows::whole(source(batch))).unwrap();
+    let parts = run(test.guest.split(again(&test.input), "n".into())).unwrap();
+    let shown: Vec<_> = parts
+        .iter()
+        .map(|(value, rows)| (value.as_deref(), numbers(&test, rows)))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            (Some("7"), vec![0, 2]),
+            (None, vec![1, 4]),
+            (Some("1"), vec![3])
+        ]
+    );
+    assert_eq!(test.show(&parts[1].1), [r#"{"i":1}"#, r#"{"i":4}"#]);
+    let error = run(test.guest.split(again(&test.input), "i".into())).unwrap_err();
+    assert!(
+        error.message.contains("more than 3 values"),
+        "{}",
+        error.message
+    );
+    // One value: nothing is copied.
+    let one = run(test.guest.slice(again(&test.input), 3, 1)).unwrap();
+    let held = test.guest.derived_bytes;
+    assert_eq!(run(test.guest.split(one, "n".into())).unwrap().len(), 1);
+    assert_eq!(test.guest.derived_bytes, held);
+    let none = run(test.guest.slice(again(&test.input), 0, 0)).unwrap();
+    assert!(run(test.guest.split(none, "n".into())).unwrap().is_empty());
+}
+
+#[test]
+fn columns_are_replaced_in_place_and_added_at_the_end() {
+    let mut test = Test::new(ROWS);
+    let columns = RecordBatch::try_from_iter([
+        (
+            "new",
+            Arc::new(Int8Array::from(vec![1, 2, 3, 4])) as ArrayRef,
+        ),
+        (
+            "at",
+            Arc::new(Int8Array::from(vec![5, 6, 7, 8])) as ArrayRef,
+        ),
+    ])
+    .unwrap();
+    let columns = test.guest.push_rows(Rows::made_up(columns)).unwrap();
+    let whole = run(test.guest.with_columns(again(&test.input), columns)).unwrap();
+    let types = test.types(&whole);
+    assert_eq!(types[1], "at: int8 not null");
+    assert_eq!(types.last().unwrap(), "new: int8 not null");
+    assert_eq!(types.len(), 6);
+}
+
+#[test]
+fn a_late_use_traps_and_says_so() {
+    let mut test = Test::new(ROWS);
+    let guest = &mut test.guest;
+    let dropped = run(guest.slice(again(&test.input), 0, 1)).unwrap();
+    run(HostBatch::drop(guest, dropped));
+    let handles = guest.handles();
+    guest.end_epoch();
+    assert_eq!(guest.handles(), handles);
+    // What the guest has not dropped is dead, and its place is not given to another batch.
+    let fresh = guest
+        .push_rows(Rows::whole(source(json_rows(ROWS))))
+        .unwrap();
+    assert_ne!(fresh.rep(), test.input.rep());
+    let late = guest.rows(&test.input).unwrap_err().to_string();
+    assert!(
+        late.contains("a batch of epoch 0 was used in epoch 1"),
+        "{late}"
+    );
+    run(HostBatch::drop(guest, Resource::new_own(test.input.rep())));
+}
+
+#[test]
+fn what_kernels_make_is_bounded_and_freed() {
+    let mut test = Test::new(ROWS);
+    test.guest.limits.derived_bytes = 4_000;
+    let filter = |test: &mut Test| {
+        run(test
+            .guest
+            .filter(Resource::new_borrow(test.input.rep()), vec![1, 0, 1, 0]))
+    };
+    let mut handles = Vec::new();
+    let error = loop {
+        match filter(&mut test) {
+            Ok(handle) => handles.push(handle),
+            Err(error) => break error,
+        }
+    };
+    assert!(
+        error.message.contains("drop what is no longer needed"),
+        "{}",
+        error.message
+    );
+    assert!(!handles.is_empty());
+    run(HostBatch::drop(&mut test.guest, handles.remove(0)));
+    assert!(filter(&mut test).is_ok());
+    assert!(filter(&mut test).is_err());
+    test.guest.end_epoch();
+    assert_eq!(test.guest.derived_bytes, 0);
+}

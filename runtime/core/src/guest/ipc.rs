@@ -1,1 +1,0 @@
-//! Arrow IPC bytes that come from a guest.

@@ -1,0 +1,223 @@
+//! A compiled plan on one batch.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, StructArray};
+use arrow::buffer::BooleanBuffer;
+use arrow::datatypes::{DataType, Field};
+
+use super::compile::{Compiled, Output, Place};
+use super::metadata;
+use crate::batch::Rows;
+use crate::data_type;
+use crate::error::Result;
+use crate::guest::convert::{Failure, convert, without};
+use crate::guest::room::{Full, Room};
+use crate::guest::wit::Mismatch;
+use crate::guest::{invalid, json};
+
+/// What became of a batch.
+pub(super) enum Applied {
+    /// Every row passes; `bytes` were allocated.
+    Whole { rows: Rows, bytes: usize },
+    /// Some rows must go first: those that are not in `keep`, each with its reason.
+    Refused {
+        keep: BooleanArray,
+        reasons: Vec<String>,
+    },
+    /// The result would be too large.
+    Full(Full),
+}
+
+/// One output column, or the rows that stand in its way.
+enum Made {
+    Shared(ArrayRef),
+    Fresh(ArrayRef),
+    Refused(Refusal),
+}
+
+/// Rows that a column refuses, and what it saw in them.
+struct Refusal {
+    rows: BooleanBuffer,
+    seen: Seen,
+}
+
+enum Seen {
+    /// Values of this array.
+    Values(ArrayRef),
+    /// Nothing, at this path.
+    Nothing(String),
+}
+
+/// # Errors
+/// A mismatch where the policy is `fail`, or a source that breaks its own rules.
+pub(super) fn apply(
+    plan: &Compiled,
+    rows: &Rows,
+    policy: Mismatch,
+    room: &mut Room,
+) -> Result<Applied> {
+    let batch = rows.values();
+    let mut columns = Vec::with_capacity(plan.outputs.len());
+    let mut refusals = Vec::new();
+    let mut bytes = 0_usize;
+    for (output, field) in plan.outputs.iter().zip(plan.schema.fields()) {
+        let made = match output {
+            Output::AsIs(index) => Ok(batch.columns().get(*index).map_or_else(
+                || unexpected(field, batch),
+                |column| Made::Shared(Arc::clone(column)),
+            )),
+            Output::Value { place, path } => {
+                value(place.as_ref(), path, field, batch, policy, room)
+            }
+            Output::Json(Some(place)) => match place.dig(batch) {
+                Some((values, _)) => json::texts(&values, room).map(Made::Fresh),
+                None => Ok(unexpected(field, batch)),
+            },
+            Output::Json(None) => room
+                .nulls(field.data_type(), batch.num_rows())
+                .map(Made::Fresh),
+            Output::Record => record(batch, room).map(Made::Fresh),
+            Output::Metadata(key) => metadata::column(rows, *key, room)?.map(Made::Fresh),
+            Output::AllMetadata => metadata::all(rows, room)?.map(Made::Fresh),
+        };
+        match made {
+            Ok(Made::Shared(column)) => columns.push(column),
+            Ok(Made::Fresh(column)) => {
+                bytes = bytes.saturating_add(column.get_buffer_memory_size());
+                columns.push(column);
+            }
+            Ok(Made::Refused(refusal)) => refusals.push((field, refusal)),
+            Err(full) => return Ok(Applied::Full(full)),
+        }
+    }
+    if !refusals.is_empty() {
+        return refused(&refusals, policy, batch.num_rows());
+    }
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    let rows = RecordBatch::try_new_with_options(Arc::clone(&plan.schema), columns, &options)
+        .and_then(|values| rows.with_values(values))
+        .map_err(|error| invalid(format!("the plan does not fit the batch: {error}")))?;
+    Ok(Applied::Whole { rows, bytes })
+}
+
+fn value(
+    place: Option<&Place>,
+    path: &str,
+    field: &Field,
+    batch: &RecordBatch,
+    policy: Mismatch,
+    room: &mut Room,
+) -> Result<Made, Full> {
+    let Some(place) = place else {
+        let rows = batch.num_rows();
+        return if field.is_nullable() || rows == 0 {
+            room.nulls(field.data_type(), rows).map(Made::Fresh)
+        } else {
+            Ok(Made::Refused(Refusal {
+                rows: BooleanBuffer::new_set(rows),
+                seen: Seen::Nothing(path.to_owned()),
+            }))
+        };
+    };
+    let Some((found, copied)) = place.dig(batch) else {
+        return Ok(unexpected(field, batch));
+    };
+    let fresh = copied || found.data_type() != field.data_type();
+    let converted = match convert(&found, field.data_type(), room) {
+        // Where null is no answer either, the row is refused for the value that it has.
+        Err(Failure::Rows(rows)) if policy == Mismatch::SetNull && field.is_nullable() => {
+            convert(&without(&found, rows), field.data_type(), room)
+        }
+        other => other,
+    };
+    let converted = match converted {
+        Ok(converted) => converted,
+        Err(Failure::Full) => return Err(Full),
+        Err(Failure::Rows(rows)) => {
+            return Ok(Made::Refused(Refusal {
+                rows,
+                seen: Seen::Values(found),
+            }));
+        }
+    };
+    if !field.is_nullable()
+        && let Some(nulls) = converted.logical_nulls()
+        && nulls.null_count() > 0
+    {
+        return Ok(Made::Refused(Refusal {
+            rows: !nulls.inner(),
+            seen: Seen::Nothing(path.to_owned()),
+        }));
+    }
+    Ok(if fresh {
+        Made::Fresh(converted)
+    } else {
+        Made::Shared(converted)
+    })
+}
+
+/// The schema promised a column that the batch lacks: all rows are refused.
+fn unexpected(field: &Field, batch: &RecordBatch) -> Made {
+    Made::Refused(Refusal {
+        rows: BooleanBuffer::new_set(batch.num_rows()),
+        seen: Seen::Nothing(field.name().clone()),
+    })
+}
+
+/// The whole record as JSON.
+fn record(batch: &RecordBatch, room: &mut Room) -> Result<ArrayRef, Full> {
+    let whole: ArrayRef = if batch.num_columns() == 0 {
+        Arc::new(StructArray::new_empty_fields(batch.num_rows(), None))
+    } else {
+        Arc::new(StructArray::from(batch.clone()))
+    };
+    json::texts(&whole, room)
+}
+
+/// # Errors
+/// The first mismatch, where the policy is `fail`.
+fn refused(
+    refusals: &[(&Arc<Field>, Refusal)],
+    policy: Mismatch,
+    row_count: usize,
+) -> Result<Applied> {
+    let bad = BooleanBuffer::collect_bool(row_count, |row| {
+        refusals.iter().any(|(_, refusal)| refusal.rows.value(row))
+    });
+    let reason = |row: usize| {
+        let first = refusals.iter().find(|(_, refusal)| refusal.rows.value(row));
+        first.map_or_else(String::new, |(field, refusal)| reason(field, refusal, row))
+    };
+    if policy == Mismatch::Fail {
+        let first = bad.set_indices().next().unwrap_or_default();
+        return Err(invalid(format!(
+            "row {first} of the batch: {} ({} of {row_count} rows do not fit the plan)",
+            reason(first),
+            bad.count_set_bits()
+        )));
+    }
+    Ok(Applied::Refused {
+        reasons: bad.set_indices().map(reason).collect(),
+        keep: BooleanArray::new(!&bad, None),
+    })
+}
+
+fn reason(field: &Field, refusal: &Refusal, row: usize) -> String {
+    let name = field.name();
+    match &refusal.seen {
+        Seen::Nothing(path) => {
+            format!("column `{name}` must not be null, and there is nothing at `{path}`")
+        }
+        Seen::Values(values) => format!(
+            "column `{name}`: {} ({}) does not convert to {}",
+            json::shown(values, row),
+            data_type::name(values.data_type()),
+            target(field.data_type())
+        ),
+    }
+}
+
+fn target(data_type: &DataType) -> String {
+    data_type::name(data_type)
+}

@@ -1,0 +1,104 @@
+//! The named steps of the commit protocol, so that a test can kill the process at each of them.
+
+/// A step that has just been taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A batch went through the component.
+    BatchWritten,
+    /// The host made its own commit that creates a table.
+    TableCreated,
+    /// The host made its own commit that adds columns.
+    ColumnsAdded,
+    /// A data file is written, not yet synced or completed.
+    FileWritten,
+    /// All of an epoch is staged durably.
+    Staged,
+    /// Its dead letters are synced under their temporary name.
+    DeadLettersWritten,
+    /// The commit is about to be sent.
+    Attempting,
+    /// The commit was answered, nothing of it is known outside yet.
+    Attempted,
+    /// Positions were read back.
+    ReadBack,
+    /// Dead letters have their final name.
+    DeadLettersPublished,
+    /// The source was told.
+    Acknowledged,
+    /// A checkpoint of the table's log is about to be written.
+    Checkpointing,
+}
+
+impl Step {
+    /// Every step, in the order of an epoch's life.
+    pub const ALL: [Self; 12] = [
+        Self::BatchWritten,
+        Self::TableCreated,
+        Self::ColumnsAdded,
+        Self::FileWritten,
+        Self::Staged,
+        Self::DeadLettersWritten,
+        Self::Attempting,
+        Self::Attempted,
+        Self::ReadBack,
+        Self::DeadLettersPublished,
+        Self::Acknowledged,
+        Self::Checkpointing,
+    ];
+
+    /// As the environment variable names it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BatchWritten => "batch-written",
+            Self::TableCreated => "table-created",
+            Self::ColumnsAdded => "columns-added",
+            Self::FileWritten => "file-written",
+            Self::Staged => "staged",
+            Self::DeadLettersWritten => "dead-letters-written",
+            Self::Attempting => "attempting",
+            Self::Attempted => "attempted",
+            Self::ReadBack => "read-back",
+            Self::DeadLettersPublished => "dead-letters-published",
+            Self::Acknowledged => "acknowledged",
+            Self::Checkpointing => "checkpointing",
+        }
+    }
+
+    /// Marks the step as taken. In a build with debug assertions, `WASM_SINK_CRASH_AT=<step>[:n]`
+    /// ends the process here the n-th time, without any clean-up; otherwise this does nothing.
+    pub fn reached(self) {
+        #[cfg(debug_assertions)]
+        crash::check(self);
+    }
+}
+
+#[cfg(debug_assertions)]
+mod crash {
+    use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::Step;
+
+    struct Order {
+        step: String,
+        left: AtomicU64,
+    }
+
+    pub(super) fn check(step: Step) {
+        static ORDER: OnceLock<Option<Order>> = OnceLock::new();
+        let order = ORDER.get_or_init(|| {
+            let text = std::env::var("WASM_SINK_CRASH_AT").ok()?;
+            let (step, times) = text.split_once(':').unwrap_or((&text, "1"));
+            Some(Order {
+                step: step.to_owned(),
+                left: AtomicU64::new(times.parse().unwrap_or(1)),
+            })
+        });
+        if let Some(order) = order
+            && order.step == step.as_str()
+            && order.left.fetch_sub(1, Ordering::Relaxed) == 1
+        {
+            std::process::abort();
+        }
+    }
+}

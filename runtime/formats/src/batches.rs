@@ -1,0 +1,320 @@
+//! Decoded blocks as batches of a source, with where each row is from.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array, StringArray, TimestampMicrosecondArray, UInt32Array};
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use sha2::{Digest, Sha256};
+use wasm_sink_core::dead_letter::{DeadLetter, RefusedBy, RowOrigin};
+use wasm_sink_core::{Lineage, MetadataKey, PartitionKey, Position, SourceBatch};
+
+use crate::block::{Block, BlockKind, tail};
+use crate::decoded::Place;
+use crate::stream::DecodedBlock;
+
+/// What a position of this source is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PositionForm {
+    /// The byte offset.
+    Offset {
+        /// Added to each: what earlier runs of a source that cannot go back have read.
+        base: u64,
+    },
+    /// The byte offset, the line ends before it, and a check of the bytes before it.
+    Checked,
+}
+
+/// What all batches of one file or stream have in common.
+#[derive(Debug)]
+pub struct Origin {
+    /// Their partition.
+    pub key: PartitionKey,
+    /// What a person calls it.
+    pub name: String,
+    /// When it was last written, if that is known.
+    pub modified: Option<DateTime<Utc>>,
+    /// What positions are made of.
+    pub form: PositionForm,
+}
+
+/// A place in the data that a position names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CheckedOffset {
+    /// In bytes.
+    pub offset: u64,
+    /// Line ends before it; a last line without one counts.
+    pub lines: u64,
+    /// Of the bytes before it; see [`check`].
+    pub check: u64,
+}
+
+impl CheckedOffset {
+    /// Before everything.
+    pub const BEGINNING: Self = Self {
+        offset: 0,
+        lines: 0,
+        check: 0,
+    };
+
+    /// Three words.
+    pub fn to_position(self) -> Position {
+        let words = [self.offset, self.lines, self.check];
+        Position::new(words.map(|word| word as i64 & i64::MAX))
+            .unwrap_or_else(|| Position::from_offset(self.offset))
+    }
+
+    /// None where the position is none of ours.
+    pub fn of_position(position: &Position) -> Option<Self> {
+        let [offset, lines, check] = position.words() else {
+            return None;
+        };
+        Some(Self {
+            offset: u64::try_from(*offset).ok()?,
+            lines: u64::try_from(*lines).ok()?,
+            check: u64::try_from(*check).ok()?,
+        })
+    }
+}
+
+/// 62 bits that the bytes before a position give, of which the last 4 KiB count; 0 where there are
+/// none.
+pub fn check(before: &[u8]) -> u64 {
+    if before.is_empty() {
+        return 0;
+    }
+    let digest = Sha256::digest(tail(before));
+    digest
+        .first_chunk()
+        .map_or(0, |first| u64::from_be_bytes(*first) >> 2)
+}
+
+/// One block with what its rows need to know of it.
+#[derive(Debug)]
+struct Source {
+    origin: Arc<Origin>,
+    block: Block,
+    first_line: u64,
+    places: Vec<Place>,
+}
+
+/// Some rows of a block.
+#[derive(Debug)]
+struct BlockLineage {
+    source: Arc<Source>,
+    first_row: usize,
+}
+
+/// Cuts a block into batches of at most `batch_rows` rows. There is at least one, so that the
+/// position moves; the last one carries the reservation, since all share the block's memory.
+pub fn batches(
+    origin: &Arc<Origin>,
+    decoded: DecodedBlock,
+    begin: Option<Position>,
+    at: DateTime<Utc>,
+    batch_rows: usize,
+) -> Vec<SourceBatch> {
+    let DecodedBlock {
+        block,
+        decoded,
+        first_line,
+        reservation,
+    } = decoded;
+    let rows = decoded.rows.num_rows();
+    let memory = decoded.rows.get_array_memory_size() + block.bytes.len();
+    let parts = rows.div_ceil(batch_rows.max(1)).max(1);
+    let source = Arc::new(Source {
+        origin: Arc::clone(origin),
+        first_line,
+        places: decoded.places,
+        block,
+    });
+    let mut batches = Vec::with_capacity(parts);
+    let mut letters = decoded.undecodable.into_iter().peekable();
+    let mut begin = begin;
+    let mut reservation = Some(reservation);
+    for part in 0..parts {
+        let is_last = part + 1 == parts;
+        let first_row = part * rows / parts;
+        let after = (part + 1) * rows / parts;
+        // What stands between two batches belongs to the later one, which begins before it.
+        let mut undecodable = Vec::new();
+        while let Some(letter) =
+            letters.next_if(|letter| is_last || (letter.after_rows as usize) < after)
+        {
+            let before = letter.after_rows as usize - first_row;
+            undecodable.push((before as u32, source.letter(letter.place, letter.reason)));
+        }
+        let end = if is_last {
+            source.end(u64::from(decoded.lines))
+        } else {
+            source
+                .position_after(after - 1)
+                .unwrap_or_else(|| source.end(0))
+        };
+        batches.push(SourceBatch {
+            key: origin.key.clone(),
+            begin: begin.replace(end.clone()),
+            end,
+            rows: decoded.rows.slice(first_row, after - first_row),
+            lineage: Arc::new(BlockLineage {
+                source: Arc::clone(&source),
+                first_row,
+            }),
+            undecodable,
+            at,
+            bytes: memory / parts,
+            reservation: reservation.take_if(|_| is_last),
+        });
+    }
+    batches
+}
+
+impl Source {
+    fn position(&self, offset: u64, lines: u64, before: impl FnOnce() -> u64) -> Position {
+        match self.origin.form {
+            PositionForm::Offset { base } => Position::from_offset(base.saturating_add(offset)),
+            PositionForm::Checked => CheckedOffset {
+                offset,
+                lines,
+                check: before(),
+            }
+            .to_position(),
+        }
+    }
+
+    /// The bytes of a record as read, with its line end.
+    fn record(&self, place: Place) -> Bytes {
+        let end = (place.end as usize).min(self.block.bytes.len());
+        self.block.bytes.slice((place.start as usize).min(end)..end)
+    }
+
+    fn position_behind(&self, place: Place) -> Position {
+        if let BlockKind::Oversized { .. } = self.block.kind {
+            return self.end(1);
+        }
+        let record = self.record(place);
+        let open_line = u64::from(!record.ends_with(b"\n"));
+        let lines = memchr::memchr_iter(b'\n', &record).count() as u64 + open_line;
+        let end = place.end as usize;
+        self.position(
+            self.block.offset + u64::from(place.end),
+            self.first_line + u64::from(place.lines_before) + lines,
+            || self.check_at(end),
+        )
+    }
+
+    fn position_after(&self, row: usize) -> Option<Position> {
+        self.places
+            .get(row)
+            .map(|place| self.position_behind(*place))
+    }
+
+    /// The position behind the block, which has so many line ends.
+    fn end(&self, lines: u64) -> Position {
+        let open_line = match &self.block.kind {
+            BlockKind::Records => {
+                !self.block.bytes.is_empty() && !self.block.bytes.ends_with(b"\n")
+            }
+            BlockKind::Oversized { .. } => false,
+        };
+        self.position(
+            self.block.end(),
+            self.first_line + lines + u64::from(open_line),
+            || match &self.block.kind {
+                BlockKind::Records => self.check_at(self.block.bytes.len()),
+                BlockKind::Oversized { last, .. } => check(last),
+            },
+        )
+    }
+
+    /// The check of the bytes before `end` of the block.
+    fn check_at(&self, end: usize) -> u64 {
+        let inside = tail(self.block.bytes.get(..end).unwrap_or(&self.block.bytes));
+        let outside = &self.block.before;
+        check(&[outside, inside].concat())
+    }
+
+    fn origin_of(&self, place: Place) -> RowOrigin {
+        RowOrigin {
+            name: self.origin.name.clone(),
+            line: Some(self.first_line + u64::from(place.lines_before) + 1),
+            offset: Some(self.block.offset + u64::from(place.start)),
+        }
+    }
+
+    fn letter(&self, place: Place, reason: String) -> DeadLetter {
+        DeadLetter {
+            key: self.origin.key.clone(),
+            origin: self.origin_of(place),
+            position: Some(self.position_behind(place)),
+            by: RefusedBy::Decoder,
+            reason,
+            // A copy, so that a letter does not hold its whole block.
+            record: Bytes::copy_from_slice(without_line_end(&self.record(place))),
+        }
+    }
+}
+
+impl BlockLineage {
+    fn place(&self, row: u32) -> Option<Place> {
+        self.source
+            .places
+            .get(self.first_row + row as usize)
+            .copied()
+    }
+}
+
+impl Lineage for BlockLineage {
+    fn position_after(&self, row: u32) -> Option<Position> {
+        self.source.position_after(self.first_row + row as usize)
+    }
+
+    fn origin(&self, row: u32) -> RowOrigin {
+        match self.place(row) {
+            Some(place) => self.source.origin_of(place),
+            None => RowOrigin {
+                name: self.source.origin.name.clone(),
+                ..RowOrigin::default()
+            },
+        }
+    }
+
+    fn raw(&self, row: u32) -> Option<Bytes> {
+        let record = self.source.record(self.place(row)?);
+        let length = without_line_end(&record).len();
+        Some(record.slice(..length))
+    }
+
+    fn metadata(&self, key: MetadataKey, rows: &UInt32Array) -> Option<ArrayRef> {
+        let source = &self.source;
+        let same = |text: &str| -> ArrayRef {
+            Arc::new(StringArray::from_iter_values(std::iter::repeat_n(
+                text,
+                rows.len(),
+            )))
+        };
+        Some(match key {
+            MetadataKey::Topic => same(&source.origin.name),
+            MetadataKey::Partition => same("0"),
+            MetadataKey::Offset => Arc::new(Int64Array::from_iter(rows.iter().map(|row| {
+                let place = self.place(row?)?;
+                let line = source.first_line + u64::from(place.lines_before) + 1;
+                i64::try_from(line).ok()
+            }))),
+            MetadataKey::Timestamp => {
+                let micros = source.origin.modified?.timestamp_micros();
+                let values = std::iter::repeat_n(micros, rows.len());
+                Arc::new(
+                    TimestampMicrosecondArray::from_iter_values(values).with_timezone("+00:00"),
+                )
+            }
+            MetadataKey::Key | MetadataKey::Headers => return None,
+        })
+    }
+}
+
+fn without_line_end(record: &[u8]) -> &[u8] {
+    let record = record.strip_suffix(b"\n").unwrap_or(record);
+    record.strip_suffix(b"\r").unwrap_or(record)
+}

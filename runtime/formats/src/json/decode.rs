@@ -1,0 +1,325 @@
+//! JSON lines to columns, in one pass and without a tree between.
+//!
+//! Strict where other readers are lenient: a value goes into its column whole or its record is
+//! undecodable. What a column takes:
+//!
+//! | column | JSON |
+//! |---|---|
+//! | boolean | `true`, `false` |
+//! | int, uint, decimal | a number of exactly such a value: `12`, `12.0` and `1.2e1` are all 12 |
+//! | float | a number, rounded to the nearest; whole numbers that would lose digits do not fit |
+//! | utf8 | any value: a string as it is, everything else as its JSON text |
+//! | binary | a string in base64 |
+//! | date, time, timestamp | a string, or a whole number of units since 1970 or midnight |
+//! | list, struct, map | a list, an object, an object |
+//!
+//! A key that stands twice in one object makes its record undecodable: which one counts is a guess.
+
+use super::scan::{Cursor, Text};
+use crate::column::{Column, Record, Slices, Values};
+use crate::decoded::{Rows, UnknownFields};
+use crate::fault::{Fault, Parsed};
+
+/// What holds for a whole block.
+struct Context {
+    unknown: UnknownFields,
+    /// Whether this record has a field with a value that no column takes.
+    has_unknown: bool,
+}
+
+/// Decodes `block[from..]`; false where new fields stopped it.
+pub(crate) fn decode(block: &[u8], from: usize, unknown: UnknownFields, rows: &mut Rows) -> bool {
+    let is_utf8 = std::str::from_utf8(block).is_ok();
+    let mut context = Context {
+        unknown,
+        has_unknown: false,
+    };
+    let mut start = from;
+    while let Some(rest) = block.get(start..).filter(|rest| !rest.is_empty()) {
+        let length = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+        let line = rest.get(..length).unwrap_or_default();
+        let has_end = length < rest.len();
+        let end = start + length + usize::from(has_end);
+        if !line.trim_ascii().is_empty() {
+            context.has_unknown = false;
+            let read = if is_utf8 { Ok(()) } else { check_utf8(line) }
+                .and_then(|()| read_record(line, &mut rows.root, &mut context));
+            match read {
+                Ok(()) if context.has_unknown => return false,
+                Ok(()) => rows.accept(start, end),
+                Err(fault) => {
+                    // What is wrong with the line itself is said first.
+                    let fault = check_syntax(line).err().unwrap_or(fault);
+                    rows.refuse(start, end, &fault);
+                }
+            }
+        }
+        rows.pass_lines(usize::from(has_end));
+        start = end;
+    }
+    true
+}
+
+fn check_utf8(line: &[u8]) -> Parsed<()> {
+    std::str::from_utf8(line)
+        .map(drop)
+        .map_err(|error| Fault::new(error.valid_up_to(), "the bytes are not UTF-8"))
+}
+
+fn check_syntax(line: &[u8]) -> Parsed<()> {
+    check_utf8(line)?;
+    let mut cursor = Cursor::new(line);
+    cursor.skip_space();
+    cursor.skip_value(0)?;
+    cursor.end()
+}
+
+fn read_record(line: &[u8], root: &mut Record, context: &mut Context) -> Parsed<()> {
+    let mut cursor = Cursor::new(line);
+    cursor.skip_space();
+    if cursor.peek() != b'{' {
+        let is = match cursor.peek() {
+            b'[' => "a list",
+            b'"' => "a string",
+            b't' | b'f' => "a boolean",
+            b'n' => "null",
+            _ => "a number",
+        };
+        let reason = format!("a line holds one JSON object, and this is {is}");
+        return Err(Fault::new(cursor.at, reason));
+    }
+    let row = root.columns.first().map_or(0, Column::len);
+    root.read_json(row, &mut cursor, context, 0)?;
+    cursor.end()
+}
+
+impl Record {
+    /// Reads an object, which becomes row `row` of every column.
+    fn read_json(
+        &mut self,
+        row: usize,
+        cursor: &mut Cursor<'_>,
+        context: &mut Context,
+        depth: usize,
+    ) -> Parsed<()> {
+        cursor.at += 1;
+        cursor.skip_space();
+        let mut found = 0;
+        if !cursor.take(b'}') {
+            loop {
+                if !cursor.take(b'"') {
+                    return Err(cursor.expected("a key in quotes"));
+                }
+                match self.read_key(cursor)? {
+                    Ok(index) => {
+                        cursor.colon()?;
+                        self.likely = index + 1;
+                        if let Some(column) = self.columns.get_mut(index) {
+                            if column.len() > row {
+                                let reason = format!("the key `{}` stands twice", column.name());
+                                return Err(Fault::new(cursor.at, reason));
+                            }
+                            column.read_json(cursor, context, depth)?;
+                            found += 1;
+                        }
+                    }
+                    Err(key) => {
+                        cursor.colon()?;
+                        skip_unknown(key, cursor, context, depth)?;
+                    }
+                }
+                if cursor.ends(b'}', "`,` or `}`")? {
+                    break;
+                }
+            }
+        }
+        self.likely = 0;
+        if found < self.columns.len() {
+            for column in &mut self.columns {
+                if column.len() == row {
+                    column.push_null(cursor.at, "it is missing")?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Passes a key of which the first quote has been taken; the key itself where no column has
+    /// this name.
+    #[inline]
+    fn read_key<'a>(&self, cursor: &mut Cursor<'a>) -> Parsed<Result<usize, Text<'a>>> {
+        if let Some(quoted) = self.quoted.get(self.likely)
+            && !quoted.is_empty()
+            && cursor.rest().starts_with(quoted)
+        {
+            cursor.at += quoted.len();
+            return Ok(Ok(self.likely));
+        }
+        cursor.at -= 1;
+        let key = cursor.string()?;
+        let found = if key.is_escaped {
+            let mut name = Vec::with_capacity(key.raw.len());
+            key.unescape_into(&mut name)?;
+            self.find(&name)
+        } else {
+            self.find(key.raw)
+        };
+        Ok(found.ok_or(key))
+    }
+}
+
+fn skip_unknown(
+    key: Text<'_>,
+    cursor: &mut Cursor<'_>,
+    context: &mut Context,
+    depth: usize,
+) -> Parsed<()> {
+    let is_null = cursor.peek() == b'n';
+    cursor.skip_value(depth + 1)?;
+    match context.unknown {
+        UnknownFields::Ignore => {}
+        UnknownFields::Report => context.has_unknown |= !is_null,
+        UnknownFields::Refuse if is_null => {}
+        UnknownFields::Refuse => {
+            let key = crate::fault::shown(key.raw);
+            let reason = format!(
+                "the field `{key}` is new, and there are too many already for another column: \
+                 name the columns that you want in `schema`"
+            );
+            return Err(Fault::new(cursor.at, reason));
+        }
+    }
+    Ok(())
+}
+
+impl Column {
+    /// Reads the value before the cursor.
+    #[inline]
+    fn read_json(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        context: &mut Context,
+        depth: usize,
+    ) -> Parsed<()> {
+        let from = cursor.at;
+        let next = cursor.peek();
+        if next == b'n' {
+            cursor.word("null")?;
+            return self.push_null(from, "it is null");
+        }
+        let row = self.len();
+        let has_room = match &mut self.values {
+            Values::Text(slices) => {
+                if next == b'"' {
+                    push_string(cursor.string()?, &mut slices.bytes)?;
+                } else {
+                    cursor.skip_value(depth + 1)?;
+                    slices.bytes.extend_from_slice(cursor.since(from));
+                }
+                slices.close()
+            }
+            Values::Boolean(bits) => {
+                match next {
+                    b't' => cursor.word("true")?,
+                    b'f' => cursor.word("false")?,
+                    _ => return Err(self.refuse(cursor, depth)),
+                }
+                bits.append(next == b't');
+                true
+            }
+            Values::Struct(record) if next == b'{' => record
+                .read_json(row, cursor, context, depth + 1)
+                .map(|()| true)
+                .map_err(|fault| fault.inside(self.field.name()))?,
+            Values::List { offsets, item } if next == b'[' => cursor
+                .list(|cursor| item.read_json(cursor, context, depth + 1))
+                .map(|()| offsets.close(item.len()))
+                .map_err(|fault| fault.inside(self.field.name()))?,
+            Values::Map {
+                offsets,
+                keys,
+                values,
+            } if next == b'{' => {
+                let mut entry = |cursor: &mut Cursor<'_>, key: Text<'_>| {
+                    push_string(key, &mut keys.bytes)?;
+                    // Keys are shorter than the record, which 32 bits can count.
+                    let _ = keys.close();
+                    values.read_json(cursor, context, depth + 1)
+                };
+                cursor
+                    .object(&mut entry)
+                    .and_then(|()| check_distinct(keys, offsets.open(), cursor.at))
+                    .map_err(|fault| fault.inside(self.field.name()))?;
+                offsets.close(keys.len())
+            }
+            Values::Binary { slices, width } if next == b'"' => {
+                let mut text = Vec::new();
+                push_string(cursor.string()?, &mut text)?;
+                if !slices.push_base64(&text, *width) {
+                    return Err(self.mismatch(from, cursor.since(from)));
+                }
+                true
+            }
+            Values::Time { values, clock } if next == b'"' => {
+                let text = cursor.string()?;
+                match clock.parse(text.raw) {
+                    Some(units) => values.push(units),
+                    None => return Err(self.mismatch(from, cursor.since(from))),
+                }
+                true
+            }
+            Values::Integer { .. }
+            | Values::Unsigned(_)
+            | Values::Float { .. }
+            | Values::Decimal { .. }
+            | Values::Time { .. }
+                if matches!(next, b'-' | b'0'..=b'9') =>
+            {
+                let number = cursor.number()?;
+                return self.push_number(number, from);
+            }
+            _ => return Err(self.refuse(cursor, depth)),
+        };
+        if !has_room {
+            return Err(
+                Fault::new(from, "there is too much of it for one batch").inside(self.name())
+            );
+        }
+        self.seal();
+        Ok(())
+    }
+
+    /// The value before the cursor is of another kind.
+    #[cold]
+    fn refuse(&self, cursor: &mut Cursor<'_>, depth: usize) -> Box<Fault> {
+        let from = cursor.at;
+        match cursor.skip_value(depth + 1) {
+            Ok(()) => self.mismatch(from, cursor.since(from)),
+            Err(fault) => fault,
+        }
+    }
+}
+
+#[inline]
+fn push_string(text: Text<'_>, out: &mut Vec<u8>) -> Parsed<()> {
+    if text.is_escaped {
+        return text.unescape_into(out);
+    }
+    out.extend_from_slice(text.raw);
+    Ok(())
+}
+
+/// The keys of one map, from `first` on.
+fn check_distinct(keys: &Slices, first: usize, at: usize) -> Parsed<()> {
+    let mut sorted: Vec<&[u8]> = (first..keys.len())
+        .filter_map(|key| keys.get(key))
+        .collect();
+    sorted.sort_unstable();
+    match sorted.array_windows().find(|[one, next]| one == next) {
+        Some([key, _]) => {
+            let reason = format!("the key `{}` stands twice", crate::fault::shown(key));
+            Err(Fault::new(at, reason))
+        }
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,90 @@
+//! What the commands need from the engine and the pipeline.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use wasm_sink_core::stage::TablePreview;
+use wasm_sink_core::{Account, Position, Result};
+
+use crate::config::{Pipeline, SinkConfigProblem};
+use crate::metrics::Metrics;
+
+/// Where a run begins.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Beginning {
+    /// At the stored positions.
+    #[default]
+    Stored,
+    /// As above; a partition that was known and has no position any more begins at its beginning.
+    MissingFromBeginning,
+    /// As above, but here.
+    MissingFrom(Position),
+    /// Every partition goes back to its beginning, whatever is stored.
+    Restart,
+}
+
+/// What a run did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Where the rows went.
+    pub account: Account,
+    /// Bytes that became visible.
+    pub bytes: u64,
+    /// Commits.
+    pub commits: u64,
+    /// Whether the source is delivered; false after a shutdown.
+    pub is_delivered: bool,
+    /// From the start to the end.
+    pub took: Duration,
+    /// Places that the user may want to look at: the tables, without secrets.
+    pub tables: Vec<String>,
+}
+
+/// What a run would do with the beginning of its source.
+#[derive(Clone, Debug)]
+pub struct Preview {
+    /// As it comes from the source.
+    pub source_schema: SchemaRef,
+    /// The first rows as they come from the source.
+    pub source_rows: RecordBatch,
+    /// What the component made of them.
+    pub tables: Vec<TablePreview>,
+    /// Rows that would become dead letters, each with its reason.
+    pub dead_letters: Vec<String>,
+}
+
+/// The engine and the pipeline, as the command line sees them.
+#[async_trait]
+pub trait Host: Send + Sync {
+    /// Loads the component, checks `[sink.config]` against its schema and calls its `validate`.
+    ///
+    /// # Errors
+    /// The component cannot be loaded, or its schema is none.
+    async fn check_component(&self, pipeline: &Pipeline) -> Result<Vec<SinkConfigProblem>>;
+
+    /// Runs until the source is delivered or the process is told to stop.
+    ///
+    /// # Errors
+    /// Whatever stopped it. What was committed before stays committed.
+    async fn run(
+        &self,
+        pipeline: Pipeline,
+        beginning: Beginning,
+        metrics: Arc<Metrics>,
+    ) -> Result<Outcome>;
+
+    /// Shows what a run would do with the first `rows`, and writes nothing.
+    ///
+    /// # Errors
+    /// The source cannot be read, or the component refuses.
+    async fn preview(&self, pipeline: Pipeline, rows: usize) -> Result<Preview>;
+
+    /// What `--restart` will double or overwrite, in one sentence.
+    ///
+    /// # Errors
+    /// The destination cannot be reached.
+    async fn restart_consequence(&self, pipeline: &Pipeline) -> Result<String>;
+}

@@ -1,0 +1,214 @@
+//! The tables of pipeline.toml, one function each.
+
+mod connections;
+mod numbers;
+mod sink;
+mod source;
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use wasm_sink_core::settings::{Problem, Reader, Table, Value};
+
+use super::codes::Code;
+use super::diagnostics::SourceText;
+use super::names::{Label, PipelineName};
+use super::registry::Registry;
+use super::{Connection, Pipeline, Sink, Source};
+use crate::pipeline::limits::{EpochLimits, Limits, Retry};
+
+/// The tables that a pipeline can have.
+const TABLES: [&str; 8] = [
+    "connections",
+    "source",
+    "sink",
+    "epoch",
+    "limits",
+    "retry",
+    "dead_letters",
+    "admin",
+];
+/// Where `[admin]` listens unless it says otherwise.
+const DEFAULT_ADMIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9464);
+
+/// Everything that the file says.
+pub(super) struct Parts {
+    name: PipelineName,
+    state_dir: PathBuf,
+    connections: BTreeMap<Label, Connection>,
+    source: Source,
+    sink: Sink,
+    epoch: EpochLimits,
+    limits: Limits,
+    retry: Retry,
+    dead_letters: PathBuf,
+    admin: Option<SocketAddr>,
+}
+
+impl Parts {
+    pub(super) fn into_pipeline(
+        self,
+        directory: PathBuf,
+        file: Arc<SourceText>,
+        warnings: Vec<Problem>,
+    ) -> Pipeline {
+        Pipeline {
+            name: self.name,
+            directory,
+            state_dir: self.state_dir,
+            connections: self.connections,
+            source: self.source,
+            sink: self.sink,
+            epoch: self.epoch,
+            limits: self.limits,
+            retry: self.retry,
+            dead_letters: self.dead_letters,
+            admin: self.admin,
+            file,
+            warnings,
+        }
+    }
+}
+
+/// Reads all tables; None only where problems were reported.
+pub(super) fn read(
+    document: &Table,
+    directory: &Path,
+    registry: &Registry,
+    problems: &mut Vec<Problem>,
+) -> Option<Parts> {
+    let mut root = document.reader(problems);
+    let name = name(&mut root);
+    let state_dir = root.string("state_dir").map(|(path, _)| directory.join(path));
+    for key in TABLES {
+        // Reported here where it is something else; `inner` leaves it out then.
+        root.table(key);
+    }
+    if document.get("source").is_none() {
+        root.missing("[source]", "records come from somewhere: [source] type = \"files\"");
+    }
+    if document.get("sink").is_none() {
+        root.missing("[sink]", "records go somewhere: [sink] component = \"delta\"");
+    }
+    routes(&mut root);
+    root.finish();
+
+    let inner = |key| inner(document, key);
+    let (source_table, sink_table) = (inner("source"), inner("sink"));
+    let connections = connections::read(inner("connections"), registry, problems);
+    let source = source_table.and_then(|table| source::read(table, &connections, registry, problems));
+    let sink = sink_table
+        .and_then(|table| sink::read(table, directory, &connections, registry, problems));
+    let epoch = inner("epoch")
+        .map_or_else(EpochLimits::default, |table| numbers::epoch(table, problems));
+    let limits =
+        inner("limits").map_or_else(Limits::default, |table| numbers::limits(table, problems));
+    let retry = inner("retry").map_or_else(Retry::default, |table| numbers::retry(table, problems));
+    let dead_letters =
+        inner("dead_letters").and_then(|table| dead_letters_path(table, directory, problems));
+    let admin = inner("admin").and_then(|table| admin_address(table, problems));
+    connections.report_unused(source_table, sink_table, problems);
+
+    let name = name?;
+    let state_dir =
+        state_dir.unwrap_or_else(|| directory.join(".wasm-sink").join(name.as_str()));
+    let dead_letters = dead_letters.unwrap_or_else(|| state_dir.join("dead-letters"));
+    Some(Parts {
+        name,
+        state_dir,
+        connections: connections.into_opened(),
+        source: source?,
+        sink: sink?,
+        epoch,
+        limits,
+        retry,
+        dead_letters,
+        admin,
+    })
+}
+
+/// The table of a key.
+fn inner<'a>(document: &'a Table, key: &str) -> Option<&'a Table> {
+    match &document.get(key)?.node.value {
+        Value::Table(table) => Some(table),
+        _ => None,
+    }
+}
+
+fn name(root: &mut Reader<'_>) -> Option<PipelineName> {
+    let (text, span) = root.required_string(
+        "name",
+        "positions are kept under it in the destination: name = \"payments\"",
+    )?;
+    match PipelineName::try_from(text) {
+        Ok(name) => Some(name),
+        Err(error) => {
+            root.problem(Problem {
+                code: Code::BadName.as_str(),
+                message: format!("`name` cannot be \"{text}\": {error}"),
+                span,
+                help: Some(NAME_HELP.to_owned()),
+            });
+            None
+        }
+    }
+}
+
+/// The rule of [`PipelineName`], [`Label`] and `Role`.
+const NAME_HELP: &str =
+    "letters, digits, `-`, `_` and `.`, beginning with a letter or a digit; at most 128";
+
+fn routes(root: &mut Reader<'_>) {
+    if let Some(routes) = root.take("routes") {
+        root.problem(Problem {
+            code: Code::LaterVersion.as_str(),
+            message: "routes come with a later version of wasm-sink".to_owned(),
+            span: routes.key_span.clone(),
+            help: Some("until then, run one pipeline per table".to_owned()),
+        });
+    }
+}
+
+fn dead_letters_path(
+    table: &Table,
+    directory: &Path,
+    problems: &mut Vec<Problem>,
+) -> Option<PathBuf> {
+    let mut reader = table.reader(problems);
+    let path = reader.string("path").map(|(path, _)| directory.join(path));
+    reader.finish();
+    path
+}
+
+fn admin_address(table: &Table, problems: &mut Vec<Problem>) -> Option<SocketAddr> {
+    let mut reader = table.reader(problems);
+    let written = reader.string("address");
+    let address = match &written {
+        None => Some(DEFAULT_ADMIN),
+        Some((text, _)) => text.replacen("localhost:", "127.0.0.1:", 1).parse().ok(),
+    };
+    if let Some((text, span)) = written {
+        match address {
+            None => reader.bad_value(
+                &span,
+                format!("\"{text}\" is no address with a port"),
+                format!("for example \"{DEFAULT_ADMIN}\""),
+            ),
+            Some(address) if !address.ip().is_loopback() => reader.problem(Problem {
+                code: Code::NotLoopback.as_str(),
+                message: format!("{address} can be reached from other machines"),
+                span,
+                help: Some(
+                    "that needs a token, which this version does not have: listen on 127.0.0.1 \
+                     or [::1] and put a proxy in front"
+                        .to_owned(),
+                ),
+            }),
+            Some(_) => {}
+        }
+    }
+    reader.finish();
+    address
+}

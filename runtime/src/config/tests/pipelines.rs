@@ -1,0 +1,200 @@
+//! Files without mistakes.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::read;
+use crate::config::{ComponentRef, Label, LoadError, Registry, Role, Style, load};
+use crate::pipeline::limits::{EpochLimits, Limits, Retry};
+
+#[test]
+fn the_least_file_gets_all_defaults() {
+    let pipeline = read(
+        "name = 'p'\n[source]\ntype = 'files'\npath = 'x'\n[sink]\ncomponent = 'discard'\n",
+    )
+    .unwrap();
+    assert_eq!(pipeline.name.as_str(), "p");
+    assert_eq!(pipeline.directory, Path::new("here"));
+    assert_eq!(pipeline.state_dir, Path::new("here/.wasm-sink/p"));
+    assert_eq!(pipeline.dead_letters, Path::new("here/.wasm-sink/p/dead-letters"));
+    assert_eq!(pipeline.source.connector, "files");
+    assert_eq!(pipeline.source.connection, None);
+    assert_eq!(pipeline.sink.component, ComponentRef::BuiltIn("discard".to_owned()));
+    assert!(pipeline.sink.connections.is_empty());
+    assert_eq!(pipeline.sink.config.json, serde_json::json!({}));
+    assert_eq!(pipeline.epoch, EpochLimits::default());
+    assert_eq!(pipeline.limits, Limits::default());
+    assert_eq!(pipeline.retry, Retry::default());
+    assert_eq!(pipeline.admin, None);
+    assert!(pipeline.warnings.is_empty());
+}
+
+#[test]
+fn every_key_arrives() {
+    let pipeline = read(
+        r#"
+name = "p"
+state_dir = "state"
+[connections.broker]
+type = "broker"
+path = "${HOME}/broker"
+[connections.lake]
+type = "lake"
+path = "./table"
+secret_access_key = "${LAKE_SECRET}"
+allow_http = true
+[source]
+connection = "broker"
+topics = ["payments"]
+batch_rows = "${ROWS}"
+[sink]
+component = "delta"
+connections = { default = "lake", raw = "broker" }
+env = ["STAGE"]
+[sink.config]
+stage = "in ${STAGE}, $${STAGE}"
+day = 2024-05-06
+nested = { list = [1, 2.5, true, "x"] }
+[epoch]
+max_rows = 10
+max_bytes = "1MiB"
+max_ms = 20
+min_commit_ms = 5
+revoke_ms = 30
+shutdown_ms = 40
+[limits]
+memory = "64MiB"
+call_deadline_ms = 50
+bytes = 1048576
+tasks = 4
+max_rejected = 0
+[retry]
+initial_ms = 1
+max_ms = 2
+give_up_ms = 3
+[dead_letters]
+path = "letters"
+[admin]
+"#,
+    )
+    .unwrap();
+    assert_eq!(pipeline.state_dir, Path::new("here/state"));
+    assert_eq!(pipeline.dead_letters, Path::new("here/letters"));
+    assert_eq!(pipeline.connections.len(), 2);
+    assert_eq!(pipeline.used_connections().count(), 2);
+    let label = |text| Label::try_from(text).unwrap();
+    assert_eq!(pipeline.source.connection, Some(label("broker")));
+    let roles: Vec<_> = pipeline.sink.connections.into_iter().collect();
+    let raw = Role::try_from("raw").unwrap();
+    assert_eq!(roles, [(Role::default_role(), label("lake")), (raw, label("broker"))]);
+    assert_eq!(
+        pipeline.sink.config.json,
+        serde_json::json!({
+            "stage": "in test, ${STAGE}",
+            "day": "2024-05-06",
+            "nested": { "list": [1, 2.5, true, "x"] },
+        })
+    );
+    let ms = Duration::from_millis;
+    assert_eq!(
+        pipeline.epoch,
+        EpochLimits {
+            max_rows: 10,
+            max_bytes: 1 << 20,
+            max_age: ms(20),
+            min_age: ms(5),
+            revoke: ms(30),
+            shutdown: ms(40),
+        }
+    );
+    assert_eq!(pipeline.limits.memory_bytes, 64 << 20);
+    assert_eq!(pipeline.limits.call_deadline, ms(50));
+    assert_eq!(pipeline.limits.budget_bytes, 1 << 20);
+    assert_eq!(pipeline.limits.tasks.get(), 4);
+    assert_eq!(pipeline.limits.max_rejected, 0);
+    assert_eq!(
+        pipeline.retry,
+        Retry {
+            initial: ms(1),
+            max: ms(2),
+            give_up: Some(ms(3)),
+        }
+    );
+    assert_eq!(pipeline.admin.unwrap().to_string(), "127.0.0.1:9464");
+}
+
+#[test]
+fn defaults_give_way_to_what_is_written() {
+    let pipeline = read(
+        "name = 'p'\n[source]\ntype = 'files'\n[sink]\ncomponent = 'discard'\n\
+         [epoch]\nmax_ms = 10\n[retry]\nmax_ms = 20\n[admin]\naddress = 'localhost:0'\n",
+    )
+    .unwrap();
+    assert_eq!(pipeline.epoch.min_age, Duration::from_millis(10));
+    assert_eq!(pipeline.retry.initial, Duration::from_millis(20));
+    assert_eq!(pipeline.admin.unwrap().to_string(), "127.0.0.1:0");
+}
+
+#[test]
+fn an_empty_variable_is_no_excuse() {
+    let text = "name = '${EMPTY}'\n[source]\ntype = 'files'\n[sink]\ncomponent = 'discard'\n";
+    let diagnostics = read(text).unwrap_err();
+    assert_eq!(diagnostics.mistakes[0].code, "bad-name");
+}
+
+#[test]
+fn mistakes_stand_in_the_order_of_the_file() {
+    let diagnostics = read("colour = 1\n[sink]\nx = 1\n[source]\ny = 2\n").unwrap_err();
+    let lines: Vec<_> = diagnostics
+        .mistakes
+        .iter()
+        .map(|problem| diagnostics.file.line(&problem.span))
+        .collect();
+    assert!(lines.is_sorted() && lines.len() > 3, "{lines:?}");
+}
+
+#[test]
+fn files_that_are_none_say_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let registry = Registry {
+        known_connectors: &[],
+        connectors: &[],
+        components: vec![],
+    };
+    let path = |name: &str| directory.path().join(name);
+    let error = |path: PathBuf| match load(&path, &registry, &|_| None) {
+        Err(LoadError::Unreadable(error)) => error.to_string(),
+        Err(LoadError::Wrong(diagnostics)) => diagnostics.render(Style::Plain),
+        Ok(_) => panic!("{} is no pipeline", path.display()),
+    };
+    assert!(error(path("none.toml")).contains("cannot read"));
+    assert!(error(directory.path().to_owned()).contains("cannot read"));
+    std::fs::write(path("data.jsonl"), vec![b' '; 5 << 20]).unwrap();
+    assert!(error(path("data.jsonl")).contains("wasm-sink init"));
+    std::fs::write(path("latin.toml"), b"name = \"p\"\n# caf\xe9\n").unwrap();
+    let shown = error(path("latin.toml"));
+    assert!(shown.contains("not-utf8") && shown.contains("latin.toml:2:6"), "{shown}");
+    std::fs::write(path("bom.toml"), "\u{feff}name = 'p'\n").unwrap();
+    let shown = error(path("bom.toml"));
+    assert!(!shown.contains("`name`") && shown.contains("`[source]`"), "{shown}");
+}
+
+#[test]
+fn no_text_makes_it_panic() {
+    let alphabet = [
+        "[", "]", "[[", "{", "}", "=", "\"", "'", "\"\"\"", ".", ",", "\n", "#", "${", "}", "$",
+        "name", "source", "sink", "config", "connections", "type", "files", "epoch", "max_rows",
+        "1", "-", "nan", "2024-01-01", "\u{20ac}", "\0", "\r", "password", "true",
+    ];
+    let mut state = 11u64;
+    for _ in 0..20_000 {
+        let text: String = (0..24)
+            .map(|_| {
+                state = state.wrapping_mul(6364136223846793005).wrapping_add(1);
+                alphabet[(state >> 33) as usize % alphabet.len()]
+            })
+            .collect();
+        let diagnostics = read(&text).unwrap_err();
+        assert!(!diagnostics.render(Style::Colored).is_empty(), "{text}");
+    }
+}

@@ -1,0 +1,254 @@
+//! Compiled components on disk, so that a start takes milliseconds.
+//!
+//! A file is native code that is going to run, so it is used only if nobody else can have written
+//! it: its directory belongs to us and to us alone, and its digest covers the component, the
+//! engine's settings and the code. Anything else is compiled anew.
+
+use std::fs;
+use std::hash::{Hash, Hasher};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
+use wasm_sink_core::error::{Blame, Error, Kind, Result};
+use wasmtime::component::Component;
+
+/// First bytes of a file; the number counts layouts.
+const MAGIC: &[u8; 16] = b"wasm-sink code 1";
+/// Bytes of the digest after it.
+const DIGEST_BYTES: usize = 32;
+/// Files kept in a directory; the oldest go.
+const MAX_FILES: usize = 32;
+
+/// How a component came to be runnable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Compiled {
+    /// Whether the code was there already.
+    pub from_cache: bool,
+    /// How long that took.
+    pub elapsed: Duration,
+}
+
+/// Names what was compiled, by whom.
+#[derive(Clone, Debug)]
+pub(super) struct Key(String);
+
+impl Key {
+    /// `hash` is that of the component's bytes.
+    pub(super) fn new(engine: &wasmtime::Engine, hash: &str) -> Self {
+        let mut hasher = Sha256Hasher(Sha256::new());
+        env!("CARGO_PKG_VERSION").hash(&mut hasher);
+        engine.precompile_compatibility_hash().hash(&mut hasher);
+        let engine = hex(&hasher.0.finalize());
+        Self(format!("{hash}-{}", engine.get(..16).unwrap_or(&engine)))
+    }
+}
+
+struct Sha256Hasher(Sha256);
+
+impl Hasher for Sha256Hasher {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        0
+    }
+}
+
+/// Bytes as lower-case hexadecimal digits.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Compiles `wasm`, or takes the code from `directory`.
+///
+/// # Errors
+/// The component does not validate. Trouble with the cache is a warning.
+pub(super) fn compile(
+    engine: &wasmtime::Engine,
+    wasm: &[u8],
+    hash: &str,
+    directory: Option<&Path>,
+) -> Result<(Component, Compiled)> {
+    let started = Instant::now();
+    let key = Key::new(engine, hash);
+    let cache = directory.and_then(|directory| match Cache::open(directory) {
+        Ok(cache) => Some(cache),
+        Err(error) => {
+            tracing::warn!(
+                directory = %directory.display(),
+                "compiled components are not kept: {error}"
+            );
+            None
+        }
+    });
+    if let Some(component) = cache.as_ref().and_then(|cache| cache.load(engine, &key)) {
+        let elapsed = started.elapsed();
+        return Ok((component, Compiled { from_cache: true, elapsed }));
+    }
+    let component = Component::new(engine, wasm).map_err(|error| {
+        Error::new(Kind::Invalid, Blame::Component, "it does not compile").with_source(error)
+    })?;
+    let elapsed = started.elapsed();
+    if let Some(cache) = cache
+        && let Err(error) = cache.store(&key, &component)
+    {
+        tracing::warn!(
+            directory = %cache.directory.display(),
+            "a compiled component could not be kept: {error}"
+        );
+    }
+    Ok((component, Compiled { from_cache: false, elapsed }))
+}
+
+/// A directory that nobody else can write to.
+#[derive(Debug)]
+struct Cache {
+    directory: PathBuf,
+}
+
+impl Cache {
+    /// Makes the directory where it is missing.
+    fn open(directory: &Path) -> io::Result<Self> {
+        create_private(directory)?;
+        check_private(directory)?;
+        Ok(Self {
+            directory: directory.to_owned(),
+        })
+    }
+
+    fn path(&self, key: &Key) -> PathBuf {
+        self.directory.join(format!("{}.cwasm", key.0))
+    }
+
+    fn load(&self, engine: &wasmtime::Engine, key: &Key) -> Option<Component> {
+        let path = self.path(key);
+        let file = match fs::read(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+            Err(error) => {
+                tracing::warn!(file = %path.display(), "a compiled component is unreadable: {error}");
+                return None;
+            }
+        };
+        let Some(code) = verified(&file, key) else {
+            tracing::warn!(file = %path.display(), "a damaged compiled component is compiled anew");
+            return None;
+        };
+        // SAFETY: `code` must be what `Component::serialize` gave, unchanged. Only `Cache::store`
+        // writes such files, and only from there. The directory belongs to this user and has no
+        // permissions for others (checked in `open`), so nobody else can have put or changed one;
+        // whoever can write as this user can replace this program as well. The digest, checked on
+        // the very bytes that are used, covers the code, the component's hash, and the version and
+        // settings of the engine, so that a file that is cut, damaged, renamed, or from another
+        // build does not get here.
+        match unsafe { Component::deserialize(engine, code) } {
+            Ok(component) => Some(component),
+            Err(error) => {
+                tracing::warn!(file = %path.display(), "a component is compiled anew: {error}");
+                None
+            }
+        }
+    }
+
+    fn store(&self, key: &Key, component: &Component) -> io::Result<()> {
+        let code = component.serialize().map_err(io::Error::other)?;
+        let mut file = NamedTempFile::new_in(&self.directory)?;
+        file.write_all(MAGIC)?;
+        file.write_all(&digest(key, &code))?;
+        file.write_all(&code)?;
+        file.persist(self.path(key))?;
+        self.prune()
+    }
+
+    /// Keeps the newest files.
+    fn prune(&self) -> io::Result<()> {
+        let mut files = Vec::new();
+        for entry in fs::read_dir(&self.directory)? {
+            let entry = entry?;
+            let is_code = entry.path().extension().is_some_and(|end| end == "cwasm");
+            if is_code {
+                files.push((entry.metadata()?.modified()?, entry.path()));
+            }
+        }
+        files.sort();
+        let surplus = files.len().saturating_sub(MAX_FILES);
+        for (_, path) in files.into_iter().take(surplus) {
+            fs::remove_file(path)?;
+        }
+        Ok(())
+    }
+}
+
+fn digest(key: &Key, code: &[u8]) -> [u8; DIGEST_BYTES] {
+    Sha256::new()
+        .chain_update(&key.0)
+        .chain_update([0])
+        .chain_update(code)
+        .finalize()
+        .into()
+}
+
+/// The code in a file, if that is whole and was stored under this key.
+fn verified<'a>(file: &'a [u8], key: &Key) -> Option<&'a [u8]> {
+    let rest = file.strip_prefix(MAGIC)?;
+    let (stored, code) = rest.split_at_checked(DIGEST_BYTES)?;
+    (stored == digest(key, code)).then_some(code)
+}
+
+#[cfg(unix)]
+fn create_private(directory: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+
+    if let Some(parent) = directory.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    match fs::DirBuilder::new().mode(0o700).create(directory) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(unix)]
+fn check_private(directory: &Path) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt;
+
+    let metadata = fs::symlink_metadata(directory)?;
+    if !metadata.is_dir() {
+        return Err(io::Error::other("it is not a directory"));
+    }
+    if metadata.mode() & 0o077 != 0 {
+        return Err(io::Error::other(
+            "others may enter the directory; remove it, or `chmod 700` it",
+        ));
+    }
+    // A file that this process makes belongs to whoever this process is.
+    let own = tempfile::tempfile_in(directory)?.metadata()?.uid();
+    if metadata.uid() != own {
+        return Err(io::Error::other(
+            "the directory belongs to another user; remove it",
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn create_private(_directory: &Path) -> io::Result<()> {
+    Err(io::Error::other("this system has no directories that are known to be private"))
+}
+
+#[cfg(not(unix))]
+fn check_private(_directory: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,147 @@
+//! A component with its configuration and what the pipeline lets it use.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use wasm_sink_core::component::{Component, Instance};
+use wasm_sink_core::connection::Connection;
+use wasm_sink_core::error::{Blame, Error, Kind, Result};
+use wasm_sink_core::guest::Guest;
+use wasm_sink_core::stage::{Purpose, Stage};
+
+use super::instance::WasmInstance;
+use super::sandbox::Sandbox;
+use super::state::{Identity, Phase, State};
+use super::{InstanceLimits, Loaded};
+
+/// A connection that a component may use.
+#[derive(Clone)]
+pub struct Grant {
+    /// The connector's one word: `type` in `[connections.<label>]`.
+    pub connector: String,
+    /// The connection, open.
+    pub connection: Arc<dyn Connection>,
+}
+
+impl fmt::Debug for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.connector, self.connection.describe())
+    }
+}
+
+/// What a pipeline lets a component use.
+#[derive(Clone, Debug, Default)]
+pub struct Grants {
+    /// By role: the keys of `[sink] connections`; `default` for `[sink] connection`.
+    pub connections: BTreeMap<String, Grant>,
+}
+
+impl Grants {
+    fn connectors(&self) -> impl Iterator<Item = &str> {
+        self.connections
+            .values()
+            .map(|grant| grant.connector.as_str())
+    }
+}
+
+impl Loaded {
+    /// Makes it a component that can be started. `config` is JSON that passed the schema and
+    /// `validate`; `pipeline` is the pipeline's name.
+    ///
+    /// # Errors
+    /// It imports a capability for which there is no connection.
+    pub fn grant(
+        &self,
+        pipeline: &str,
+        grants: Grants,
+        config: String,
+        limits: InstanceLimits,
+    ) -> Result<Arc<dyn Component>> {
+        for capability in self.capabilities() {
+            if !grants.connectors().any(|connector| connector == capability) {
+                return Err(Error::new(
+                    Kind::Denied,
+                    Blame::Configuration,
+                    format!(
+                        "it uses the capability `wasm-sink:{capability}`, and none of its \
+                         connections has that type: write `connection = \"<label>\"` under [sink], \
+                         the label of a [connections.<label>] with `type = \"{capability}\"`"
+                    ),
+                )
+                .context(format!("component `{}`", self.name())));
+            }
+        }
+        Ok(Arc::new(WasmComponent {
+            loaded: self.clone(),
+            pipeline: pipeline.into(),
+            grants,
+            config,
+            limits,
+            instances: AtomicU64::new(0),
+        }))
+    }
+}
+
+/// Loaded, configured, granted.
+struct WasmComponent {
+    loaded: Loaded,
+    pipeline: Arc<str>,
+    grants: Grants,
+    config: String,
+    limits: InstanceLimits,
+    /// Instances started so far.
+    instances: AtomicU64,
+}
+
+impl WasmComponent {
+    /// A stage for each connection that the component has a capability for.
+    fn stages(&self, purpose: Purpose) -> Result<BTreeMap<String, Box<dyn Stage>>> {
+        self.grants
+            .connections
+            .iter()
+            .filter(|(_, grant)| self.loaded.capabilities().contains(&grant.connector))
+            .map(|(role, grant)| {
+                let stage = grant.connection.stage(purpose).ok_or_else(|| {
+                    Error::new(
+                        Kind::Denied,
+                        Blame::Configuration,
+                        format!(
+                            "the connection with the role `{role}` ({}) is for sources only",
+                            grant.connection.describe()
+                        ),
+                    )
+                })?;
+                Ok((role.clone(), stage))
+            })
+            .collect()
+    }
+}
+
+#[async_trait]
+impl Component for WasmComponent {
+    fn hash(&self) -> &str {
+        self.loaded.hash()
+    }
+
+    async fn start(&self, purpose: Purpose) -> Result<Box<dyn Instance>> {
+        let identity = Identity {
+            pipeline: Arc::clone(&self.pipeline),
+            component: self.loaded.shared_name(),
+            instance: self.instances.fetch_add(1, Ordering::Relaxed),
+        };
+        let guest = Guest::new(self.stages(purpose)?, self.limits.guest);
+        let state = State::new(identity, guest, &self.limits);
+        let mut sandbox =
+            Sandbox::start(self.loaded.engine(), self.loaded.pre(), state, Phase::Open)
+                .await
+                .map_err(|failure| failure.error)?;
+        sandbox
+            .open(&self.config)
+            .await
+            .map_err(|failure| failure.error)?;
+        Ok(Box::new(WasmInstance::new(sandbox, &self.limits)))
+    }
+}

@@ -1,0 +1,194 @@
+//! One running instance, epoch by epoch.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::time::Instant;
+use wasm_sink_core::batch::{Rows, SourceBatch};
+use wasm_sink_core::component::{Failure, FailureCause, Instance, Sealed};
+use wasm_sink_core::epoch::CommitId;
+use wasm_sink_core::error::{Blame, Error, Kind};
+use wasm_sink_core::position::{PartitionKey, Position};
+use wasm_sink_core::stage::{TablePreview, UnitId};
+
+use super::InstanceLimits;
+use super::sandbox::Sandbox;
+use super::state::Phase;
+
+/// An instance that was opened.
+pub(super) struct WasmInstance {
+    sandbox: Sandbox,
+    units: Vec<UnitId>,
+    /// Partitions of the open epoch that the stages know of.
+    admitted: BTreeSet<PartitionKey>,
+    /// Handles, dead or alive, from which on it is to be replaced.
+    worn_handles: usize,
+    is_worn: bool,
+    /// Whether a call failed or never came back.
+    is_spent: bool,
+}
+
+impl WasmInstance {
+    pub(super) fn new(sandbox: Sandbox, limits: &InstanceLimits) -> Self {
+        let mut instance = Self {
+            sandbox,
+            units: Vec::new(),
+            admitted: BTreeSet::new(),
+            worn_handles: limits.guest.handles / 2,
+            is_worn: false,
+            is_spent: false,
+        };
+        instance.note_units();
+        instance
+    }
+
+    fn note_units(&mut self) {
+        let stages = self.sandbox.state().guest.stages();
+        self.units = stages.flat_map(|(_, stage)| stage.units()).collect();
+    }
+
+    /// Spent until the call that follows has come back well: its future may be dropped.
+    fn spend(&mut self) -> Result<(), Failure> {
+        if std::mem::replace(&mut self.is_spent, true) {
+            return Err(answer(Error::new(
+                Kind::Other,
+                Blame::Host,
+                "an instance was used after it had failed",
+            )));
+        }
+        Ok(())
+    }
+
+    /// Tells the stages of the rows' partition, once per epoch.
+    fn admit(&mut self, rows: &Rows, batch: &SourceBatch) {
+        if self.admitted.contains(&batch.key) {
+            return;
+        }
+        let begin = begin(rows, batch);
+        self.sandbox.state().guest.admit(&batch.key, begin.as_ref());
+        self.admitted.insert(batch.key.clone());
+    }
+
+    /// Waits for the stages. The guest has had its say.
+    async fn finish(&mut self) -> Result<Sealed, Failure> {
+        let guest = &mut self.sandbox.state().guest;
+        let account = guest.account();
+        if account.is_silent() {
+            return Err(answer(Error::new(
+                Kind::Other,
+                Blame::Component,
+                format!(
+                    "the component took {} rows and staged, rejected and skipped none: what is to \
+                     be left out goes to `epoch.skip`",
+                    account.taken
+                ),
+            )));
+        }
+        let mut staged = Vec::new();
+        for (_, stage) in guest.stages() {
+            staged.extend(stage.finish().await.map_err(answer)?);
+        }
+        Ok(Sealed {
+            staged,
+            // Rows that a destination refused while it finished are counted by then.
+            account: guest.account(),
+            dead_letters: guest.take_dead_letters(),
+        })
+    }
+}
+
+/// The position before the first of these rows.
+fn begin(rows: &Rows, batch: &SourceBatch) -> Option<Position> {
+    let first = rows
+        .source_rows()
+        .and_then(|rows| rows.values().first().copied())
+        .unwrap_or(0);
+    match first {
+        0 => batch.begin.clone(),
+        // A probe may begin where no epoch could.
+        first => batch.boundary(first).or_else(|| batch.begin.clone()),
+    }
+}
+
+fn answer(error: Error) -> Failure {
+    Failure {
+        cause: FailureCause::Answer,
+        error,
+    }
+}
+
+#[async_trait]
+impl Instance for WasmInstance {
+    fn units(&self) -> Vec<UnitId> {
+        self.units.clone()
+    }
+
+    fn begin(&mut self, id: CommitId) {
+        self.admitted.clear();
+        let state = self.sandbox.state();
+        state.wish = None;
+        state.enter(Phase::Epoch);
+        state.guest.begin_epoch(id);
+    }
+
+    async fn write(&mut self, rows: Rows) -> Result<(), Failure> {
+        self.spend()?;
+        if let Some(batch) = rows.source() {
+            let batch = Arc::clone(batch);
+            self.admit(&rows, &batch);
+            self.sandbox.state().clock.set(batch.at);
+        }
+        let guest = &mut self.sandbox.state().guest;
+        guest.count_taken(rows.len() as u64);
+        let handle = guest.push_rows(rows).map_err(|error| Failure {
+            // As where the guest itself makes one handle too many: fewer rows may pass.
+            cause: FailureCause::Trap,
+            error: Error::new(
+                Kind::Other,
+                Blame::Component,
+                "the instance holds too many batches and other handles",
+            )
+            .with_source(error),
+        })?;
+        self.sandbox.write(handle).await?;
+        self.note_units();
+        self.is_spent = false;
+        Ok(())
+    }
+
+    fn wish(&self) -> Option<Instant> {
+        self.sandbox.wish()
+    }
+
+    async fn flush(&mut self) -> Result<Sealed, Failure> {
+        self.spend()?;
+        self.sandbox.flush().await?;
+        let sealed = self.finish().await?;
+        self.note_units();
+        let guest = &mut self.sandbox.state().guest;
+        guest.end_epoch();
+        self.is_worn = guest.handles() >= self.worn_handles;
+        self.is_spent = false;
+        Ok(sealed)
+    }
+
+    async fn forget(&mut self) {
+        // What the guest holds in memory belongs to the epoch that is gone.
+        self.is_spent = true;
+        let guest = &mut self.sandbox.state().guest;
+        for (_, stage) in guest.stages() {
+            stage.forget().await;
+        }
+        guest.end_epoch();
+    }
+
+    fn preview(&mut self) -> Vec<TablePreview> {
+        let stages = self.sandbox.state().guest.stages();
+        stages.flat_map(|(_, stage)| stage.preview()).collect()
+    }
+
+    fn worn(&self) -> bool {
+        self.is_worn
+    }
+}

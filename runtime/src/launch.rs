@@ -1,0 +1,321 @@
+//! From a validated pipeline.toml to a running pipeline: opens what it names, in the order in which
+//! one thing needs the other.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use arrow::array::RecordBatch;
+use async_trait::async_trait;
+use tokio::sync::watch;
+use wasm_sink_core::budget::Budget;
+use wasm_sink_core::component::Component;
+use wasm_sink_core::connection::{Connection, ConnectionContext};
+use wasm_sink_core::error::Context;
+use wasm_sink_core::source::{Source, SourceContext, SourceEvent};
+use wasm_sink_core::stage::Purpose;
+use wasm_sink_core::{Blame, CommitId, DeadLetter, Error, Kind, Result, Rows, SourceBatch};
+
+use crate::cli::{Beginning, Host, Outcome, Preview};
+use crate::config::{self, ComponentRef, SinkConfigProblem, check_sink_config};
+use crate::engine::{Engine, EngineSettings, Grant, Grants, InstanceLimits, Loaded};
+use crate::metrics::Metrics;
+use crate::pipeline::{
+    self, Destination, Entropy, LocalHome, OsEntropy, Pipeline, Start, StateDirectory,
+};
+
+/// Rows per batch that sources are asked for.
+const BATCH_ROWS: usize = 10_000;
+
+/// The engine of this process, and the word that tells its pipelines to stop.
+#[derive(Debug)]
+pub struct Launcher {
+    engine: Engine,
+    shutdown: watch::Receiver<bool>,
+}
+
+/// Connections by label.
+type Connections = BTreeMap<String, Arc<dyn Connection>>;
+
+/// What a run and a preview both need.
+struct Opened {
+    connections: Connections,
+    component: Arc<dyn Component>,
+    source: Box<dyn Source>,
+    budget: Budget,
+}
+
+impl Launcher {
+    /// `shutdown` turns true when the process is told to stop.
+    ///
+    /// # Errors
+    /// The machine cannot run compiled components.
+    pub fn new(shutdown: watch::Receiver<bool>) -> Result<Self> {
+        Ok(Self {
+            engine: Engine::new(&EngineSettings::default())?,
+            shutdown,
+        })
+    }
+
+    fn load(&self, pipeline: &config::Pipeline) -> Result<Loaded> {
+        let cache = pipeline.state_dir.join("compiled");
+        match &pipeline.sink.component {
+            ComponentRef::File(path) => {
+                self.engine.load_file(&pipeline.directory.join(path), Some(&cache))
+            }
+            ComponentRef::BuiltIn(name) => {
+                let builtin = wasm_sink_builtin::find(name).ok_or_else(|| {
+                    Error::new(
+                        Kind::Invalid,
+                        Blame::Configuration,
+                        format!("this build has no component `{name}`"),
+                    )
+                })?;
+                self.engine.load(name, builtin.wasm, Some(&cache))
+            }
+        }
+    }
+
+    async fn open(&self, pipeline: &config::Pipeline) -> Result<Opened> {
+        let name: Arc<str> = pipeline.name.as_str().into();
+        let connections = connect(pipeline, &name).await?;
+        let component = self.grant(pipeline, &connections)?;
+        let budget = Budget::new(pipeline.limits.budget_bytes);
+        let context = SourceContext {
+            pipeline: name,
+            budget: budget.clone(),
+            directory: pipeline.directory.clone(),
+            batch_rows: BATCH_ROWS,
+        };
+        let connection = pipeline
+            .source
+            .connection
+            .as_ref()
+            .and_then(|label| connections.get(label.as_str()))
+            .cloned();
+        let source = pipeline
+            .source
+            .spec
+            .open(connection, context)
+            .await
+            .context(|| format!("source `{}`", pipeline.source.connector))?;
+        Ok(Opened {
+            connections,
+            component,
+            source,
+            budget,
+        })
+    }
+
+    fn grant(
+        &self,
+        pipeline: &config::Pipeline,
+        connections: &Connections,
+    ) -> Result<Arc<dyn Component>> {
+        let mut grants = Grants::default();
+        for (role, label) in &pipeline.sink.connections {
+            let connection = connections.get(label.as_str());
+            let connector = pipeline.connections.get(label).map(|spec| spec.connector);
+            if let (Some(connection), Some(connector)) = (connection, connector) {
+                let grant = Grant {
+                    connector: connector.to_owned(),
+                    connection: Arc::clone(connection),
+                };
+                grants.connections.insert(role.as_str().to_owned(), grant);
+            }
+        }
+        self.load(pipeline)?.grant(
+            pipeline.name.as_str(),
+            grants,
+            pipeline.sink.config.json.to_string(),
+            instance_limits(pipeline),
+        )
+    }
+}
+
+fn instance_limits(pipeline: &config::Pipeline) -> InstanceLimits {
+    InstanceLimits {
+        memory_bytes: pipeline.limits.memory_bytes,
+        call_deadline: pipeline.limits.call_deadline,
+        ..InstanceLimits::default()
+    }
+}
+
+async fn connect(pipeline: &config::Pipeline, name: &Arc<str>) -> Result<Connections> {
+    let mut connections = Connections::new();
+    for label in pipeline.used_connections() {
+        let Some(connection) = pipeline.connections.get(label) else {
+            continue;
+        };
+        let context = ConnectionContext {
+            label: label.as_str().into(),
+            pipeline: Arc::clone(name),
+            directory: pipeline.directory.clone(),
+        };
+        let opened = connection
+            .spec
+            .open(context)
+            .await
+            .context(|| format!("connection `{}`", label.as_str()))?;
+        connections.insert(label.as_str().to_owned(), opened);
+    }
+    Ok(connections)
+}
+
+/// Finds the destination by starting the component once: it opens its tables in `open`.
+async fn destination(
+    component: &dyn Component,
+    connections: &Connections,
+    state_dir: &Path,
+) -> Result<Destination> {
+    let mut instance = component.start(Purpose::Probe).await?;
+    let units = instance.units();
+    instance.forget().await;
+    Destination::resolve(&units, connections, || Ok(Arc::new(LocalHome::open(state_dir)?)))
+}
+
+#[async_trait]
+impl Host for Launcher {
+    async fn check_component(
+        &self,
+        pipeline: &config::Pipeline,
+    ) -> Result<Vec<SinkConfigProblem>> {
+        let loaded = self.load(pipeline)?;
+        let limits = instance_limits(pipeline);
+        let schema = loaded.config_schema(&limits).await?;
+        let config = &pipeline.sink.config.json;
+        let problems = check_sink_config(config, &schema)?;
+        if !problems.is_empty() {
+            return Ok(problems);
+        }
+        let problems = loaded.validate(&config.to_string(), &limits).await?;
+        Ok(problems
+            .into_iter()
+            .map(|problem| SinkConfigProblem {
+                path: problem.path,
+                message: problem.message,
+                help: problem.help,
+            })
+            .collect())
+    }
+
+    async fn run(
+        &self,
+        pipeline: config::Pipeline,
+        beginning: Beginning,
+        metrics: Arc<Metrics>,
+    ) -> Result<Outcome> {
+        let begun = Instant::now();
+        let state = StateDirectory::open(
+            &pipeline.state_dir,
+            &pipeline.dead_letters,
+            pipeline.name.as_str(),
+        )?;
+        let opened = self.open(&pipeline).await?;
+        let destination =
+            destination(&*opened.component, &opened.connections, &pipeline.state_dir).await?;
+        let table = destination.home.describe();
+        if !pipeline.source.spec.rewinds() {
+            tracing::warn!(
+                "the source cannot be read twice: what a crash leaves undelivered is lost, and a \
+                 rerun delivers its input again"
+            );
+        }
+        let summary = pipeline::run(Pipeline {
+            name: pipeline.name.as_str().into(),
+            source: opened.source,
+            component: opened.component,
+            destination,
+            epoch: pipeline.epoch,
+            limits: pipeline.limits,
+            retry: pipeline.retry,
+            budget: opened.budget,
+            state: Arc::new(state),
+            entropy: Arc::new(OsEntropy),
+            observer: metrics,
+            start: match beginning {
+                Beginning::Stored => Start::Resume,
+                Beginning::MissingFromBeginning => Start::MissingFromBeginning,
+                Beginning::MissingFrom(position) => Start::MissingFrom(position),
+                Beginning::Restart => Start::Restart,
+            },
+            shutdown: self.shutdown.clone(),
+            #[cfg(feature = "planted")]
+            planted: None,
+        })
+        .await?;
+        Ok(Outcome {
+            account: summary.account,
+            bytes: summary.bytes,
+            commits: summary.epochs,
+            is_delivered: !*self.shutdown.borrow(),
+            took: begun.elapsed(),
+            tables: vec![table],
+        })
+    }
+
+    async fn preview(&self, pipeline: config::Pipeline, rows: usize) -> Result<Preview> {
+        let mut opened = self.open(&pipeline).await?;
+        let mut instance = opened.component.start(Purpose::Preview).await?;
+        instance.begin(CommitId::from_random(OsEntropy.next()));
+        let first = first_batch(&mut *opened.source).await?;
+        let mut letters: Vec<DeadLetter> = Vec::new();
+        let mut preview = Preview {
+            source_schema: Arc::new(arrow::datatypes::Schema::empty()),
+            source_rows: RecordBatch::new_empty(Arc::new(arrow::datatypes::Schema::empty())),
+            tables: Vec::new(),
+            dead_letters: Vec::new(),
+        };
+        if let Some(batch) = first {
+            let shown = rows.min(batch.rows.num_rows());
+            preview.source_schema = batch.rows.schema();
+            preview.source_rows = batch.rows.slice(0, shown);
+            letters.extend(batch.undecodable.iter().map(|(_, letter)| letter.clone()));
+            let rows = Rows::range(Arc::new(batch), 0..shown as u32);
+            instance.write(rows).await.map_err(|failure| failure.error)?;
+            let sealed = instance.flush().await.map_err(|failure| failure.error)?;
+            letters.extend(sealed.dead_letters);
+            preview.tables = instance.preview();
+        }
+        preview.dead_letters = letters
+            .iter()
+            .map(|letter| format!("{}: {}", letter.origin, letter.reason))
+            .collect();
+        Ok(preview)
+    }
+
+    async fn restart_consequence(&self, pipeline: &config::Pipeline) -> Result<String> {
+        let name: Arc<str> = pipeline.name.as_str().into();
+        let connections = connect(pipeline, &name).await?;
+        let component = self.grant(pipeline, &connections)?;
+        let destination = destination(&*component, &connections, &pipeline.state_dir).await?;
+        let base = destination.home.read().await?;
+        let place = destination.home.describe();
+        Ok(if base.positions.is_empty() {
+            format!("{place} has nothing from this pipeline yet, so nothing is doubled")
+        } else {
+            format!(
+                "everything is read again and delivered to {place} once more: rows that are there \
+                 already will be there twice, unless the component overwrites \
+                 (write_mode = \"overwrite\"), which replaces all that stands there"
+            )
+        })
+    }
+}
+
+/// The first batch with rows, from the very beginning; None where the source has none.
+async fn first_batch(source: &mut dyn Source) -> Result<Option<SourceBatch>> {
+    loop {
+        match source.next().await? {
+            SourceEvent::Assigned(keys) => {
+                for key in &keys {
+                    source.seek(key, None).await?;
+                }
+            }
+            SourceEvent::Batch(batch) if batch.rows.num_rows() > 0 => return Ok(Some(batch)),
+            SourceEvent::End => return Ok(None),
+            SourceEvent::Batch(_) | SourceEvent::Revoked(_) | SourceEvent::Lost(_) => {}
+        }
+    }
+}

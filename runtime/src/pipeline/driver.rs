@@ -1,0 +1,556 @@
+//! Owns the source: hands its batches to tasks, seeks and pauses partitions, acknowledges what is
+//! durable, and ends the pipeline.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::{AbortHandle, JoinError, JoinSet};
+use tokio::time::{sleep, timeout};
+use wasm_sink_core::budget::Budget;
+use wasm_sink_core::component::Component;
+use wasm_sink_core::home::{Base, Winner};
+use wasm_sink_core::source::{Membership, Source, SourceEvent};
+use wasm_sink_core::step::Step;
+use wasm_sink_core::{
+    Blame, CommitId, Error, Kind, PartitionKey, Position, Result, SourceBatch,
+};
+
+use super::backoff::Backoff;
+use super::committer::{Committer, Request};
+use super::dead_letters;
+use super::entropy::Entropy;
+use super::limits::{EpochLimits, Retry};
+use super::observe::{Committed, Observer};
+use super::quota::Quota;
+use super::state::{LocalState, PendingLetters};
+use super::task::{Order, Task};
+use super::{Destination, Pipeline, Start, Summary};
+
+/// Batches that may wait for one task before its partitions are paused.
+const QUEUED_BATCHES: usize = 4;
+
+/// A task; the one that takes the place of another has a number of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct TaskNumber(u64);
+
+/// What a task tells the driver.
+#[derive(Debug)]
+pub(super) enum TaskEvent {
+    /// It is done with a batch.
+    Took(TaskNumber),
+    /// These positions are durable.
+    Committed(Vec<(PartitionKey, Position)>),
+    /// These partitions stand elsewhere; positions must be read again.
+    Displaced(TaskNumber, Vec<PartitionKey>),
+}
+
+/// What tasks and committer share.
+pub(super) struct Context {
+    pub(super) component: Arc<dyn Component>,
+    pub(super) destination: Destination,
+    pub(super) epoch: EpochLimits,
+    pub(super) retry: Retry,
+    pub(super) budget: Budget,
+    pub(super) state: Arc<dyn LocalState>,
+    pub(super) entropy: Arc<dyn Entropy>,
+    pub(super) observer: Arc<dyn Observer>,
+    pub(super) quota: Quota,
+    pub(super) membership: Membership,
+    pub(super) committer: mpsc::UnboundedSender<Request>,
+    #[cfg(feature = "planted")]
+    pub(super) planted: Option<super::planted::Fault>,
+}
+
+impl Context {
+    pub(super) fn new_commit_id(&self) -> CommitId {
+        CommitId::from_random(self.entropy.next())
+    }
+
+    /// The home as it stands, however often one must ask.
+    async fn read_home(&self) -> Result<Base> {
+        let mut backoff = Backoff::new(&self.retry, &*self.entropy);
+        loop {
+            match self.destination.home.read().await {
+                Ok(base) => return Ok(base),
+                Err(error) => {
+                    let (wait, error) = backoff.wait(error)?;
+                    self.observer.retrying(&error, wait);
+                    sleep(wait).await;
+                }
+            }
+        }
+    }
+
+    /// Settles every dead-letter file that a crash or a lost partition left behind.
+    async fn settle_all_letters(&self) -> Result<()> {
+        self.settle_letters(&self.state.pending_letters().await?).await
+    }
+
+    /// Settles dead letters of epochs that are no longer at work.
+    pub(super) async fn settle_letters(&self, pending: &[PendingLetters]) -> Result<()> {
+        if pending.is_empty() {
+            return Ok(());
+        }
+        let base = self.read_home().await?;
+        for pending in pending {
+            dead_letters::settle(pending, &base, &*self.destination.home, &*self.state).await?;
+        }
+        Ok(())
+    }
+
+    /// A partition moved without us. In a group that is its new owner; without one it is a second
+    /// process under the same name.
+    pub(super) fn lost(
+        &self,
+        key: &PartitionKey,
+        stored: Option<&Position>,
+        winner: &Winner,
+    ) -> Result<()> {
+        let stands = stored.map_or_else(|| "nowhere".to_owned(), |at| format!("at {at}"));
+        if self.membership == Membership::Group {
+            tracing::info!(partition = %key, "the partition stands {stands}; reading positions again");
+            return Ok(());
+        }
+        let version = winner
+            .version
+            .map(|version| format!(" by version {version}"))
+            .unwrap_or_default();
+        let who = if winner.description.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", winner.description)
+        };
+        Err(Error::new(
+            Kind::Conflict,
+            Blame::Configuration,
+            format!(
+                "another process commits to {} under this pipeline's name: partition {key} stands \
+                 {stands}, put there{version}{who}. Nothing of this epoch was committed here; run \
+                 one process, or give this pipeline another name",
+                self.destination.home.describe()
+            ),
+        ))
+    }
+}
+
+/// What a run has come to; fed by the committer's reports.
+#[derive(Default)]
+struct Totals {
+    summary: std::sync::Mutex<Summary>,
+}
+
+/// Passes events on and keeps the totals.
+struct Counting {
+    totals: Arc<Totals>,
+    inner: Arc<dyn Observer>,
+}
+
+impl Observer for Counting {
+    fn read(&self, rows: u64, bytes: u64) {
+        self.inner.read(rows, bytes);
+    }
+
+    fn committed(&self, commit: &Committed) {
+        {
+            let mut summary = lock(&self.totals.summary);
+            summary.epochs += commit.epochs;
+            summary.account.add(&commit.account);
+            summary.bytes += commit.bytes;
+        }
+        self.inner.committed(commit);
+    }
+
+    fn retrying(&self, error: &Error, wait: std::time::Duration) {
+        self.inner.retrying(error, wait);
+    }
+}
+
+fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+struct TaskHandle {
+    orders: mpsc::UnboundedSender<Order>,
+    abort: AbortHandle,
+    queued: usize,
+    is_paused: bool,
+}
+
+/// The source, and which task has which of its partitions.
+pub(super) struct Driver {
+    pub(super) context: Arc<Context>,
+    pub(super) source: Box<dyn Source>,
+    pub(super) start: Start,
+    workers: JoinSet<Result<()>>,
+    events: mpsc::UnboundedSender<TaskEvent>,
+    inbox: mpsc::UnboundedReceiver<TaskEvent>,
+    tasks: BTreeMap<TaskNumber, TaskHandle>,
+    tasks_started: u64,
+    owners: BTreeMap<PartitionKey, TaskNumber>,
+    /// Partitions that were committed at any time.
+    pub(super) known: BTreeSet<PartitionKey>,
+    pub(super) restarted: BTreeSet<PartitionKey>,
+    positions: BTreeMap<PartitionKey, Position>,
+}
+
+/// Runs a pipeline to its end.
+pub(super) async fn drive(pipeline: Pipeline) -> Result<Summary> {
+    let totals = Arc::new(Totals::default());
+    let (committer, requests) = mpsc::unbounded_channel();
+    let context = Arc::new(Context {
+        component: pipeline.component,
+        destination: pipeline.destination,
+        epoch: pipeline.epoch,
+        retry: pipeline.retry,
+        budget: pipeline.budget,
+        state: pipeline.state,
+        entropy: pipeline.entropy,
+        observer: Arc::new(Counting {
+            totals: Arc::clone(&totals),
+            inner: pipeline.observer,
+        }),
+        quota: Quota::new(pipeline.limits.max_rejected),
+        membership: pipeline.source.membership(),
+        committer,
+        #[cfg(feature = "planted")]
+        planted: pipeline.planted,
+    });
+    context.settle_all_letters().await?;
+
+    // Dropped, and so ended, with this future.
+    let mut committers = JoinSet::new();
+    committers.spawn(Committer::new(Arc::clone(&context), requests).run());
+    let (events, inbox) = mpsc::unbounded_channel();
+    let mut driver = Driver {
+        context: Arc::clone(&context),
+        source: pipeline.source,
+        start: pipeline.start,
+        workers: JoinSet::new(),
+        events,
+        inbox,
+        tasks: BTreeMap::new(),
+        tasks_started: 0,
+        owners: BTreeMap::new(),
+        known: context.state.known_partitions().await?,
+        restarted: BTreeSet::new(),
+        positions: BTreeMap::new(),
+    };
+    for _ in 0..pipeline.limits.tasks.get() {
+        driver.start_task();
+    }
+    let mut shutdown = pipeline.shutdown;
+    let is_stopping = tokio::select! {
+        biased;
+        () = stopped(&mut shutdown) => true,
+        result = driver.flow() => result.map(|()| false)?,
+    };
+    if is_stopping {
+        let limit = context.epoch.shutdown;
+        timeout(limit, driver.finish()).await.unwrap_or_else(|_| {
+            Err(Error::new(
+                Kind::Unavailable,
+                Blame::Destination,
+                format!(
+                    "shutdown did not finish within {} ms ([epoch] shutdown_ms); what was not \
+                     committed will be read again",
+                    limit.as_millis()
+                ),
+            ))
+        })?;
+    } else {
+        driver.finish().await?;
+    }
+    context.settle_all_letters().await?;
+    let mut summary = lock(&totals.summary).clone();
+    summary.positions = driver.positions;
+    Ok(summary)
+}
+
+/// Completes when the pipeline is told to stop.
+async fn stopped(shutdown: &mut watch::Receiver<bool>) {
+    if shutdown.wait_for(|stop| *stop).await.is_err() {
+        // Nobody is left who could say so.
+        std::future::pending().await
+    }
+}
+
+fn worker_result(result: Result<Result<()>, JoinError>) -> Result<()> {
+    match result {
+        Ok(result) => result,
+        // Replaced by another task.
+        Err(error) if error.is_cancelled() => Ok(()),
+        Err(error) => {
+            Err(Error::new(Kind::Other, Blame::Host, "a task panicked").with_source(error))
+        }
+    }
+}
+
+impl Driver {
+    /// Until everything that the source has is committed.
+    async fn flow(&mut self) -> Result<()> {
+        loop {
+            tokio::select! {
+                biased;
+                Some(result) = self.workers.join_next() => worker_result(result)?,
+                Some(event) = self.inbox.recv() => { self.on_task(event).await?; }
+                event = self.source.next() => match event? {
+                    SourceEvent::Batch(batch) => self.dispatch(batch),
+                    SourceEvent::Assigned(keys) => self.assign(keys).await?,
+                    SourceEvent::Revoked(keys) => self.revoke(keys).await?,
+                    SourceEvent::Lost(keys) => self.lose(&keys).await?,
+                    SourceEvent::End => {
+                        let owned: Vec<_> = self.owners.keys().cloned().collect();
+                        let answers = self.release(&owned, Vec::new);
+                        if self.wait_for(answers).await? == Settled::InPlace {
+                            return Ok(());
+                        }
+                    }
+                },
+            }
+        }
+    }
+
+    /// Has every task commit what it holds, and waits for that.
+    async fn finish(&mut self) -> Result<()> {
+        for task in self.tasks.values() {
+            let _ = task.orders.send(Order::Finish);
+        }
+        loop {
+            tokio::select! {
+                biased;
+                Some(event) = self.inbox.recv() => self.on_last(event).await?,
+                result = self.workers.join_next() => match result {
+                    Some(result) => worker_result(result)?,
+                    None => break,
+                },
+            }
+        }
+        while let Ok(event) = self.inbox.try_recv() {
+            self.on_last(event).await?;
+        }
+        Ok(())
+    }
+
+    /// Nothing is assigned any more.
+    async fn on_last(&mut self, event: TaskEvent) -> Result<()> {
+        match event {
+            TaskEvent::Committed(durable) => self.acknowledge(durable).await,
+            TaskEvent::Took(_) | TaskEvent::Displaced(..) => Ok(()),
+        }
+    }
+
+    async fn on_task(&mut self, event: TaskEvent) -> Result<Settled> {
+        match event {
+            TaskEvent::Took(number) => self.took(number),
+            TaskEvent::Committed(durable) => self.acknowledge(durable).await?,
+            TaskEvent::Displaced(number, keys) => {
+                let keys: Vec<_> = keys
+                    .into_iter()
+                    .filter(|key| self.owners.get(key) == Some(&number))
+                    .collect();
+                for key in &keys {
+                    self.owners.remove(key);
+                }
+                if !keys.is_empty() {
+                    self.assign(keys).await?;
+                    return Ok(Settled::Moved);
+                }
+            }
+        }
+        Ok(Settled::InPlace)
+    }
+
+    fn start_task(&mut self) {
+        self.tasks_started += 1;
+        let number = TaskNumber(self.tasks_started);
+        let (orders, received) = mpsc::unbounded_channel();
+        let task = Task::new(
+            Arc::clone(&self.context),
+            number,
+            received,
+            self.events.clone(),
+        );
+        let handle = TaskHandle {
+            orders,
+            abort: self.workers.spawn(task.run()),
+            queued: 0,
+            is_paused: false,
+        };
+        self.tasks.insert(number, handle);
+    }
+
+    fn took(&mut self, number: TaskNumber) {
+        let Some(task) = self.tasks.get_mut(&number) else {
+            return;
+        };
+        task.queued = task.queued.saturating_sub(1);
+        if task.is_paused && task.queued < QUEUED_BATCHES {
+            task.is_paused = false;
+            for (key, owner) in &self.owners {
+                if *owner == number {
+                    self.source.resume(key);
+                }
+            }
+        }
+    }
+
+    fn dispatch(&mut self, batch: SourceBatch) {
+        let Some(number) = self.owners.get(&batch.key).copied() else {
+            // Read before the partition was taken away.
+            return;
+        };
+        let Some(task) = self.tasks.get_mut(&number) else {
+            return;
+        };
+        let rows = batch.rows.num_rows() + batch.undecodable.len();
+        self.context.observer.read(rows as u64, batch.bytes as u64);
+        let _ = task.orders.send(Order::Batch(batch));
+        task.queued += 1;
+        if !task.is_paused && task.queued >= QUEUED_BATCHES {
+            task.is_paused = true;
+            for (key, owner) in &self.owners {
+                if *owner == number {
+                    self.source.pause(key);
+                }
+            }
+        }
+    }
+
+    async fn acknowledge(&mut self, durable: Vec<(PartitionKey, Position)>) -> Result<()> {
+        self.source.acknowledge(&durable).await?;
+        Step::Acknowledged.reached();
+        let before = self.known.len();
+        for (key, position) in durable {
+            self.known.insert(key.clone());
+            self.positions.insert(key, position);
+        }
+        if self.known.len() > before {
+            self.context.state.remember_partitions(&self.known).await?;
+        }
+        Ok(())
+    }
+
+    /// Reads positions in one pass, finishes intents, then seeks and hands out.
+    async fn assign(&mut self, keys: Vec<PartitionKey>) -> Result<()> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let base = self.context.read_home().await?;
+        self.context.roll_forward(&base, keys.iter()).await?;
+        for key in keys {
+            let stored = base
+                .positions
+                .get(&key)
+                .map(|stored| stored.position.clone());
+            let at = self.begin_at(&key, stored).await?;
+            self.source.seek(&key, at.as_ref()).await?;
+            if let Some(at) = &at {
+                self.positions.insert(key.clone(), at.clone());
+            }
+            let Some(number) = self.least_loaded() else {
+                continue;
+            };
+            self.owners.insert(key.clone(), number);
+            if let Some(task) = self.tasks.get(&number) {
+                if task.is_paused {
+                    self.source.pause(&key);
+                }
+                let _ = task.orders.send(Order::Assign(key, at));
+            }
+        }
+        Ok(())
+    }
+
+    fn least_loaded(&self) -> Option<TaskNumber> {
+        let load = |number: &TaskNumber| self.owners.values().filter(|o| *o == number).count();
+        self.tasks.keys().copied().min_by_key(|number| load(number))
+    }
+
+    /// Waits for flush and commit of what is to be given back, up to `revoke_ms`; then forgets.
+    async fn revoke(&mut self, keys: Vec<PartitionKey>) -> Result<()> {
+        let answers = self.release(&keys, || keys.clone());
+        let limit = self.context.epoch.revoke;
+        let Ok(result) = timeout(limit, self.wait_for(answers)).await else {
+            return self.lose(&keys).await;
+        };
+        result?;
+        for key in &keys {
+            self.owners.remove(key);
+        }
+        self.source.release(&keys).await
+    }
+
+    /// Has the tasks of `keys` commit what they hold and let go of what `letting_go` names.
+    fn release(
+        &self,
+        keys: &[PartitionKey],
+        letting_go: impl Fn() -> Vec<PartitionKey>,
+    ) -> Vec<oneshot::Receiver<()>> {
+        let tasks: BTreeSet<_> = keys.iter().filter_map(|key| self.owners.get(key)).collect();
+        tasks
+            .into_iter()
+            .filter_map(|number| self.tasks.get(number))
+            .map(|task| {
+                let (done, answer) = oneshot::channel();
+                let _ = task.orders.send(Order::Release(letting_go(), done));
+                answer
+            })
+            .collect()
+    }
+
+    /// Waits for tasks while their events are handled.
+    async fn wait_for(&mut self, answers: Vec<oneshot::Receiver<()>>) -> Result<Settled> {
+        let mut settled = Settled::InPlace;
+        for mut answer in answers {
+            loop {
+                tokio::select! {
+                    biased;
+                    Some(result) = self.workers.join_next() => worker_result(result)?,
+                    Some(event) = self.inbox.recv() => {
+                        if self.on_task(event).await? == Settled::Moved {
+                            settled = Settled::Moved;
+                        }
+                    }
+                    _ = &mut answer => break,
+                }
+            }
+        }
+        while let Ok(event) = self.inbox.try_recv() {
+            if self.on_task(event).await? == Settled::Moved {
+                settled = Settled::Moved;
+            }
+        }
+        Ok(settled)
+    }
+
+    /// Forgets the open epochs that touch `keys`, whatever their tasks are doing; what is kept is
+    /// read again from its stored position.
+    async fn lose(&mut self, keys: &[PartitionKey]) -> Result<()> {
+        let touched: BTreeSet<TaskNumber> = keys
+            .iter()
+            .filter_map(|key| self.owners.remove(key))
+            .collect();
+        let mut kept = Vec::new();
+        for number in touched {
+            if let Some(task) = self.tasks.remove(&number) {
+                task.abort.abort();
+                self.start_task();
+            }
+            kept.extend(
+                self.owners
+                    .extract_if(.., |_, owner| *owner == number)
+                    .map(|(key, _)| key),
+            );
+        }
+        self.source.release(keys).await?;
+        self.assign(kept).await
+    }
+}
+
+/// Whether partitions were sent back to where they stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Settled {
+    InPlace,
+    Moved,
+}

@@ -1,0 +1,249 @@
+//! Pieces of source batches, and the epoch that is being filled with them.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::BooleanArray;
+use tokio::time::Instant;
+use wasm_sink_core::component::Sealed;
+use wasm_sink_core::dead_letter::RefusedBy;
+use wasm_sink_core::home::{EpochCommit, Intent};
+use wasm_sink_core::stage::Staged;
+use wasm_sink_core::{
+    CommitId, DeadLetter, Error, Move, PartitionKey, Position, Result, Rows, SourceBatch,
+};
+
+/// How far the search for rows that the component cannot take has come with a piece.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Isolation {
+    /// Not searched.
+    Fresh,
+    /// Searched: these ranges passed, each by itself.
+    Joint(Vec<Range<u32>>),
+    /// One of the ranges that passed.
+    Alone,
+}
+
+/// Consecutive rows of one source batch, with those left out that became dead letters.
+#[derive(Clone, Debug)]
+pub(super) struct Piece {
+    pub(super) batch: Arc<SourceBatch>,
+    pub(super) range: Range<u32>,
+    /// Row of the batch and why it is left out, in order.
+    pub(super) excluded: Vec<(u32, String)>,
+    pub(super) isolation: Isolation,
+}
+
+impl Piece {
+    pub(super) fn whole(batch: Arc<SourceBatch>) -> Self {
+        let rows = batch.rows.num_rows() as u32;
+        Self {
+            batch,
+            range: 0..rows,
+            excluded: Vec::new(),
+            isolation: Isolation::Fresh,
+        }
+    }
+
+    /// The rows for the component; None where none are left.
+    pub(super) fn rows(&self) -> Result<Option<Rows>> {
+        let rows = Rows::range(Arc::clone(&self.batch), self.range.clone());
+        if self.excluded.is_empty() {
+            return Ok((!rows.is_empty()).then_some(rows));
+        }
+        let mut keep = vec![true; rows.len()];
+        for (row, _) in &self.excluded {
+            if let Some(flag) = keep.get_mut((row - self.range.start) as usize) {
+                *flag = false;
+            }
+        }
+        let rows = rows.filter(&BooleanArray::from(keep)).map_err(|error| {
+            host_bug("rows could not be left out of a batch").with_source(error)
+        })?;
+        Ok((!rows.is_empty()).then_some(rows))
+    }
+
+    /// Number of rows, those left out included.
+    pub(super) fn len(&self) -> u64 {
+        u64::from(self.range.end - self.range.start)
+    }
+
+    fn is_last_of_batch(&self) -> bool {
+        self.range.end as usize == self.batch.rows.num_rows()
+    }
+
+    /// What this piece rejects whatever the component says: records that did not decode, and rows
+    /// left out.
+    pub(super) fn dead_letters(&self) -> impl Iterator<Item = DeadLetter> + '_ {
+        let undecodable = self
+            .batch
+            .undecodable
+            .iter()
+            .filter(|(after, _)| {
+                self.range.contains(after)
+                    || (*after == self.range.end && self.is_last_of_batch())
+            })
+            .map(|(_, letter)| letter.clone());
+        let excluded = self.excluded.iter().map(|(row, reason)| DeadLetter {
+            key: self.batch.key.clone(),
+            origin: self.batch.lineage.origin(*row),
+            position: self.batch.boundary(row + 1),
+            by: RefusedBy::Trap,
+            reason: reason.clone(),
+            record: wasm_sink_core::batch::record(&self.batch, *row),
+        });
+        undecodable.chain(excluded)
+    }
+
+    /// The position before the first row. Pieces are only cut where there is one.
+    fn begin(&self) -> Option<Position> {
+        self.batch.boundary(self.range.start)
+    }
+
+    fn end(&self) -> Result<Position> {
+        if self.is_last_of_batch() {
+            return Ok(self.batch.end.clone());
+        }
+        self.batch
+            .boundary(self.range.end)
+            .ok_or_else(|| host_bug("a batch was cut where its position does not change"))
+    }
+
+    /// Cuts the piece at `rows` (rows of the batch), where the position changes.
+    pub(super) fn cut(&self, ranges: &[Range<u32>]) -> Vec<Self> {
+        let mut pieces = Vec::with_capacity(ranges.len());
+        let mut start = self.range.start;
+        for (index, range) in ranges.iter().enumerate() {
+            let end = match ranges.get(index + 1) {
+                None => self.range.end,
+                // Rows between two ranges that passed are left out; they go with the former.
+                Some(next) => next.start,
+            };
+            if end != self.range.end && self.batch.boundary(end).is_none() {
+                continue;
+            }
+            debug_assert!(range.end <= end);
+            pieces.push(Self {
+                batch: Arc::clone(&self.batch),
+                range: start..end,
+                excluded: self
+                    .excluded
+                    .iter()
+                    .filter(|(row, _)| (start..end).contains(row))
+                    .cloned()
+                    .collect(),
+                isolation: Isolation::Alone,
+            });
+            start = end;
+        }
+        pieces
+    }
+}
+
+fn host_bug(message: &str) -> Error {
+    Error::new(
+        wasm_sink_core::Kind::Other,
+        wasm_sink_core::Blame::Host,
+        message,
+    )
+}
+
+/// Where each partition of these pieces begins and ends.
+pub(super) fn moves(pieces: &[Piece]) -> Result<Vec<Move>> {
+    let mut moves: BTreeMap<&PartitionKey, Move> = BTreeMap::new();
+    for piece in pieces {
+        let end = piece.end()?;
+        moves
+            .entry(&piece.batch.key)
+            .and_modify(|known| known.end = end.clone())
+            .or_insert_with(|| Move {
+                key: piece.batch.key.clone(),
+                begin: piece.begin(),
+                end,
+            });
+    }
+    Ok(moves
+        .into_values()
+        .filter(|moved| moved.begin.as_ref() != Some(&moved.end))
+        .collect())
+}
+
+/// The epoch that a task is filling.
+#[derive(Debug)]
+pub(super) struct OpenEpoch {
+    pub(super) id: CommitId,
+    pub(super) pieces: Vec<Piece>,
+    pub(super) rows: u64,
+    pub(super) bytes: u64,
+    /// When its first row came; None while it only moves positions.
+    pub(super) first_row: Option<Instant>,
+    pub(super) opened: Instant,
+}
+
+impl OpenEpoch {
+    pub(super) fn new(id: CommitId) -> Self {
+        Self {
+            id,
+            pieces: Vec::new(),
+            rows: 0,
+            bytes: 0,
+            first_row: None,
+            opened: Instant::now(),
+        }
+    }
+
+    pub(super) fn push(&mut self, piece: Piece) {
+        self.rows += piece.len();
+        self.bytes += piece.batch.bytes as u64;
+        if piece.len() > 0 || !piece.batch.undecodable.is_empty() {
+            self.first_row.get_or_insert_with(Instant::now);
+        }
+        self.pieces.push(piece);
+    }
+}
+
+/// A sealed epoch with its dead letters, ready for the committer.
+#[derive(Debug)]
+pub(super) struct ReadyEpoch {
+    pub(super) commit: EpochCommit,
+    pub(super) dead_letters: Vec<DeadLetter>,
+    /// All that was staged, for the home and for other units.
+    pub(super) staged: Vec<Staged>,
+    pub(super) staged_at: Instant,
+}
+
+impl ReadyEpoch {
+    /// Joins what the component left with what the pieces themselves reject.
+    pub(super) fn new(
+        id: CommitId,
+        pieces: &[Piece],
+        sealed: Sealed,
+        destination: &super::Destination,
+    ) -> Result<Self> {
+        let moves = moves(pieces)?;
+        let mut dead_letters: Vec<_> = pieces.iter().flat_map(Piece::dead_letters).collect();
+        let mut account = sealed.account;
+        account.taken += dead_letters.len() as u64;
+        account.rejected += dead_letters.len() as u64;
+        dead_letters.extend(sealed.dead_letters);
+        let (staged, parts) = destination.divide(&sealed.staged)?;
+        let intent = (!parts.is_empty()).then(|| Intent {
+            commit: id,
+            moves: moves.clone(),
+            parts,
+        });
+        Ok(Self {
+            commit: EpochCommit {
+                id,
+                moves,
+                staged,
+                intent,
+                account,
+            },
+            dead_letters,
+            staged: sealed.staged,
+            staged_at: Instant::now(),
+        })
+    }
+}

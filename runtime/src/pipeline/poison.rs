@@ -1,0 +1,116 @@
+//! Finding the rows that a component cannot take: slices are probed on fresh instances whose
+//! capabilities check everything and keep nothing (commit protocol, rule 10).
+
+use std::ops::Range;
+
+use tokio::time::sleep;
+use wasm_sink_core::component::{Failure, FailureCause};
+use wasm_sink_core::stage::Purpose;
+use wasm_sink_core::{CommitId, Error, Kind, Result, Rows};
+
+use super::backoff::Backoff;
+use super::driver::Context;
+use super::epoch::{Isolation, Piece};
+
+/// What to do about a failure.
+#[derive(Debug)]
+pub(super) enum Remedy {
+    /// The same again later.
+    Retry(Error),
+    /// Rows may be to blame.
+    Isolate(Failure),
+    /// Nothing helps.
+    Stop(Error),
+}
+
+impl Remedy {
+    pub(super) fn of(failure: Failure) -> Self {
+        match failure.cause {
+            FailureCause::Trap | FailureCause::Deadline => Self::Isolate(failure),
+            FailureCause::Answer if failure.error.kind() == Kind::Rejected => {
+                Self::Isolate(failure)
+            }
+            FailureCause::Answer if failure.error.is_transient() => Self::Retry(failure.error),
+            FailureCause::Answer => Self::Stop(failure.error),
+        }
+    }
+}
+
+/// Splits a piece that failed into the ranges that pass and the rows that fail alone, twice.
+pub(super) async fn isolate(context: &Context, piece: &Piece) -> Result<Piece> {
+    let mut passes: Vec<Range<u32>> = Vec::new();
+    let mut excluded: Vec<(u32, String)> = Vec::new();
+    let mut ranges = halves(&piece.range);
+    ranges.reverse();
+    while let Some(range) = ranges.pop() {
+        let Some(failure) = probe(context, piece, &range).await? else {
+            passes.push(range);
+            continue;
+        };
+        if range.len() > 1 {
+            ranges.extend(halves(&range).into_iter().rev());
+            continue;
+        }
+        let Some(failure) = probe(context, piece, &range).await?.map(|_| failure) else {
+            passes.push(range);
+            continue;
+        };
+        let origin = piece.batch.lineage.origin(range.start);
+        if failure.cause == FailureCause::Deadline {
+            return Err(failure.error.context(format!(
+                "{origin} alone takes the component longer than its deadline; time makes no dead \
+                 letters"
+            )));
+        }
+        excluded.push((range.start, failure.error.to_string()));
+        context
+            .quota
+            .would_admit(excluded.len() as u64, piece.len())
+            .map_err(|error| error.context(format!("{origin}: {}", failure.error)))?;
+    }
+    Ok(Piece {
+        excluded,
+        isolation: Isolation::Joint(passes),
+        ..piece.clone()
+    })
+}
+
+/// One row stays one; it is tried like any other.
+fn halves(range: &Range<u32>) -> Vec<Range<u32>> {
+    let middle = range.start + (range.end - range.start) / 2;
+    [range.start..middle, middle..range.end]
+        .into_iter()
+        .filter(|half| !half.is_empty())
+        .collect()
+}
+
+/// None where a fresh instance takes these rows by themselves.
+async fn probe(context: &Context, piece: &Piece, range: &Range<u32>) -> Result<Option<Failure>> {
+    let mut backoff = Backoff::new(&context.retry, &*context.entropy);
+    loop {
+        let rows = Rows::range(piece.batch.clone(), range.clone());
+        let error = match attempt(context, rows).await {
+            Ok(None) => return Ok(None),
+            Ok(Some(failure)) => match Remedy::of(failure) {
+                Remedy::Isolate(failure) => return Ok(Some(failure)),
+                Remedy::Retry(error) => error,
+                Remedy::Stop(error) => return Err(error),
+            },
+            Err(error) => error,
+        };
+        let (wait, error) = backoff.wait(error)?;
+        context.observer.retrying(&error, wait);
+        sleep(wait).await;
+    }
+}
+
+async fn attempt(context: &Context, rows: Rows) -> Result<Option<Failure>> {
+    let mut instance = context.component.start(Purpose::Probe).await?;
+    instance.begin(CommitId::from_random(context.entropy.next()));
+    let result = match instance.write(rows).await {
+        Ok(()) => instance.flush().await.map(drop),
+        Err(failure) => Err(failure),
+    };
+    instance.forget().await;
+    Ok(result.err())
+}

@@ -1,0 +1,246 @@
+//! What a process keeps on its own disk: pending dead letters, and the names of the partitions
+//! that it has seen committed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use wasm_sink_core::error::Context;
+use wasm_sink_core::{
+    Blame, CommitId, DeadLetter, Error, Kind, PartitionKey, Position, Result,
+};
+
+use super::dead_letters;
+
+/// Where an epoch began, per partition.
+pub type Begins = BTreeMap<PartitionKey, Option<Position>>;
+
+/// Dead letters of an epoch whose commit is not settled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PendingLetters {
+    /// The epoch.
+    pub id: CommitId,
+    /// Where it began.
+    pub begins: Begins,
+}
+
+/// Survives the process, and is this process's alone.
+#[async_trait]
+pub trait LocalState: Send + Sync {
+    /// Writes and syncs an epoch's dead letters under a temporary name.
+    ///
+    /// # Errors
+    /// The disk's; the epoch is then not committed.
+    async fn write_letters(&self, pending: &PendingLetters, letters: &[DeadLetter]) -> Result<()>;
+
+    /// Gives the letters of a committed epoch their final name. Done already: no effect.
+    ///
+    /// # Errors
+    /// The disk's.
+    async fn publish_letters(&self, id: CommitId) -> Result<()>;
+
+    /// Removes the letters of an epoch that was not committed.
+    ///
+    /// # Errors
+    /// The disk's.
+    async fn remove_letters(&self, id: CommitId) -> Result<()>;
+
+    /// The epochs whose letters have a temporary name.
+    ///
+    /// # Errors
+    /// The disk's.
+    async fn pending_letters(&self) -> Result<Vec<PendingLetters>>;
+
+    /// The partitions that were committed before.
+    ///
+    /// # Errors
+    /// The disk's.
+    async fn known_partitions(&self) -> Result<BTreeSet<PartitionKey>>;
+
+    /// Remembers all these partitions.
+    ///
+    /// # Errors
+    /// The disk's.
+    async fn remember_partitions(&self, keys: &BTreeSet<PartitionKey>) -> Result<()>;
+}
+
+/// The state directory, `.wasm-sink/<name>` by default.
+#[derive(Clone, Debug)]
+pub struct StateDirectory {
+    directory: PathBuf,
+    letters: PathBuf,
+    pipeline: String,
+}
+
+impl StateDirectory {
+    /// Makes the directories. `letters` is where dead letters go.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn open(directory: &Path, letters: &Path, pipeline: &str) -> Result<Self> {
+        for path in [directory, letters] {
+            std::fs::create_dir_all(path)
+                .map_err(|error| disk("make", path, error))?;
+        }
+        Ok(Self {
+            directory: directory.to_owned(),
+            letters: letters.to_owned(),
+            pipeline: pipeline.to_owned(),
+        })
+    }
+
+    /// Where dead letters of committed epochs are, a file per epoch.
+    pub fn letters(&self) -> &Path {
+        &self.letters
+    }
+
+    fn pending_path(&self, id: CommitId) -> PathBuf {
+        self.letters.join(format!("{id}.tmp"))
+    }
+
+    fn final_path(&self, id: CommitId) -> PathBuf {
+        self.letters.join(format!("{id}.jsonl"))
+    }
+
+    fn known_path(&self) -> PathBuf {
+        self.directory.join("partitions.json")
+    }
+}
+
+pub(super) fn disk(doing: &str, path: &Path, error: std::io::Error) -> Error {
+    let kind = match error.kind() {
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Kind::Unavailable,
+        _ => Kind::Other,
+    };
+    Error::new(
+        kind,
+        Blame::Configuration,
+        format!("cannot {doing} {}", path.display()),
+    )
+    .with_source(error)
+}
+
+/// Writes a file so that after a crash it is either the old or the new one, whole.
+pub(super) fn write_synced(path: &Path, bytes: &[u8]) -> Result<()> {
+    use std::io::Write;
+    let directory = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(directory)
+        .map_err(|error| disk("write into", directory, error))?;
+    file.write_all(bytes)
+        .and_then(|()| file.as_file().sync_all())
+        .map_err(|error| disk("write", path, error))?;
+    file.persist(path)
+        .map_err(|error| disk("write", path, error.error))?;
+    sync_directory(directory)
+}
+
+/// Makes a rename or a removal in `directory` durable.
+pub(super) fn sync_directory(directory: &Path) -> Result<()> {
+    std::fs::File::open(directory)
+        .and_then(|directory| directory.sync_all())
+        .map_err(|error| disk("sync", directory, error))
+}
+
+/// Runs blocking file work off the async threads.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
+        Err(Error::new(Kind::Other, Blame::Host, "file work panicked").with_source(error))
+    })
+}
+
+#[async_trait]
+impl LocalState for StateDirectory {
+    async fn write_letters(&self, pending: &PendingLetters, letters: &[DeadLetter]) -> Result<()> {
+        let text = dead_letters::encode(&self.pipeline, pending, letters)?;
+        let path = self.pending_path(pending.id);
+        blocking(move || write_synced(&path, &text))
+            .await
+            .context(|| "writing dead letters")
+    }
+
+    async fn publish_letters(&self, id: CommitId) -> Result<()> {
+        let (from, to) = (self.pending_path(id), self.final_path(id));
+        blocking(move || match std::fs::rename(&from, &to) {
+            Ok(()) => sync_directory(to.parent().unwrap_or(Path::new("."))),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(disk("rename", &from, error)),
+        })
+        .await
+    }
+
+    async fn remove_letters(&self, id: CommitId) -> Result<()> {
+        let path = self.pending_path(id);
+        blocking(move || match std::fs::remove_file(&path) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(disk("remove", &path, error)),
+        })
+        .await
+    }
+
+    async fn pending_letters(&self) -> Result<Vec<PendingLetters>> {
+        let directory = self.letters.clone();
+        blocking(move || {
+            let entries =
+                std::fs::read_dir(&directory).map_err(|error| disk("read", &directory, error))?;
+            let mut pending = Vec::new();
+            for entry in entries {
+                let path = entry.map_err(|error| disk("read", &directory, error))?.path();
+                let id = path
+                    .file_stem()
+                    .and_then(|stem| stem.to_str())
+                    .and_then(|stem| stem.parse::<CommitId>().ok());
+                if let Some(id) = id
+                    && path.extension().is_some_and(|extension| extension == "tmp")
+                {
+                    let text =
+                        std::fs::read(&path).map_err(|error| disk("read", &path, error))?;
+                    pending.push(dead_letters::decode_begins(id, &text, &path)?);
+                }
+            }
+            pending.sort_by_key(|pending| pending.id);
+            Ok(pending)
+        })
+        .await
+    }
+
+    async fn known_partitions(&self) -> Result<BTreeSet<PartitionKey>> {
+        let path = self.known_path();
+        blocking(move || {
+            let text = match std::fs::read(&path) {
+                Ok(text) => text,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                    return Ok(BTreeSet::new());
+                }
+                Err(error) => return Err(disk("read", &path, error)),
+            };
+            let pairs: Vec<(String, String)> = serde_json::from_slice(&text).map_err(|error| {
+                Error::new(
+                    Kind::Other,
+                    Blame::Configuration,
+                    format!("{} is not what wasm-sink wrote; remove it to go on", path.display()),
+                )
+                .with_source(error)
+            })?;
+            Ok(pairs
+                .into_iter()
+                .map(|(source, partition)| PartitionKey::new(source, partition))
+                .collect())
+        })
+        .await
+    }
+
+    async fn remember_partitions(&self, keys: &BTreeSet<PartitionKey>) -> Result<()> {
+        let pairs: Vec<(&str, &str)> = keys
+            .iter()
+            .map(|key| (key.source(), key.partition()))
+            .collect();
+        let text = serde_json::to_vec(&pairs).map_err(|error| {
+            Error::new(Kind::Other, Blame::Host, "partition names did not encode").with_source(error)
+        })?;
+        let path = self.known_path();
+        blocking(move || write_synced(&path, &text)).await
+    }
+}

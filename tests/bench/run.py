@@ -1,0 +1,178 @@
+#!/usr/bin/env python3
+"""Measures the release binary and prints ratios, all from one run on one machine.
+
+    run.py [--rows N] [NAME...]      default: every measurement, 3,000,000 rows
+
+Absolute numbers say as much about the machine as about the program; compare ratios. CPU and peak
+memory are the kernel's own account of each process.
+"""
+
+import argparse
+import os
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+BINARY = HERE.parent.parent / "target" / "release" / "wasm-sink"
+CACHE = Path(os.environ.get("WASM_SINK_TEST_CACHE") or Path.home() / ".cache" / "wasm-sink-tests")
+
+
+@dataclass
+class Measured:
+    wall_s: float
+    cpu_s: float
+    peak_mb: float
+
+    def __str__(self):
+        return f"{self.wall_s:7.2f} s wall  {self.cpu_s:7.2f} s CPU  {self.peak_mb:6.0f} MB peak"
+
+
+def measure(*command):
+    """Runs a command to its end; a failure ends the bench with what it said."""
+    with tempfile.TemporaryFile("w+") as said:
+        started = time.monotonic()
+        process = subprocess.Popen([str(part) for part in command], stdout=said, stderr=said)
+        _, status, usage = os.wait4(process.pid, 0)
+        wall = time.monotonic() - started
+        if status:
+            said.seek(0)
+            sys.exit(f"{' '.join(map(str, command))} failed:\n{said.read()}")
+    return Measured(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+# ---- input ---------------------------------------------------------------------------------------
+
+
+def input_file(rows):
+    """Nested rows of about 170 bytes as JSON lines, written once per machine."""
+    path = CACHE / f"bench-{rows}.jsonl"
+    if not path.exists():
+        print(f"writing {path}: a minute, once", flush=True)
+        chance = random.Random(1)
+        countries = ["DE", "FR", "JP", "US", "BR", "KE"]
+        part = path.with_suffix(".part")
+        with open(part, "w") as out:
+            for n in range(rows):
+                out.write(
+                    f'{{"id":{n},"at":"2026-03-{1 + n * 28 // rows:02}T{n // 3600 % 24:02}:{n // 60 % 60:02}:{n % 60:02}Z",'
+                    f'"user":{{"id":"u{chance.randrange(100_000)}","country":"{countries[n % 6]}",'
+                    f'"score":{chance.randrange(1000)}}},"amount":{chance.randrange(100_000) / 100},'
+                    f'"tags":["t{n % 7}","t{n % 11}"],"note":"order {n} of many"}}\n'
+                )
+        part.rename(path)
+    return path
+
+
+def pipeline(folder, source, component="delta", lake="lake"):
+    """Writes a pipeline into a folder and gives its path. No `lake`: the component needs none."""
+    text = f'name = "bench"\n\n[source]\n{source}\n\n[sink]\ncomponent = "{component}"\n'
+    if lake:
+        text += f'connection = "lake"\n\n[connections.lake]\ntype = "delta"\npath = "{lake}"\n'
+    text += "\n[epoch]\nmax_rows = 100_000\n"
+    path = folder / "pipeline.toml"
+    path.write_text(text)
+    return path
+
+
+def files(pattern):
+    return f'type = "files"\npath = "{pattern}"\nformat = "json"'
+
+
+def generator(rows):
+    return f'type = "generator"\nrows = {rows}'
+
+
+# ---- measurements --------------------------------------------------------------------------------
+
+
+def file_to_delta(folder, rows):
+    """A JSON file into Delta, and the same by DuckDB and delta-rs."""
+    source = input_file(rows)
+    ours = measure(BINARY, "run", "--quiet", pipeline(folder, files(source)))
+    peer = measure(sys.executable, HERE / "peer.py", source, folder / "peer")
+    print(f"  wasm-sink            {ours}")
+    print(f"  DuckDB + delta-rs    {peer}")
+    print(f"  ratio                {ours.wall_s / peer.wall_s:7.2f} wall    {ours.cpu_s / peer.cpu_s:7.2f} CPU    "
+          f"{ours.peak_mb / peer.peak_mb:6.2f} peak")
+    print(f"  {source.stat().st_size / ours.wall_s / 1e6:.0f} MB/s")
+
+
+def memory(folder, rows):
+    """Peak memory over ten times the rows: flat."""
+    source = input_file(rows)
+    once = measure(BINARY, "run", "--quiet", pipeline(folder, files(source)))
+    many = folder / "many"
+    many.mkdir()
+    for n in range(10):
+        (many / f"{n}.jsonl").symlink_to(source)
+    tenfold = measure(BINARY, "run", "--quiet", pipeline(folder, files(many / "*.jsonl"), lake="lake-of-ten"))
+    print(f"  {rows:>11,} rows     {once}")
+    print(f"  {rows * 10:>11,} rows     {tenfold}")
+    print(f"  ratio of peaks       {tenfold.peak_mb / once.peak_mb:.2f}")
+
+
+def discard(folder, rows):
+    """Generated rows into the component that keeps none: what the way itself costs."""
+    rows *= 10
+    ours = measure(BINARY, "run", "--quiet", pipeline(folder, generator(rows), "discard", lake=None))
+    print(f"  {rows:>11,} rows     {ours}")
+    print(f"  {rows / ours.wall_s / 1e6:.2f} M rows/s, {rows / ours.cpu_s / 1e6:.2f} M rows per second of CPU")
+
+
+def start(folder, _rows):
+    """From the start of the process to the first committed row: with the component compiled, and without."""
+
+    def until_first_row(cold):
+        # A table that is gone although its pipeline ran before stops that pipeline; so all goes
+        # that remembers, and the compiled component stays where the start is to be a warm one.
+        state = folder / ".wasm-sink" / "bench"
+        for leftover in [folder / "lake", *state.glob("*")]:
+            if cold or leftover.name != "compiled":
+                shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink(missing_ok=True)
+        log = folder / "lake" / "_delta_log"
+        path = pipeline(folder, generator(1_000))
+        started = time.monotonic()
+        process = subprocess.Popen([BINARY, "run", "--quiet", path], stdout=subprocess.DEVNULL)
+        while process.poll() is None and not any_row(log):
+            time.sleep(0.0005)
+        took = time.monotonic() - started
+        if process.wait() or not any_row(log):
+            sys.exit("the pipeline failed")
+        return took * 1000
+
+    def any_row(log):
+        return any('"add"' in entry.read_text() for entry in log.glob("*.json"))
+
+    for name, cold in (("cold", True), ("warm", False)):
+        times = [until_first_row(cold) for _ in range(5)]
+        print(f"  {name}   {statistics.median(times):6.0f} ms   (of {', '.join(f'{t:.0f}' for t in times)})")
+
+
+MEASUREMENTS = {"file_to_delta": file_to_delta, "memory": memory, "discard": discard, "start": start}
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("names", nargs="*", help=", ".join(MEASUREMENTS))
+    arguments.add_argument("--rows", type=int, default=3_000_000)
+    given = arguments.parse_args()
+    if unknown := set(given.names) - MEASUREMENTS.keys():
+        sys.exit(f"no measurement is called {', '.join(unknown)}; there are {', '.join(MEASUREMENTS)}")
+    if not BINARY.exists():
+        sys.exit("no release binary: `make build` makes it")
+    print(f"{os.cpu_count()} cores, {given.rows:,} rows")
+    for name in given.names or MEASUREMENTS:
+        print(f"{name}: {MEASUREMENTS[name].__doc__}", flush=True)
+        with tempfile.TemporaryDirectory(prefix="wasm-sink-bench-", dir=CACHE) as folder:
+            MEASUREMENTS[name](Path(folder), given.rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+//! An S3 server.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::server::{Server, free_port};
+use crate::tools::tool;
+
+/// A Versity gateway over a folder of its own, with one bucket.
+#[derive(Debug)]
+pub struct Versitygw {
+    server: Server,
+    port: u16,
+    directory: TempDir,
+}
+
+impl Versitygw {
+    /// Its only bucket.
+    pub const BUCKET: &'static str = "lake";
+    /// The region that it expects in signatures.
+    pub const REGION: &'static str = "us-east-1";
+    /// Who may do everything.
+    pub const ACCESS_KEY_ID: &'static str = "tester";
+    /// The secret of that account.
+    pub const SECRET_ACCESS_KEY: &'static str = "only-for-tests";
+
+    /// Starts one on a free port.
+    pub fn start() -> Self {
+        let directory = TempDir::with_prefix("versitygw-").expect("a temporary folder");
+        for folder in ["drive", "iam", &format!("drive/{}", Self::BUCKET)] {
+            std::fs::create_dir(directory.path().join(folder)).expect("a folder");
+        }
+        let port = free_port();
+        let mut command = Command::new(tool("versitygw"));
+        command
+            .env("ROOT_ACCESS_KEY", Self::ACCESS_KEY_ID)
+            .env("ROOT_SECRET_KEY", Self::SECRET_ACCESS_KEY)
+            .args(["--quiet", "--health", "/healthz", "--region", Self::REGION])
+            .args(["--port", &format!("127.0.0.1:{port}")])
+            .arg("--iam-dir")
+            .arg(directory.path().join("iam"))
+            .arg("posix")
+            .arg(directory.path().join("drive"));
+        let log = directory.path().join("log");
+        let server = Server::start(&command, &log, || is_healthy(port));
+        Self {
+            server,
+            port,
+            directory,
+        }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.port).into()
+    }
+
+    /// Its URL.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address())
+    }
+
+    /// The bucket as a folder: every object is a file.
+    pub fn bucket_directory(&self) -> PathBuf {
+        self.directory.path().join("drive").join(Self::BUCKET)
+    }
+
+    /// What it logged.
+    pub fn log(&self) -> String {
+        self.server.log()
+    }
+}
+
+fn is_healthy(port: u16) -> bool {
+    let ask = || -> std::io::Result<bool> {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+        stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+        stream.write_all(b"GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n")?;
+        let mut status = [0; 12];
+        stream.read_exact(&mut status)?;
+        Ok(status.ends_with(b"200"))
+    };
+    ask().unwrap_or(false)
+}

@@ -1,0 +1,76 @@
+//! A sink for Delta tables that misbehaves as its configuration says: what a host must survive.
+
+use std::io::Cursor;
+
+use arrow::array::AsArray;
+use arrow::datatypes::Int64Type;
+use arrow::ipc::reader::StreamReader;
+use serde::Deserialize;
+use wasm_sink_sdk::delta::Table;
+use wasm_sink_sdk::{Batch, Error, Field, Result, Sink};
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Fault {
+    /// Panics on rows whose `offset` leaves 7 when divided by 1,000.
+    TrapOnSomeRows,
+    /// Panics on whatever it is given.
+    TrapOnEveryRow,
+    /// Asks for a column, takes any answer for a yes, and says that all went well.
+    SwallowErrors,
+    /// Takes rows and does nothing with them.
+    Silence,
+}
+
+#[derive(Deserialize)]
+struct Config {
+    fault: Fault,
+}
+
+struct Hostile {
+    fault: Fault,
+    table: Table,
+}
+
+impl Sink for Hostile {
+    type Config = Config;
+    const CONFIG_SCHEMA: &'static str = include_str!("../config.schema.json");
+
+    fn open(config: Config) -> Result<Self> {
+        Ok(Self {
+            fault: config.fault,
+            table: Table::open("default", "")?,
+        })
+    }
+
+    fn write(&mut self, rows: Batch) -> Result<()> {
+        if self.table.fields()?.is_none() {
+            self.table.create(&rows.fields(), &[])?;
+        }
+        match self.fault {
+            Fault::TrapOnSomeRows if has_a_seven(&rows)? => panic!("a seven"),
+            Fault::TrapOnSomeRows => self.table.append(&rows),
+            Fault::TrapOnEveryRow => panic!("no row is good enough"),
+            Fault::SwallowErrors => {
+                let _ = self.table.add_columns(&[Field::new("extra", "int64")]);
+                self.table.append(&rows)
+            }
+            Fault::Silence => Ok(()),
+        }
+    }
+}
+
+fn has_a_seven(rows: &Batch) -> Result<bool> {
+    let ipc = rows.ipc(&["offset".to_owned()])?;
+    let unreadable = |error: arrow::error::ArrowError| Error::other(error.to_string());
+    for batch in StreamReader::try_new(Cursor::new(ipc), None).map_err(unreadable)? {
+        let batch = batch.map_err(unreadable)?;
+        let offsets = batch.column(0).as_primitive::<Int64Type>();
+        if offsets.values().iter().any(|offset| offset % 1_000 == 7) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+wasm_sink_sdk::sink!(Hostile);

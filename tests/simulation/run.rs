@@ -1,0 +1,182 @@
+//! One seed: the processes are started, killed and started again until everything is delivered.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use wasm_sink::pipeline::planted::Fault;
+use wasm_sink::pipeline::{self, EpochLimits, Limits, Pipeline, Retry, Start};
+use wasm_sink_core::budget::Budget;
+
+use crate::component::ModelComponent;
+use crate::disk::ModelDisk;
+use crate::home::destination;
+use crate::source::ModelSource;
+use crate::world::{Actor, Scenario, World};
+
+/// Longer than any honest run of a seed, in virtual time.
+const LIMIT: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// What came of a seed.
+pub struct Verdict {
+    pub violation: Option<String>,
+    pub trace: Vec<String>,
+    pub steps: u64,
+}
+
+/// Runs one seed to its end.
+pub fn run(scenario: Scenario, planted: Option<Fault>) -> Verdict {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    let world = World::new(scenario);
+    let driven = world.clone();
+    runtime.block_on(async move {
+        let finished = tokio::time::timeout(LIMIT, drive(&driven, planted)).await;
+        let mut state = driven.lock();
+        if state.violation.is_none() {
+            match finished {
+                Ok(()) => state.check_delivered(),
+                Err(_) => state.violated("it never ends".to_owned()),
+            }
+        }
+    });
+    drop(runtime);
+    let mut state = world.lock();
+    Verdict {
+        violation: state.violation.take(),
+        trace: std::mem::take(&mut state.trace),
+        steps: state.steps,
+    }
+}
+
+async fn drive(world: &World, planted: Option<Fault>) {
+    let processes = world.lock().scenario.processes;
+    let has_group = world.lock().scenario.has_group;
+    let lives = (0..processes).map(|process| live(world.clone(), process, planted));
+    let all = futures::future::join_all(lives);
+    let rebalances = async {
+        while has_group {
+            let wait = world.lock().rng.u64(1..2_000);
+            tokio::time::sleep(Duration::from_millis(wait)).await;
+            let mut state = world.lock();
+            if state.goes_wrong(3) {
+                state.rebalance();
+            }
+            state.hand_out();
+        }
+        std::future::pending::<()>().await
+    };
+    let violated = async {
+        while world.lock().violation.is_none() {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    };
+    tokio::select! {
+        biased;
+        _ = all => {}
+        () = violated => {}
+        () = rebalances => {}
+    }
+}
+
+/// One process: life follows life until all is delivered.
+async fn live(world: World, process: usize, planted: Option<Fault>) {
+    loop {
+        let delivered = world.lock().is_delivered();
+        let actor = world.lock().begin_life(process);
+        let ended = one_life(&world, actor, planted).await;
+        world.lock().members[process].is_alive = false;
+        // The last life began after everything was in, and settled what others left.
+        if delivered && ended {
+            return;
+        }
+        let wait = world.lock().rng.u64(1..5_000);
+        tokio::time::sleep(Duration::from_millis(wait)).await;
+    }
+}
+
+/// Whether it ended by itself and well.
+async fn one_life(world: &World, actor: Actor, planted: Option<Fault>) -> bool {
+    let (stop, shutdown) = watch::channel(false);
+    let pipeline = pipeline::run(assemble(world, actor, shutdown, planted));
+    tokio::pin!(pipeline);
+    let killed = async {
+        loop {
+            let rung = world.bell.notified();
+            if !world.lock().is_alive(actor) {
+                return;
+            }
+            rung.await;
+        }
+    };
+    let stopping = async {
+        loop {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            if world.lock().scenario.has_group && world.lock().is_delivered() {
+                let _ = stop.send(true);
+                std::future::pending::<()>().await;
+            }
+        }
+    };
+    tokio::select! {
+        biased;
+        () = killed => false,
+        result = &mut pipeline => {
+            let mut state = world.lock();
+            match result {
+                Ok(_) => {
+                    state.note(actor, "END");
+                    true
+                }
+                Err(error) => {
+                    state.note(actor, &format!("STOP {error}"));
+                    false
+                }
+            }
+        }
+        () = stopping => false,
+    }
+}
+
+fn assemble(
+    world: &World,
+    actor: Actor,
+    shutdown: watch::Receiver<bool>,
+    planted: Option<Fault>,
+) -> Pipeline {
+    let state = world.lock();
+    let epoch = EpochLimits {
+        max_rows: state.scenario.max_epoch_rows,
+        ..EpochLimits::default()
+    };
+    let limits = Limits {
+        tasks: state.scenario.tasks.try_into().unwrap(),
+        ..Limits::default()
+    };
+    drop(state);
+    Pipeline {
+        name: "model".into(),
+        source: Box::new(ModelSource::new(world.clone(), actor)),
+        component: Arc::new(ModelComponent {
+            world: world.clone(),
+            actor,
+        }),
+        destination: destination(world, actor),
+        epoch,
+        limits,
+        retry: Retry::default(),
+        budget: Budget::new(1 << 20),
+        state: Arc::new(ModelDisk {
+            world: world.clone(),
+            actor,
+        }),
+        entropy: Arc::new(world.clone()),
+        observer: Arc::new(()),
+        start: Start::Resume,
+        shutdown,
+        planted,
+    }
+}
