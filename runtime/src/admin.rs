@@ -128,7 +128,9 @@ mod tests {
     #[tokio::test]
     async fn health_follows_the_pipeline() {
         let metrics = Arc::new(Metrics::new("payments"));
-        let admin = Admin::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
+        let admin = Admin::bind(SocketAddr::from(([127, 0, 0, 1], 0)))
+            .await
+            .unwrap();
         let address = admin.address().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let server = tokio::spawn(admin.serve(Arc::clone(&metrics), async {
@@ -138,7 +140,10 @@ mod tests {
         metrics.read(10, 100);
         let answer = fetch(address, "/metrics").await;
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-        assert!(answer.contains("records_read_total{pipeline=\"payments\"} 10"), "{answer}");
+        assert!(
+            answer.contains("records_read_total{pipeline=\"payments\"} 10"),
+            "{answer}"
+        );
 
         let answer = fetch(address, "/health").await;
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
@@ -149,7 +154,10 @@ mod tests {
         metrics.retrying(&error, Duration::ZERO);
         let answer = fetch(address, "/health").await;
         assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
-        assert!(answer.contains("\"error\":\"the lake is away\""), "{answer}");
+        assert!(
+            answer.contains("\"error\":\"the lake is away\""),
+            "{answer}"
+        );
 
         assert!(fetch(address, "/other").await.starts_with("HTTP/1.1 404"));
         stop.send(()).unwrap();
@@ -158,12 +166,17 @@ mod tests {
 
     #[tokio::test]
     async fn a_taken_port_says_so() {
-        let first = Admin::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
+        let first = Admin::bind(SocketAddr::from(([127, 0, 0, 1], 0)))
+            .await
+            .unwrap();
         let address = first.address().unwrap();
         let error = Admin::bind(address).await.unwrap_err();
         assert_eq!(error.blame(), Blame::Configuration);
         let message = error.to_string();
         let expected = format!("port {} is taken", address.port());
-        assert!(message.contains(&expected) && message.contains("[admin]"), "{message}");
+        assert!(
+            message.contains(&expected) && message.contains("[admin]"),
+            "{message}"
+        );
     }
 }

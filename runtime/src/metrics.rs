@@ -265,10 +265,10 @@ mod tests {
             "dead_letters_total{pipeline=\"payments\"} 3",
             "retries_total{pipeline=\"payments\"} 1",
             "# TYPE commit_duration_seconds histogram",
-            "commit_duration_seconds_bucket{le=\"0.02\",pipeline=\"payments\"} 2",
+            "commit_duration_seconds_bucket{pipeline=\"payments\",le=\"0.02\"} 2",
             "commit_duration_seconds_count{pipeline=\"payments\"} 2",
             "records_per_batch_sum{pipeline=\"payments\"} 107.0",
-            "records_per_batch_bucket{le=\"16.0\",pipeline=\"payments\"} 1",
+            "records_per_batch_bucket{pipeline=\"payments\",le=\"16.0\"} 1",
         ] {
             assert!(text.lines().any(|other| other == line), "{line}\n{text}");
         }
@@ -289,7 +289,10 @@ mod tests {
         assert_eq!(snapshot.since_commit, None);
         metrics.committed(&commit(1, 0));
         let snapshot = metrics.snapshot();
-        assert_eq!((snapshot.phase, snapshot.last_error), (Phase::Running, None));
+        assert_eq!(
+            (snapshot.phase, snapshot.last_error),
+            (Phase::Running, None)
+        );
         assert!(snapshot.since_commit.is_some());
         metrics.stopped(Some(&error));
         assert_eq!(metrics.snapshot().phase, Phase::Failed);

@@ -151,7 +151,7 @@ impl Instance for ModelInstance {
                 bytes: 0,
                 payload: Arc::new(id),
             });
-            state.files.insert(id, File { id, rows });
+            state.files.insert(id, File { rows });
         }
         Ok(Sealed {
             staged,

@@ -15,7 +15,7 @@ use crate::source::ModelSource;
 use crate::world::{Actor, Scenario, World};
 
 /// Longer than any honest run of a seed, in virtual time.
-const LIMIT: Duration = Duration::from_secs(7 * 24 * 3600);
+const LIMIT: Duration = Duration::from_secs(24 * 3600);
 
 /// What came of a seed.
 pub struct Verdict {

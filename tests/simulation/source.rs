@@ -121,7 +121,7 @@ impl Source for ModelSource {
             if let Some(event) = self.poll() {
                 return Ok(event);
             }
-            tokio::time::sleep(std::time::Duration::from_millis(250)).await;
+            tokio::time::sleep(std::time::Duration::from_secs(2)).await;
         }
     }
 

@@ -1,5 +1,7 @@
 //! What is embedded is small, exports the sink, and imports nothing that it does not use.
 
+#![expect(clippy::unwrap_used, reason = "in a test, a panic is the answer")]
+
 use wasm_sink_builtin::{COMPONENTS, find};
 use wasmparser::{Parser, Payload, Validator};
 

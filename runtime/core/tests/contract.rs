@@ -5,6 +5,8 @@
 //! A change that is meant is accepted with `INSTA_UPDATE=always cargo test -p wasm-sink-core --test
 //! contract`.
 
+#![expect(clippy::unwrap_used, reason = "in a test, a panic is the answer")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

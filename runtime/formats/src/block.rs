@@ -129,15 +129,15 @@ impl<R: Read> BlockReader<R> {
         let mut wanted = self.block_bytes;
         let whole = loop {
             self.read_more(&mut bytes, wanted);
+            if bytes.len() > MAX_RECORD_BYTES && first_line(&bytes) > MAX_RECORD_BYTES {
+                return self.skip_record(bytes).map(Some);
+            }
             let whole = match self.state {
                 State::Ended => bytes.len(),
                 _ => self.format.last_record_end(&bytes),
             };
             if whole > 0 || !matches!(self.state, State::Reading) {
                 break whole;
-            }
-            if bytes.len() > MAX_RECORD_BYTES {
-                return self.skip_record(bytes).map(Some);
             }
             wanted = bytes.len() + self.block_bytes;
         };
@@ -183,27 +183,26 @@ impl<R: Read> BlockReader<R> {
         }
     }
 
-    /// Passes a line of which `bytes` are the beginning.
+    /// Passes a line of which `bytes` are the beginning, or all with more behind it.
     fn skip_record(&mut self, mut bytes: Vec<u8>) -> io::Result<Block> {
-        let mut length = bytes.len() as u64;
-        let mut last = tail(&bytes).to_vec();
-        bytes.truncate(OVERSIZED_HEAD_BYTES);
-        let head = bytes;
-        let mut more = Vec::new();
+        let mut head = None;
+        let mut last = Vec::new();
+        let mut length = 0;
         loop {
-            more.clear();
-            self.read_more(&mut more, self.block_bytes);
-            let end = memchr::memchr(b'\n', &more).map(|found| found + 1);
-            let passed = more.get(..end.unwrap_or(more.len())).unwrap_or_default();
+            let passed = bytes.get(..first_line(&bytes)).unwrap_or_default();
             length += passed.len() as u64;
-            last.extend_from_slice(passed);
+            last.extend_from_slice(tail(passed));
             last = tail(&last).to_vec();
-            if let Some(end) = end {
-                self.carry = more.split_off(end);
+            let is_whole = passed.ends_with(b"\n");
+            let held = passed.len().min(OVERSIZED_HEAD_BYTES);
+            head.get_or_insert_with(|| passed.get(..held).unwrap_or_default().to_vec());
+            self.carry = bytes.split_off(passed.len());
+            bytes.clear();
+            if is_whole {
                 break;
             }
             match &mut self.state {
-                State::Reading => {}
+                State::Reading => self.read_more(&mut bytes, self.block_bytes),
                 State::Ended => break,
                 // A line that was not read whole is not judged.
                 State::Failed(error) => {
@@ -213,7 +212,8 @@ impl<R: Read> BlockReader<R> {
             }
         }
         let last = Bytes::from(last);
-        Ok(self.give_out(head, BlockKind::Oversized { length, last }))
+        let kind = BlockKind::Oversized { length, last };
+        Ok(self.give_out(head.unwrap_or_default(), kind))
     }
 
     fn give_out(&mut self, bytes: Vec<u8>, kind: BlockKind) -> Block {
@@ -231,6 +231,11 @@ impl<R: Read> BlockReader<R> {
         self.before = tail(&self.before).to_vec();
         block
     }
+}
+
+/// Bytes of the first line, with its end if that is there.
+fn first_line(bytes: &[u8]) -> usize {
+    memchr::memchr(b'\n', bytes).map_or(bytes.len(), |found| found + 1)
 }
 
 /// The bytes that a position after `bytes` is checked by.

@@ -24,7 +24,7 @@ mod stream;
 
 pub use batches::{CheckedOffset, Origin, PositionForm, batches, check};
 pub use block::{BLOCK_BYTES, Block, BlockKind, BlockReader, Fill, MAX_RECORD_BYTES};
-pub use csv::{Dialect, Header};
+pub use csv::Dialect;
 pub use decoded::{Decoded, Place, Undecodable, UnknownFields};
 pub use evolution::{Evolution, FieldText, describe};
 pub use format::{Decoder, Format, Outcome, check_schema};

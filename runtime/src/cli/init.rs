@@ -184,10 +184,12 @@ fn name_of(path: &str) -> String {
     let stem = name.split('.').next().unwrap_or_default();
     let name: String = stem
         .chars()
-        .map(|c| match c.is_ascii_alphanumeric() || c == '-' || c == '_' {
-            true => c,
-            false => '_',
-        })
+        .map(
+            |c| match c.is_ascii_alphanumeric() || c == '-' || c == '_' {
+                true => c,
+                false => '_',
+            },
+        )
         .collect();
     let name = name.trim_matches(['-', '_']);
     match PipelineName::try_from(name) {
@@ -307,14 +309,20 @@ mod tests {
     #[test]
     fn a_file_becomes_a_pipeline() {
         let directory = tempfile::tempdir().unwrap();
-        let (file, output) = (directory.path().join("my events.jsonl"), directory.path().join("p.toml"));
+        let (file, output) = (
+            directory.path().join("my events.jsonl"),
+            directory.path().join("p.toml"),
+        );
         std::fs::write(
             &file,
             "{\"id\": 1, \"at\": \"x\"}\nnot json\n{\"id\": 2.5, \"tags\": [\"a\"], \"we\\\"ird\": true}\n",
         )
         .unwrap();
         let said = init(&args(&file, &output, false)).unwrap();
-        assert!(said.contains("4 columns") && said.contains("from 2 records"), "{said}");
+        assert!(
+            said.contains("4 columns") && said.contains("from 2 records"),
+            "{said}"
+        );
         let text = std::fs::read_to_string(&output).unwrap();
         let place = directory.path().display().to_string();
         insta::assert_snapshot!("init", text.replace(&place, "PLACE"));
@@ -353,7 +361,13 @@ mod tests {
         for text in [text, uncommented] {
             let registry = Registry::of_this_build();
             let lookup = |_: &str| Some("value".into());
-            let read = read("p.toml".to_owned(), text, PathBuf::from("."), &registry, &lookup);
+            let read = read(
+                "p.toml".to_owned(),
+                text,
+                PathBuf::from("."),
+                &registry,
+                &lookup,
+            );
             if let Err(diagnostics) = read {
                 panic!("{}", diagnostics.render(Style::Plain));
             }
@@ -375,7 +389,12 @@ mod tests {
         assert!(refused("d.jsonl.gz", b"not gzip").contains("cannot read"));
         assert!(!output.exists());
         let missing = args(&directory.path().join("none.csv"), &output, false);
-        assert!(init(&missing).unwrap_err().to_string().contains("cannot read"));
+        assert!(
+            init(&missing)
+                .unwrap_err()
+                .to_string()
+                .contains("cannot read")
+        );
     }
 
     #[test]

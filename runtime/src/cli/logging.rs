@@ -45,10 +45,16 @@ pub(super) fn start(format: Format, verbosity: Verbosity, terminal: &Terminal) {
         Verbosity::Warnings => "warn",
         Verbosity::Normal => "info",
     };
-    let filter = std::env::var(VARIABLE)
-        .ok()
-        .and_then(|directives| EnvFilter::try_new(directives).ok())
-        .unwrap_or_else(|| EnvFilter::new(level));
+    let filter = match std::env::var(VARIABLE) {
+        // What stopped a run is shown whatever else is asked for.
+        Ok(directives) => {
+            EnvFilter::try_new(format!("error,{directives}")).unwrap_or_else(|error| {
+                terminal.note(&format!("{VARIABLE} is left out: {error}\n"));
+                EnvFilter::new(level)
+            })
+        }
+        Err(_) => EnvFilter::new(level),
+    };
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(terminal.log_writer())

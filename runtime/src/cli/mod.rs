@@ -83,9 +83,7 @@ impl From<Exit> for ExitCode {
 impl Cli {
     /// Reads the process's arguments. Ends the process after `--help`, `--version` and mistakes.
     pub fn from_process() -> Self {
-        let matches = Self::command()
-            .long_version(long_version())
-            .get_matches();
+        let matches = Self::command().long_version(long_version()).get_matches();
         match Self::from_arg_matches(&matches) {
             Ok(cli) => cli,
             Err(error) => error.exit(),

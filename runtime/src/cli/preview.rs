@@ -42,7 +42,11 @@ fn render_text(preview: &Preview) -> std::result::Result<String, Failure> {
             let schema = first.schema();
             fields(&mut out, &schema)?;
             let rows = concat_batches(&schema, &table.rows)?;
-            writeln!(out, "  {} of the first:", count(rows.num_rows() as u64, "row"))?;
+            writeln!(
+                out,
+                "  {} of the first:",
+                count(rows.num_rows() as u64, "row")
+            )?;
             grid(&mut out, &rows)?;
         }
     }
@@ -66,7 +70,11 @@ fn fields(out: &mut String, schema: &Schema) -> std::fmt::Result {
             false => " not null",
         };
         let text = data_type::name(field.data_type());
-        writeln!(out, "  {name:width$}  {text}{null}", width = width.unwrap_or(0))?;
+        writeln!(
+            out,
+            "  {name:width$}  {text}{null}",
+            width = width.unwrap_or(0)
+        )?;
     }
     Ok(())
 }

@@ -157,13 +157,15 @@ async fn deliver(
         None => None,
     };
     let (stop_admin, admin_stopped) = oneshot::channel::<()>();
-    let admin = admin.map(|admin| {
-        tracing::info!(address = admin.address().ok().map(tracing::field::display), "admin");
-        // The sender is dropped when the run ends, which counts as well.
+    if let Some(admin) = admin {
+        if let Ok(address) = admin.address() {
+            tracing::info!(%address, "serving /metrics and /health");
+        }
+        // Its end is the drop of the sender.
         tokio::spawn(admin.serve(Arc::clone(&metrics), async {
             let _ = admin_stopped.await;
-        }))
-    });
+        }));
+    }
     let progress = match (args.quiet, format) {
         (false, Format::Text) => Progress::start(Arc::clone(&metrics), terminal),
         _ => None,
@@ -175,12 +177,9 @@ async fn deliver(
     drop(progress);
     metrics.stopped(result.as_ref().err());
     drop(stop_admin);
-    if let Some(admin) = admin {
-        admin.abort();
-    }
     let outcome = result?;
-    match format {
-        Format::Json => tracing::info!(
+    if format == Format::Json {
+        tracing::info!(
             rows = outcome.account.staged,
             skipped = outcome.account.skipped,
             dead_letters = outcome.account.rejected,
@@ -189,11 +188,11 @@ async fn deliver(
             took_ms = u64::try_from(outcome.took.as_millis()).unwrap_or(u64::MAX),
             delivered = outcome.is_delivered,
             "done"
-        ),
-        Format::Text if !args.quiet => {
-            terminal.result(&summary(&outcome, &dead_letters.display().to_string()));
-        }
-        Format::Text => {}
+        );
+    }
+    // Standard output is for people also where the log is not.
+    if !args.quiet && !args.json {
+        terminal.result(&summary(&outcome, &dead_letters.display().to_string()));
     }
     Ok(())
 }

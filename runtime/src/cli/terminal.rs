@@ -96,7 +96,10 @@ impl Terminal {
             Style::Colored => ("\x1b[1;31m", "\x1b[0m"),
             Style::Plain => ("", ""),
         };
-        self.note(&format!("{red}error[{}]{plain}: {message}\n", error.blame()));
+        self.note(&format!(
+            "{red}error[{}]{plain}: {message}\n",
+            error.blame()
+        ));
     }
 
     /// Draws the status line anew; "" takes it away. Only on a terminal.

@@ -114,7 +114,8 @@ async fn exits_follow_what_happened() {
     assert_eq!(exit(&["run", shown, "--dry-run"], 0).await, Exit::Failure);
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
-    let text = std::fs::read_to_string(&path).unwrap() + &format!("[admin]\naddress = '{address}'\n");
+    let text =
+        std::fs::read_to_string(&path).unwrap() + &format!("[admin]\naddress = '{address}'\n");
     std::fs::write(&path, text).unwrap();
     assert_eq!(exit(&["run", shown], 0).await, Exit::Failure);
 }

@@ -69,20 +69,18 @@ fn node(from: Spanned<DeValue<'_>>, problems: &mut Vec<Problem>) -> Option<Node>
             text: text.into_owned(),
             from_environment: false,
         },
-        DeValue::Integer(integer) => {
-            match i64::from_str_radix(integer.as_str(), integer.radix()) {
-                Ok(integer) => Value::Integer(integer),
-                Err(_) => {
-                    problems.push(Problem {
-                        code: Code::BadValue.as_str(),
-                        message: format!("{integer} is too large"),
-                        span,
-                        help: Some("whole numbers have 64 bits".to_owned()),
-                    });
-                    return None;
-                }
+        DeValue::Integer(integer) => match i64::from_str_radix(integer.as_str(), integer.radix()) {
+            Ok(integer) => Value::Integer(integer),
+            Err(_) => {
+                problems.push(Problem {
+                    code: Code::BadValue.as_str(),
+                    message: format!("{integer} is too large"),
+                    span,
+                    help: Some("whole numbers have 64 bits".to_owned()),
+                });
+                return None;
             }
-        }
+        },
         DeValue::Float(float) => match float.as_str().parse() {
             Ok(float) => Value::Float(float),
             Err(_) => {

@@ -58,10 +58,13 @@ impl Registry {
             code: Code::UnknownComponent.as_str(),
             message: format!("there is no built-in component `{name}`"),
             span: span.clone(),
-            help: Some(format!(
-                "{}; a file is written with its path: \"./my_sink.wasm\"",
-                meant(name, &self.components)
-            )),
+            help: Some(match nearest(name, self.components.iter().copied()) {
+                Some(near) => format!("did you mean \"{near}\"?"),
+                None => format!(
+                    "{}; a file is written with its path: \"./my_sink.wasm\"",
+                    meant(name, &self.components)
+                ),
+            }),
         })
     }
 }

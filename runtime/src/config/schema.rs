@@ -31,12 +31,13 @@ pub fn check_sink_config(config: &Value, schema: &str) -> Result<Vec<SinkConfigP
         return Ok(Vec::new());
     }
     if schema.len() > MAX_SCHEMA_BYTES {
-        return Err(unusable(format!("it is longer than {MAX_SCHEMA_BYTES} bytes")));
+        return Err(unusable(format!(
+            "it is longer than {MAX_SCHEMA_BYTES} bytes"
+        )));
     }
-    let mut schema: Value =
-        serde_json::from_str(schema).map_err(|error| unusable(format!("it is no JSON: {error}")))?;
+    let schema: Value = serde_json::from_str(schema)
+        .map_err(|error| unusable(format!("it is no JSON: {error}")))?;
     references_end(&schema)?;
-    close(&mut schema);
     let validator = jsonschema::options()
         .with_draft(Draft::Draft202012)
         .with_pattern_options(PatternOptions::fancy_regex().backtrack_limit(MAX_PATTERN_STEPS))
@@ -49,6 +50,10 @@ pub fn check_sink_config(config: &Value, schema: &str) -> Result<Vec<SinkConfigP
         .flat_map(|error| describe(&error, &names))
         .collect();
     problems.dedup();
+    if let (Some(known), Some(config)) = (known_keys(&schema, &schema), config.as_object()) {
+        let unknown = config.keys().filter(|key| !known.contains(key.as_str()));
+        problems.extend(unknown.map(|key| unknown_key(Vec::new(), key, &names)));
+    }
     Ok(problems)
 }
 
@@ -60,14 +65,43 @@ fn unusable(why: String) -> Error {
     )
 }
 
-/// Refuses unknown keys on the top level.
-fn close(schema: &mut Value) {
-    const OPEN: [&str; 3] = ["additionalProperties", "unevaluatedProperties", "patternProperties"];
-    if let Value::Object(schema) = schema
-        && !OPEN.iter().any(|key| schema.contains_key(*key))
-    {
-        schema.insert("unevaluatedProperties".to_owned(), false.into());
+/// The keys that a schema gives to the value it applies to, also through references and
+/// combinations; None where it says itself what becomes of others.
+fn known_keys<'a>(schema: &'a Value, root: &'a Value) -> Option<BTreeSet<&'a str>> {
+    const OPEN: [&str; 3] = [
+        "additionalProperties",
+        "unevaluatedProperties",
+        "patternProperties",
+    ];
+    let mut known = BTreeSet::new();
+    let mut references = BTreeSet::new();
+    let mut left = vec![schema];
+    while let Some(schema) = left.pop() {
+        let Value::Object(map) = schema else { continue };
+        if OPEN.iter().any(|keyword| map.contains_key(*keyword)) {
+            return None;
+        }
+        for (keyword, inner) in map {
+            match (keyword.as_str(), inner) {
+                ("properties", Value::Object(properties)) => {
+                    known.extend(properties.keys().map(String::as_str));
+                }
+                ("$ref", Value::String(reference)) if references.insert(reference) => {
+                    left.extend(resolve(reference, root));
+                }
+                ("allOf" | "anyOf" | "oneOf", Value::Array(several)) => left.extend(several),
+                ("if" | "then" | "else", one) => left.push(one),
+                ("dependentSchemas", Value::Object(several)) => left.extend(several.values()),
+                _ => {}
+            }
+        }
     }
+    Some(known)
+}
+
+/// What a reference within the schema refers to.
+fn resolve<'a>(reference: &str, root: &'a Value) -> Option<&'a Value> {
+    root.pointer(reference.strip_prefix('#')?)
 }
 
 /// Every name that the schema gives to a key, for "did you mean".
@@ -86,78 +120,93 @@ fn collect_names<'a>(schema: &'a Value, names: &mut BTreeSet<&'a str>) {
 
 fn describe(error: &ValidationError<'_>, names: &BTreeSet<&str>) -> Vec<SinkConfigProblem> {
     let path = steps(error.instance_path.as_str());
-    let key = path.last().map_or("the configuration", String::as_str);
-    let with_key = |key: &str| {
-        let mut path = path.clone();
-        path.push(key.to_owned());
-        path
-    };
+    let subject = subject(&path);
     match &error.kind {
         ValidationErrorKind::AdditionalProperties { unexpected }
         | ValidationErrorKind::UnevaluatedProperties { unexpected } => unexpected
             .iter()
-            .map(|key| SinkConfigProblem {
-                path: with_key(key),
-                message: format!("the component does not know `{key}`"),
-                help: unknown_help(key, names),
-            })
+            .map(|key| unknown_key(path.clone(), key, names))
             .collect(),
         ValidationErrorKind::Required { property } => {
             let property = property.as_str().unwrap_or_default();
             vec![SinkConfigProblem {
-                path: with_key(property),
+                path: [&path[..], &[property.to_owned()]].concat(),
                 message: format!("`{property}` is missing"),
                 help: None,
             }]
         }
         kind => vec![SinkConfigProblem {
-            message: sentence(key, kind, error),
+            message: sentence(&subject, kind, error),
             path,
             help: None,
         }],
     }
 }
 
-fn unknown_help(key: &str, names: &BTreeSet<&str>) -> Option<String> {
-    if let Some(near) = nearest(key, names.iter().copied()) {
-        return Some(format!("did you mean `{near}`?"));
+fn unknown_key(mut path: Vec<String>, key: &str, names: &BTreeSet<&str>) -> SinkConfigProblem {
+    path.push(key.to_owned());
+    let help = match nearest(key, names.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if names.is_empty() => "it takes no keys".to_owned(),
+        None => {
+            let known: Vec<_> = names.iter().copied().collect();
+            format!("it knows {}", known.join(", "))
+        }
+    };
+    SinkConfigProblem {
+        path,
+        message: format!("the component does not know `{key}`"),
+        help: Some(help),
     }
-    let known: Vec<_> = names.iter().copied().collect();
-    Some(match known.is_empty() {
-        true => "it takes no keys".to_owned(),
-        false => format!("it knows {}", known.join(", ")),
-    })
 }
 
-fn sentence(key: &str, kind: &ValidationErrorKind, error: &ValidationError<'_>) -> String {
+/// What stands at a path, as a sentence names it.
+fn subject(path: &[String]) -> String {
+    match path {
+        [] => "the configuration".to_owned(),
+        [.., list, index] if index.bytes().all(|byte| byte.is_ascii_digit()) => {
+            match index.parse::<usize>() {
+                Ok(index) => format!("item {} of `{list}`", index.saturating_add(1)),
+                Err(_) => format!("`{index}`"),
+            }
+        }
+        [.., key] => format!("`{key}`"),
+    }
+}
+
+fn sentence(subject: &str, kind: &ValidationErrorKind, error: &ValidationError<'_>) -> String {
     match kind {
         ValidationErrorKind::Type { .. } => {
-            format!("`{key}` takes {}", wanted(kind).unwrap_or_default())
+            format!("{subject} takes {}", wanted(kind).unwrap_or_default())
         }
         ValidationErrorKind::Enum { options } => {
             let options = options.as_array().map_or(&[][..], Vec::as_slice);
             let options: Vec<_> = options.iter().map(Value::to_string).collect();
-            format!("`{key}` takes one of {}", options.join(", "))
+            format!("{subject} takes one of {}", options.join(", "))
         }
         ValidationErrorKind::Constant { expected_value } => {
-            format!("`{key}` takes {expected_value} alone")
+            format!("{subject} takes {expected_value} alone")
         }
-        ValidationErrorKind::Minimum { limit } => format!("`{key}` is at least {limit}"),
-        ValidationErrorKind::Maximum { limit } => format!("`{key}` is at most {limit}"),
-        ValidationErrorKind::ExclusiveMinimum { limit } => format!("`{key}` is more than {limit}"),
-        ValidationErrorKind::ExclusiveMaximum { limit } => format!("`{key}` is less than {limit}"),
-        ValidationErrorKind::MinLength { limit: 1 } => format!("`{key}` is empty"),
+        ValidationErrorKind::Minimum { limit } => format!("{subject} is at least {limit}"),
+        ValidationErrorKind::Maximum { limit } => format!("{subject} is at most {limit}"),
+        ValidationErrorKind::ExclusiveMinimum { limit } => {
+            format!("{subject} is more than {limit}")
+        }
+        ValidationErrorKind::ExclusiveMaximum { limit } => {
+            format!("{subject} is less than {limit}")
+        }
+        ValidationErrorKind::MinLength { limit: 1 } => format!("{subject} is empty"),
         ValidationErrorKind::MinLength { limit } => {
-            format!("`{key}` has at least {limit} characters")
+            format!("{subject} has at least {limit} characters")
         }
         ValidationErrorKind::MaxLength { limit } => {
-            format!("`{key}` has at most {limit} characters")
+            format!("{subject} has at most {limit} characters")
         }
-        ValidationErrorKind::MinItems { limit: 1 } => format!("`{key}` is an empty list"),
-        ValidationErrorKind::MinItems { limit } => format!("`{key}` has at least {limit} items"),
-        ValidationErrorKind::MaxItems { limit } => format!("`{key}` has at most {limit} items"),
-        ValidationErrorKind::UniqueItems => format!("`{key}` has an item twice"),
-        ValidationErrorKind::Pattern { pattern } => format!("`{key}` does not match {pattern}"),
+        ValidationErrorKind::MinItems { limit: 1 } => format!("{subject} is an empty list"),
+        ValidationErrorKind::MinItems { limit } => format!("{subject} has at least {limit} items"),
+        ValidationErrorKind::MaxItems { limit } => format!("{subject} has at most {limit} items"),
+        ValidationErrorKind::UniqueItems => format!("{subject} has an item twice"),
+        ValidationErrorKind::Pattern { pattern } => format!("{subject} does not match {pattern}"),
         ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
             let mut shapes: Vec<String> = Vec::new();
             for branch in context {
@@ -168,13 +217,13 @@ fn sentence(key: &str, kind: &ValidationErrorKind, error: &ValidationError<'_>) 
                 match shape {
                     Some(shape) if !shapes.contains(&shape) => shapes.push(shape),
                     Some(_) => {}
-                    None => return format!("`{key}` has none of the shapes that it can have"),
+                    None => return format!("{subject} has none of the shapes that it can have"),
                 }
             }
-            format!("`{key}` takes {}", shapes.join(" or "))
+            format!("{subject} takes {}", shapes.join(" or "))
         }
         // The value stands in the line that is shown; it may be from the environment.
-        _ => format!("`{key}`: {}", error.masked()),
+        _ => format!("{subject}: {}", error.masked()),
     }
 }
 
@@ -260,7 +309,9 @@ struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     fn is_root(&self, schema: &Map<String, Value>) -> bool {
-        self.root.as_object().is_some_and(|root| std::ptr::eq(root, schema))
+        self.root
+            .as_object()
+            .is_some_and(|root| std::ptr::eq(root, schema))
     }
 
     fn everywhere(&mut self, schema: &'a Value) -> Result<()> {
@@ -330,14 +381,13 @@ impl<'a> Walk<'a> {
         match self.weights.get(reference) {
             Some(Some(weight)) => return Ok(*weight),
             Some(None) => {
-                return Err(unusable(format!("`{reference}` refers to itself without end")));
+                return Err(unusable(format!(
+                    "`{reference}` refers to itself without end"
+                )));
             }
             None => {}
         }
-        let target = reference
-            .strip_prefix('#')
-            .and_then(|pointer| self.root.pointer(pointer));
-        let Some(target) = target else {
+        let Some(target) = resolve(reference, self.root) else {
             return Err(unusable(format!(
                 "`{reference}` refers to nothing inside of it; write \"#/$defs/<name>\""
             )));

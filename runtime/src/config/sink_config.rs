@@ -50,7 +50,9 @@ impl SinkConfig {
         let mut inside = Inside::Table(&self.table);
         for step in path {
             let found = match inside {
-                Inside::Table(table) => table.get(step).map(|entry| (assignment(entry), &entry.node)),
+                Inside::Table(table) => table
+                    .get(step)
+                    .map(|entry| (assignment(entry), &entry.node)),
                 Inside::List(nodes) => step
                     .parse()
                     .ok()
@@ -105,7 +107,9 @@ fn json(node: &Node, problems: &mut Vec<Problem>) -> serde_json::Value {
                     code: Code::BadValue.as_str(),
                     message: format!("a component cannot be given {value}"),
                     span: node.span.clone(),
-                    help: Some("its configuration is JSON, which has finite numbers only".to_owned()),
+                    help: Some(
+                        "its configuration is JSON, which has finite numbers only".to_owned(),
+                    ),
                 });
                 serde_json::Value::Null
             }

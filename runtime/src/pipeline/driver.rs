@@ -437,6 +437,9 @@ impl Driver {
             return Ok(());
         }
         let base = self.context.read_home().await?;
+        if !base.positions.is_empty() {
+            self.context.quota.has_delivered_before();
+        }
         self.context.roll_forward(&base, keys.iter()).await?;
         for key in keys {
             let stored = base

@@ -19,7 +19,7 @@ struct Counts {
     /// Rows and dead letters of the window that is being filled.
     rows: u64,
     rejected: u64,
-    /// Whether any row got through since the pipeline started.
+    /// Whether any row of this pipeline ever got through.
     delivered: bool,
 }
 
@@ -33,6 +33,11 @@ impl Quota {
 
     fn counts(&self) -> std::sync::MutexGuard<'_, Counts> {
         self.counts.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// An earlier run has delivered, so that no epoch of this one is the first.
+    pub(super) fn has_delivered_before(&self) {
+        self.counts().delivered = true;
     }
 
     /// Counts an epoch that is about to be committed.

@@ -6,7 +6,7 @@ use wasm_sink_core::{Account, Blame, Error, Kind, Move, PartitionKey, Position, 
 
 use super::Start;
 use super::committer::{Outcome, Request};
-use super::driver::Driver;
+use super::driver::{Context, Driver};
 use super::epoch::ReadyEpoch;
 
 impl Driver {
@@ -18,7 +18,8 @@ impl Driver {
     ) -> Result<Option<Position>> {
         if self.start == Start::Restart && self.restarted.insert(key.clone()) {
             let beginning = self.source.beginning(key);
-            self.move_alone(key, stored, beginning.clone(), CommitPurpose::Restart).await?;
+            let purpose = CommitPurpose::Restart;
+            move_alone(&self.context, key, stored, beginning.clone(), purpose).await?;
             return Ok(Some(beginning));
         }
         if stored.is_some() || !self.known.contains(key) {
@@ -27,7 +28,8 @@ impl Driver {
         match &self.start {
             Start::MissingFrom(position) => {
                 let position = position.clone();
-                self.move_alone(key, None, position.clone(), CommitPurpose::Deliver).await?;
+                let purpose = CommitPurpose::Deliver;
+                move_alone(&self.context, key, None, position.clone(), purpose).await?;
                 Ok(Some(position))
             }
             Start::MissingFromBeginning | Start::Restart => Ok(None),
@@ -43,50 +45,50 @@ impl Driver {
             )),
         }
     }
+}
 
-    /// A commit of one position and nothing else.
-    async fn move_alone(
-        &self,
-        key: &PartitionKey,
-        begin: Option<Position>,
-        end: Position,
-        purpose: CommitPurpose,
-    ) -> Result<()> {
-        if begin.as_ref() == Some(&end) && purpose == CommitPurpose::Deliver {
-            return Ok(());
-        }
-        let (outcome, answer) = oneshot::channel();
-        let epoch = ReadyEpoch {
-            commit: EpochCommit {
-                id: self.context.new_commit_id(),
-                moves: vec![Move {
-                    key: key.clone(),
-                    begin,
-                    end,
-                }],
-                staged: Vec::new(),
-                intent: None,
-                account: Account::default(),
-            },
-            dead_letters: Vec::new(),
+/// A commit of one position and nothing else.
+async fn move_alone(
+    context: &Context,
+    key: &PartitionKey,
+    begin: Option<Position>,
+    end: Position,
+    purpose: CommitPurpose,
+) -> Result<()> {
+    if begin.as_ref() == Some(&end) && purpose == CommitPurpose::Deliver {
+        return Ok(());
+    }
+    let (outcome, answer) = oneshot::channel();
+    let epoch = ReadyEpoch {
+        commit: EpochCommit {
+            id: context.new_commit_id(),
+            moves: vec![Move {
+                key: key.clone(),
+                begin,
+                end,
+            }],
             staged: Vec::new(),
-            staged_at: tokio::time::Instant::now(),
-        };
-        let request = Request {
-            epoch,
-            purpose,
-            outcome,
-        };
-        let gone = || Error::new(Kind::Other, Blame::Host, "the committer is gone");
-        self.context.committer.send(request).map_err(|_| gone())?;
-        match answer.await.map_err(|_| gone())? {
-            Outcome::Committed => Ok(()),
-            Outcome::Lost {
-                key,
-                stored,
-                winner,
-            } => self.context.lost(&key, stored.as_ref(), &winner),
-            Outcome::Replay(error) | Outcome::Failed(error) => Err(error),
-        }
+            intent: None,
+            account: Account::default(),
+        },
+        dead_letters: Vec::new(),
+        staged: Vec::new(),
+        staged_at: tokio::time::Instant::now(),
+    };
+    let request = Request {
+        epoch,
+        purpose,
+        outcome,
+    };
+    let gone = || Error::new(Kind::Other, Blame::Host, "the committer is gone");
+    context.committer.send(request).map_err(|_| gone())?;
+    match answer.await.map_err(|_| gone())? {
+        Outcome::Committed => Ok(()),
+        Outcome::Lost {
+            key,
+            stored,
+            winner,
+        } => context.lost(&key, stored.as_ref(), &winner),
+        Outcome::Replay(error) | Outcome::Failed(error) => Err(error),
     }
 }

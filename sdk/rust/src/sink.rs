@@ -76,6 +76,8 @@ impl Problem {
 #[macro_export]
 macro_rules! sink {
     ($sink:ty) => {
+        // Off Wasm nothing is exported, so that `cargo test` links; there is no host to call either.
+        #[cfg_attr(not(target_family = "wasm"), allow(dead_code))]
         const _: () = {
             ::std::thread_local! {
                 static SINK: $crate::instance::Slot<$sink> = const { $crate::instance::Slot::new() };
@@ -105,6 +107,7 @@ macro_rules! sink {
                 }
             }
 
+            #[cfg(target_family = "wasm")]
             $crate::bindings::export_component!(Component with_types_in $crate::bindings);
         };
     };

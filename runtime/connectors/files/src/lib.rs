@@ -26,17 +26,20 @@ use source::Files;
 /// Reads a `[source]` of type `files`: `path`, `format`, `schema`, `delimiter`, `header`,
 /// `batch_rows`.
 pub fn source(settings: &Table, problems: &mut Vec<Problem>) -> Option<Box<dyn SourceSpec>> {
-    Settings::read(settings, problems).map(|settings| Box::new(Arc::new(settings)) as _)
+    Settings::read(settings, problems).map(|settings| Box::new(FilesSpec(Arc::new(settings))) as _)
 }
 
+/// A validated `[source]`.
+struct FilesSpec(Arc<Settings>);
+
 #[async_trait]
-impl SourceSpec for Arc<Settings> {
+impl SourceSpec for FilesSpec {
     async fn open(
         &self,
         _connection: Option<Arc<dyn Connection>>,
         context: SourceContext,
     ) -> Result<Box<dyn Source>> {
-        let settings = Arc::clone(self);
+        let settings = Arc::clone(&self.0);
         let files = blocking(move || Files::open(&settings, context)).await?;
         Ok(Box::new(files))
     }

@@ -66,7 +66,7 @@ fn of_path(directory: &Path, written: &str) -> Result<Vec<PathBuf>> {
         .map(|path| {
             path.map_err(|error| {
                 let path = error.path().to_owned();
-                unreadable(&path, error.into_error())
+                unreadable(&path, error.into())
             })
         })
         .collect()

@@ -6,7 +6,8 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, StringArray, StringBuilder};
-use arrow::datatypes::{DataType, Field, FieldRef};
+use arrow::compute::cast;
+use arrow::datatypes::{DECIMAL256_MAX_PRECISION, DataType, Field, FieldRef};
 use arrow::error::ArrowError;
 use arrow::json::writer::{NullableEncoder, make_encoder};
 use arrow::json::{Encoder, EncoderFactory, EncoderOptions};
@@ -83,7 +84,21 @@ impl EncoderFactory for Exact {
         array: &'a dyn Array,
         _options: &'a EncoderOptions,
     ) -> Result<Option<NullableEncoder<'a>>, ArrowError> {
+        let mut quote: &'static [u8] = b"\"";
         let texts = match array.data_type() {
+            // Arrow writes 0 with a scale of -2 as "000", which is no JSON.
+            DataType::Decimal32(_, scale)
+            | DataType::Decimal64(_, scale)
+            | DataType::Decimal128(_, scale)
+            | DataType::Decimal256(_, scale)
+                if *scale < 0 =>
+            {
+                quote = b"";
+                let whole = DataType::Decimal256(DECIMAL256_MAX_PRECISION, 0);
+                cast(&cast(array, &whole)?, &DataType::Utf8)?
+                    .as_string::<i32>()
+                    .clone()
+            }
             temporal if temporal.is_temporal() => text::temporal_texts(array),
             DataType::Union(..) | DataType::Null => StringArray::new_null(array.len()),
             DataType::Map(entries, _) if !has_text_keys(entries) => {
@@ -92,7 +107,10 @@ impl EncoderFactory for Exact {
             _ => return Ok(None),
         };
         let nulls = texts.nulls().cloned();
-        Ok(Some(NullableEncoder::new(Box::new(Texts(texts)), nulls)))
+        Ok(Some(NullableEncoder::new(
+            Box::new(Texts { texts, quote }),
+            nulls,
+        )))
     }
 }
 
@@ -109,12 +127,16 @@ fn has_text_keys(entries: &Field) -> bool {
 }
 
 /// Texts that need no escaping.
-struct Texts(StringArray);
+struct Texts {
+    texts: StringArray,
+    /// What stands around each.
+    quote: &'static [u8],
+}
 
 impl Encoder for Texts {
     fn encode(&mut self, row: usize, out: &mut Vec<u8>) {
-        out.push(b'"');
-        out.extend_from_slice(self.0.value(row).as_bytes());
-        out.push(b'"');
+        out.extend_from_slice(self.quote);
+        out.extend_from_slice(self.texts.value(row).as_bytes());
+        out.extend_from_slice(self.quote);
     }
 }

@@ -10,7 +10,7 @@ use super::split::{self, End, Fields};
 
 /// The names of a file's columns, in the order of its fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Header {
+pub(crate) struct Header {
     names: Arc<[String]>,
     /// Bytes at the front of the data that the header takes there.
     pub(crate) length: usize,
@@ -82,7 +82,7 @@ impl Header {
     }
 
     /// The names.
-    pub fn names(&self) -> &[String] {
+    pub(crate) fn names(&self) -> &[String] {
         &self.names
     }
 }

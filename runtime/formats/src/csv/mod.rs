@@ -5,7 +5,7 @@ mod header;
 pub(crate) mod split;
 
 pub(crate) use decode::decode;
-pub use header::Header;
+pub(crate) use header::Header;
 
 /// How fields are told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -202,7 +202,7 @@ mod tests {
     #[test]
     fn records_end_outside_quotes() {
         assert_eq!(record_end(b"a,b\nc", b',', false), End::At(4));
-        assert_eq!(record_end(b"a,\"b\nc\"\nd", b',', false), End::At(9));
+        assert_eq!(record_end(b"a,\"b\nc\"\nd", b',', false), End::At(8));
         assert_eq!(record_end(b"a,\"b\nc", b',', false), End::Beyond);
         assert_eq!(record_end(b"a,\"b\nc", b',', true), End::Unclosed(5));
         assert_eq!(record_end(b"a,b", b',', false), End::Beyond);

@@ -104,7 +104,9 @@ fn connection(
             code: Code::NoConnection.as_str(),
             message: format!("`{name}` needs no connection"),
             span,
-            help: Some(format!("leave this table out and write type = \"{name}\" into [source]")),
+            help: Some(format!(
+                "leave this table out and write type = \"{name}\" into [source]"
+            )),
         });
         return (Some(connector), None);
     };

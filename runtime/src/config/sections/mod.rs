@@ -81,16 +81,24 @@ pub(super) fn read(
 ) -> Option<Parts> {
     let mut root = document.reader(problems);
     let name = name(&mut root);
-    let state_dir = root.string("state_dir").map(|(path, _)| directory.join(path));
+    let state_dir = root
+        .string("state_dir")
+        .map(|(path, _)| directory.join(path));
     for key in TABLES {
         // Reported here where it is something else; `inner` leaves it out then.
         root.table(key);
     }
     if document.get("source").is_none() {
-        root.missing("[source]", "records come from somewhere: [source] type = \"files\"");
+        root.missing(
+            "[source]",
+            "records come from somewhere: [source] type = \"files\"",
+        );
     }
     if document.get("sink").is_none() {
-        root.missing("[sink]", "records go somewhere: [sink] component = \"delta\"");
+        root.missing(
+            "[sink]",
+            "records go somewhere: [sink] component = \"delta\"",
+        );
     }
     routes(&mut root);
     root.finish();
@@ -98,11 +106,13 @@ pub(super) fn read(
     let inner = |key| inner(document, key);
     let (source_table, sink_table) = (inner("source"), inner("sink"));
     let connections = connections::read(inner("connections"), registry, problems);
-    let source = source_table.and_then(|table| source::read(table, &connections, registry, problems));
-    let sink = sink_table
-        .and_then(|table| sink::read(table, directory, &connections, registry, problems));
-    let epoch = inner("epoch")
-        .map_or_else(EpochLimits::default, |table| numbers::epoch(table, problems));
+    let source =
+        source_table.and_then(|table| source::read(table, &connections, registry, problems));
+    let sink =
+        sink_table.and_then(|table| sink::read(table, directory, &connections, registry, problems));
+    let epoch = inner("epoch").map_or_else(EpochLimits::default, |table| {
+        numbers::epoch(table, problems)
+    });
     let limits =
         inner("limits").map_or_else(Limits::default, |table| numbers::limits(table, problems));
     let retry = inner("retry").map_or_else(Retry::default, |table| numbers::retry(table, problems));
@@ -112,8 +122,7 @@ pub(super) fn read(
     connections.report_unused(source_table, sink_table, problems);
 
     let name = name?;
-    let state_dir =
-        state_dir.unwrap_or_else(|| directory.join(".wasm-sink").join(name.as_str()));
+    let state_dir = state_dir.unwrap_or_else(|| directory.join(".wasm-sink").join(name.as_str()));
     let dead_letters = dead_letters.unwrap_or_else(|| state_dir.join("dead-letters"));
     Some(Parts {
         name,

@@ -31,7 +31,12 @@ pub(super) fn epoch(table: &Table, problems: &mut Vec<Problem>) -> EpochLimits {
     // The default gives way to a shorter `max_ms`; what is written does not.
     limits.min_age = min_age.unwrap_or(limits.min_age.min(limits.max_age));
     if limits.min_age > limits.max_age {
-        ordered(&mut reader, "min_commit_ms", "max_ms", limits.max_age.as_millis());
+        ordered(
+            &mut reader,
+            "min_commit_ms",
+            "max_ms",
+            limits.max_age.as_millis(),
+        );
     }
     if let Some(revoke) = reader.milliseconds("revoke_ms", 1) {
         limits.revoke = revoke;

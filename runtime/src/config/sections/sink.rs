@@ -61,9 +61,7 @@ fn component(
             code: Code::UnsupportedComponent.as_str(),
             message: format!("this version does not load components from {scheme}://"),
             span: span.clone(),
-            help: Some(
-                "download it and write its path: component = \"./my_sink.wasm\"".to_owned(),
-            ),
+            help: Some("download it and write its path: component = \"./my_sink.wasm\"".to_owned()),
         });
         return None;
     }

@@ -13,7 +13,10 @@ fn shown(parts: &[&str]) -> String {
     match read(&parts.concat()) {
         Ok(pipeline) => pipeline.warning_diagnostics().render(Style::Plain),
         Err(diagnostics) => {
-            assert!(!diagnostics.mistakes.is_empty(), "refused without a mistake");
+            assert!(
+                !diagnostics.mistakes.is_empty(),
+                "refused without a mistake"
+            );
             diagnostics.render(Style::Plain)
         }
     }

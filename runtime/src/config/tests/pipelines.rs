@@ -9,17 +9,22 @@ use crate::pipeline::limits::{EpochLimits, Limits, Retry};
 
 #[test]
 fn the_least_file_gets_all_defaults() {
-    let pipeline = read(
-        "name = 'p'\n[source]\ntype = 'files'\npath = 'x'\n[sink]\ncomponent = 'discard'\n",
-    )
-    .unwrap();
+    let pipeline =
+        read("name = 'p'\n[source]\ntype = 'files'\npath = 'x'\n[sink]\ncomponent = 'discard'\n")
+            .unwrap();
     assert_eq!(pipeline.name.as_str(), "p");
     assert_eq!(pipeline.directory, Path::new("here"));
     assert_eq!(pipeline.state_dir, Path::new("here/.wasm-sink/p"));
-    assert_eq!(pipeline.dead_letters, Path::new("here/.wasm-sink/p/dead-letters"));
+    assert_eq!(
+        pipeline.dead_letters,
+        Path::new("here/.wasm-sink/p/dead-letters")
+    );
     assert_eq!(pipeline.source.connector, "files");
     assert_eq!(pipeline.source.connection, None);
-    assert_eq!(pipeline.sink.component, ComponentRef::BuiltIn("discard".to_owned()));
+    assert_eq!(
+        pipeline.sink.component,
+        ComponentRef::BuiltIn("discard".to_owned())
+    );
     assert!(pipeline.sink.connections.is_empty());
     assert_eq!(pipeline.sink.config.json, serde_json::json!({}));
     assert_eq!(pipeline.epoch, EpochLimits::default());
@@ -86,7 +91,13 @@ path = "letters"
     assert_eq!(pipeline.source.connection, Some(label("broker")));
     let roles: Vec<_> = pipeline.sink.connections.into_iter().collect();
     let raw = Role::try_from("raw").unwrap();
-    assert_eq!(roles, [(Role::default_role(), label("lake")), (raw, label("broker"))]);
+    assert_eq!(
+        roles,
+        [
+            (Role::default_role(), label("lake")),
+            (raw, label("broker"))
+        ]
+    );
     assert_eq!(
         pipeline.sink.config.json,
         serde_json::json!({
@@ -143,6 +154,14 @@ fn an_empty_variable_is_no_excuse() {
 }
 
 #[test]
+fn a_missing_variable_is_one_mistake() {
+    let text = "name = '${NOPE}'\n[source]\ntype = 'files'\n[sink]\ncomponent = 'discard'\n";
+    let diagnostics = read(text).unwrap_err();
+    let codes: Vec<_> = diagnostics.mistakes.iter().map(|p| p.code).collect();
+    assert_eq!(codes, ["missing-variable"]);
+}
+
+#[test]
 fn mistakes_stand_in_the_order_of_the_file() {
     let diagnostics = read("colour = 1\n[sink]\nx = 1\n[source]\ny = 2\n").unwrap_err();
     let lines: Vec<_> = diagnostics
@@ -173,18 +192,55 @@ fn files_that_are_none_say_so() {
     assert!(error(path("data.jsonl")).contains("wasm-sink init"));
     std::fs::write(path("latin.toml"), b"name = \"p\"\n# caf\xe9\n").unwrap();
     let shown = error(path("latin.toml"));
-    assert!(shown.contains("not-utf8") && shown.contains("latin.toml:2:6"), "{shown}");
+    assert!(
+        shown.contains("not-utf8") && shown.contains("latin.toml:2:6"),
+        "{shown}"
+    );
     std::fs::write(path("bom.toml"), "\u{feff}name = 'p'\n").unwrap();
     let shown = error(path("bom.toml"));
-    assert!(!shown.contains("`name`") && shown.contains("`[source]`"), "{shown}");
+    assert!(
+        !shown.contains("`name`") && shown.contains("`[source]`"),
+        "{shown}"
+    );
 }
 
 #[test]
 fn no_text_makes_it_panic() {
     let alphabet = [
-        "[", "]", "[[", "{", "}", "=", "\"", "'", "\"\"\"", ".", ",", "\n", "#", "${", "}", "$",
-        "name", "source", "sink", "config", "connections", "type", "files", "epoch", "max_rows",
-        "1", "-", "nan", "2024-01-01", "\u{20ac}", "\0", "\r", "password", "true",
+        "[",
+        "]",
+        "[[",
+        "{",
+        "}",
+        "=",
+        "\"",
+        "'",
+        "\"\"\"",
+        ".",
+        ",",
+        "\n",
+        "#",
+        "${",
+        "}",
+        "$",
+        "name",
+        "source",
+        "sink",
+        "config",
+        "connections",
+        "type",
+        "files",
+        "epoch",
+        "max_rows",
+        "1",
+        "-",
+        "nan",
+        "2024-01-01",
+        "\u{20ac}",
+        "\0",
+        "\r",
+        "password",
+        "true",
     ];
     let mut state = 11u64;
     for _ in 0..20_000 {

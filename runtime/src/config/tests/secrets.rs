@@ -32,8 +32,13 @@ fn values_from_the_environment_are_never_shown() {
         let debug = format!("{diagnostics:?}");
         assert!(!debug.contains(SECRET), "{debug}");
     }
-    let shown = read("[source]\ntype = '${SHORT_SECRET}'").unwrap_err().render(Style::Plain);
-    assert!(!shown.contains("`pw`") && shown.contains("`${SHORT_SECRET}`"), "{shown}");
+    let shown = read("[source]\ntype = '${SHORT_SECRET}'")
+        .unwrap_err()
+        .render(Style::Plain);
+    assert!(
+        !shown.contains("`pw`") && shown.contains("`${SHORT_SECRET}`"),
+        "{shown}"
+    );
 }
 
 #[test]
@@ -57,5 +62,8 @@ fn secrets_in_the_file_are_never_shown() {
 #[test]
 fn a_hidden_secret_leaves_the_rest_in_place() {
     let text = "[connections]\nlake = { token = 'AKIAHUNTER2', paht = 'x' }";
-    insta::assert_snapshot!("hidden_secret", read(text).unwrap_err().render(Style::Plain));
+    insta::assert_snapshot!(
+        "hidden_secret",
+        read(text).unwrap_err().render(Style::Plain)
+    );
 }

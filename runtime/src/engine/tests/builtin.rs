@@ -1,6 +1,5 @@
 //! A real component, built with the SDK: it imports WASI as every Rust guest does.
 
-use wasm_sink_core::component::Instance;
 use wasm_sink_core::epoch::CommitId;
 use wasm_sink_core::stage::Purpose;
 

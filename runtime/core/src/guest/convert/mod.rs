@@ -58,19 +58,20 @@ pub(super) fn convert(array: &ArrayRef, to: &DataType, room: &mut Room) -> Conve
     loop {
         // One step finds what one check finds: what is beyond a decimal's digits hides what its
         // scale would cut. Each turn takes rows away, so that there are few.
-        match (convert_once(&rest, to, room), &lost) {
-            (Err(Failure::Rows(rows)), None) => {
-                rest = without(array, rows.clone());
-                lost = Some(rows);
-            }
+        let rows = match (convert_once(&rest, to, room), lost) {
+            (Err(Failure::Rows(rows)), None) => rows,
             (Err(Failure::Rows(rows)), Some(before)) => {
-                let rows = before | &rows;
-                rest = without(array, rows.clone());
-                lost = Some(rows);
+                let all = &before | &rows;
+                if all.count_set_bits() == before.count_set_bits() {
+                    return Err(Failure::Rows(all));
+                }
+                all
             }
-            (Ok(_), Some(rows)) => return Err(Failure::Rows(rows.clone())),
+            (Ok(_), Some(rows)) => return Err(Failure::Rows(rows)),
             (other, _) => return other,
-        }
+        };
+        rest = without(array, rows.clone());
+        lost = Some(rows);
     }
 }
 

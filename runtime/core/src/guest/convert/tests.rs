@@ -246,6 +246,28 @@ fn text_reads_as_a_whole_or_not_at_all() {
 }
 
 #[test]
+fn text_reads_as_decimals_of_any_size() {
+    let text = |texts: &[&str]| StringArray::from(texts.to_vec());
+    let wide = "1234567890123456789012345678901234567890.5";
+    check(
+        text(&[wide, "-1e39"]),
+        "decimal256(41,1)",
+        &[wide, "-1000000000000000000000000000000000000000.0"],
+    );
+    let most = "99999999999999999999999999999999999999";
+    check(
+        text(&[most, "1e38", "1e-1", "10e-1", "0e999999", "1e999999999999"]),
+        "decimal(38,0)",
+        &[most, "!", "!", "1", "0", "!"],
+    );
+    check(
+        text(&["1200", "1250", "0.00e-5"]),
+        "decimal(3,-2)",
+        &["1200", "!", "0"],
+    );
+}
+
+#[test]
 fn text_reads_as_times() {
     let text = |texts: &[&str]| StringArray::from(texts.to_vec());
     check(

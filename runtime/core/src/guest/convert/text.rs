@@ -10,8 +10,8 @@ use arrow::array::{
 };
 use arrow::compute::kernels::cast_utils::{Parser, string_to_datetime};
 use arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Decimal256Type, DecimalType, Float64Type,
-    Time64NanosecondType, i256,
+    DECIMAL128_MAX_PRECISION, DataType, Date32Type, Decimal128Type, Decimal256Type, DecimalType,
+    Float64Type, Time64NanosecondType, i256,
 };
 use chrono::{DateTime, NaiveDate, Offset as _, SecondsFormat, TimeZone as _, Utc};
 
@@ -148,24 +148,35 @@ fn decimal(text: &str, digits: u8, scale: i8) -> Option<i256> {
     {
         return None;
     }
-    // Significant digits, and how many zeros they lack or have too many.
-    let all = [whole, fraction].concat();
-    let significant = all.trim_start_matches('0').trim_end_matches('0');
-    if significant.is_empty() {
-        return Some(i256::ZERO);
-    }
-    let trailing = all.len() - all.trim_end_matches('0').len();
-    let fraction = i32::try_from(fraction.len()).ok()?;
-    let trailing = i32::try_from(trailing).ok()?;
+    // How many zeros the digits lack; or how many of the last must be zeros, to be left out.
     let zeros = i32::from(scale)
         .checked_add(exponent)?
-        .checked_sub(fraction)?
-        .checked_add(trailing)?;
-    let zeros = usize::try_from(zeros).ok()?;
-    if significant.len().checked_add(zeros)? > usize::from(digits) {
+        .checked_sub(i32::try_from(fraction.len()).ok()?)?;
+    let length = whole.len() + fraction.len();
+    let kept = length.saturating_sub(usize::try_from(-i64::from(zeros)).unwrap_or_default());
+    let zeros = usize::try_from(zeros).unwrap_or_default();
+    let all = || whole.bytes().chain(fraction.bytes());
+    if all().skip(kept).any(|digit| digit != b'0') {
         return None;
     }
-    let value = i256::from_string(&format!("{significant}{}", "0".repeat(zeros)))?;
+    let significant = || all().take(kept).skip_while(|digit| *digit == b'0');
+    let count = significant().count();
+    if count == 0 {
+        return Some(i256::ZERO);
+    }
+    if count.checked_add(zeros)? > usize::from(digits) {
+        return None;
+    }
+    let zeros = std::iter::repeat_n(b'0', zeros);
+    let value = if digits <= DECIMAL128_MAX_PRECISION {
+        let value = significant()
+            .chain(zeros)
+            .fold(0_i128, |value, digit| value * 10 + i128::from(digit - b'0'));
+        i256::from_i128(value)
+    } else {
+        let text = String::from_utf8(significant().chain(zeros).collect()).ok()?;
+        i256::from_string(&text)?
+    };
     Some(if negative {
         value.wrapping_neg()
     } else {
