@@ -31,6 +31,8 @@ pub struct DecodedStream<R> {
     reader: Option<BlockReader<R>>,
     reading: Option<JoinHandle<Lent<R>>>,
     decoding: VecDeque<InFlight>,
+    /// Decoded, and waiting for what it really takes of the budget.
+    decoded: Option<(Block, Decoded)>,
     /// Why reading stopped, if not at the end.
     error: Option<io::Error>,
     /// Line ends before the next block.
@@ -41,7 +43,8 @@ pub struct DecodedStream<R> {
 #[derive(Debug)]
 struct InFlight {
     block: Block,
-    reservation: Reservation,
+    /// Freed when the block is decoded.
+    _reservation: Reservation,
     /// What its decoding began with.
     base: SchemaRef,
     task: JoinHandle<(SchemaRef, Result<Outcome>)>,
@@ -88,6 +91,7 @@ impl<R: Read + Send + 'static> DecodedStream<R> {
             reader: Some(reader),
             reading: None,
             decoding: VecDeque::new(),
+            decoded: None,
             error: None,
             lines,
         }
@@ -114,6 +118,9 @@ impl<R: Read + Send + 'static> DecodedStream<R> {
         evolution: &mut Evolution,
     ) -> Result<Option<DecodedBlock>, StreamError> {
         loop {
+            if let Some(block) = self.deliver().await {
+                return Ok(Some(block));
+            }
             self.read_ahead().await;
             if self.is_done() {
                 return match self.error.take() {
@@ -133,9 +140,7 @@ impl<R: Read + Send + 'static> DecodedStream<R> {
                     }
                 } => {
                     let (extended, outcome) = decoded.map_err(stopped)?;
-                    if let Some(block) = self.settle(extended, outcome, evolution)? {
-                        return Ok(Some(block));
-                    }
+                    self.settle(extended, outcome, evolution)?;
                 }
                 read = async {
                     match reading {
@@ -148,6 +153,23 @@ impl<R: Read + Send + 'static> DecodedStream<R> {
                 }
             }
         }
+    }
+
+    /// Changes what was reserved for reading a block into what it takes: much less where little was
+    /// available. Never more, so that what has been freed for it is enough.
+    async fn deliver(&mut self) -> Option<DecodedBlock> {
+        let (block, decoded) = self.decoded.as_ref()?;
+        let taken = block.bytes.len() + decoded.rows.get_array_memory_size();
+        let reservation = self.budget.reserve(taken.min(RESERVED_BYTES)).await;
+        let (block, decoded) = self.decoded.take()?;
+        let first_line = self.lines;
+        self.lines += u64::from(decoded.lines);
+        Some(DecodedBlock {
+            block,
+            decoded,
+            first_line,
+            reservation,
+        })
     }
 
     fn is_done(&self) -> bool {
@@ -198,7 +220,7 @@ impl<R: Read + Send + 'static> DecodedStream<R> {
         let bytes = block.clone();
         self.decoding.push_back(InFlight {
             block,
-            reservation,
+            _reservation: reservation,
             base: Arc::clone(&schema),
             task: spawn_blocking(move || {
                 let outcome = decoder.decode(&schema, &bytes, unknown);
@@ -213,22 +235,16 @@ impl<R: Read + Send + 'static> DecodedStream<R> {
         extended: SchemaRef,
         outcome: Result<Outcome>,
         evolution: &mut Evolution,
-    ) -> Result<Option<DecodedBlock>, StreamError> {
+    ) -> Result<(), StreamError> {
         let Some(mut front) = self.decoding.pop_front() else {
-            return Ok(None);
+            return Ok(());
         };
         let is_current = evolution.is_current(&front.base);
         match outcome.map_err(StreamError::Other)? {
             Outcome::Decoded(decoded) if is_current => {
                 evolution.current = extended;
-                let first_line = self.lines;
-                self.lines += u64::from(decoded.lines);
-                return Ok(Some(DecodedBlock {
-                    block: front.block,
-                    decoded,
-                    first_line,
-                    reservation: front.reservation,
-                }));
+                self.decoded = Some((front.block, decoded));
+                return Ok(());
             }
             // A block before this one has brought new fields, or this one does.
             _ => {
@@ -246,7 +262,7 @@ impl<R: Read + Send + 'static> DecodedStream<R> {
             }
         }
         self.decoding.push_front(front);
-        Ok(None)
+        Ok(())
     }
 }
 

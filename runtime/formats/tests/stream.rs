@@ -246,9 +246,25 @@ async fn a_small_budget_slows_down_and_never_blocks() {
     let mut rows = 0;
     while let Some(block) = stream.next(&mut evolution).await.unwrap() {
         rows += block.decoded.rows.num_rows();
-        assert!(setting.budget.used_bytes() <= 1024);
     }
-    assert_eq!(rows, 245);
+    assert_eq!(rows, 246);
+}
+
+#[tokio::test]
+async fn a_batch_holds_what_it_takes_and_no_more() {
+    let text = lines(100);
+    let mut evolution = Evolution::inferred(schema_of(&text));
+    let setting = Setting::default();
+    let (batches, _) = read(io::Cursor::new(text), &mut evolution, &setting).await;
+    let taken: usize = batches.iter().map(|batch| batch.bytes).sum();
+    let grains = 1024 * batches.len();
+    let used = setting.budget.used_bytes();
+    assert!(
+        (taken..=taken + grains).contains(&used),
+        "{used} for {taken}"
+    );
+    drop(batches);
+    assert_eq!(setting.budget.used_bytes(), 0);
 }
 
 #[tokio::test]
@@ -294,5 +310,5 @@ async fn cancelling_loses_nothing() {
             },
         }
     }
-    assert_eq!(rows, 245);
+    assert_eq!(rows, 246);
 }

@@ -132,7 +132,8 @@ impl Sample {
             let decoder = match &mut decoder {
                 Some(decoder) => decoder,
                 None => {
-                    is_array = block.bytes.trim_ascii_start().starts_with(b"[");
+                    is_array =
+                        format == Format::Json && block.bytes.trim_ascii_start().starts_with(b"[");
                     decoder.insert(Decoder::new(format, &block.bytes, None)?)
                 }
             };
@@ -141,14 +142,14 @@ impl Sample {
                 break;
             }
         }
+        if is_array {
+            return Err(failure(format!(
+                "{shown} is one JSON array, and each record needs a line of its own: \
+                 jq -c '.[]' {shown} > records.jsonl"
+            )));
+        }
         if inference.records() == 0 {
-            return Err(failure(match is_array && format == Format::Json {
-                true => format!(
-                    "{shown} is one JSON array, and each record needs a line of its own: \
-                     jq -c '.[]' {shown} > records.jsonl"
-                ),
-                false => format!("{shown} has no record that can be read"),
-            }));
+            return Err(failure(format!("{shown} has no record that can be read")));
         }
         Ok(Self {
             fields: describe(&inference.schema()),

@@ -83,7 +83,9 @@ impl From<Exit> for ExitCode {
 impl Cli {
     /// Reads the process's arguments. Ends the process after `--help`, `--version` and mistakes.
     pub fn from_process() -> Self {
-        let matches = Self::command().long_version(long_version()).get_matches();
+        // Once per process; without its feature `string`, clap takes static text alone.
+        let version: &'static str = Box::leak(long_version().into_boxed_str());
+        let matches = Self::command().long_version(version).get_matches();
         match Self::from_arg_matches(&matches) {
             Ok(cli) => cli,
             Err(error) => error.exit(),

@@ -1,6 +1,5 @@
 //! Arguments, and how commands end.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -98,7 +97,7 @@ async fn a_wrong_configuration_exits_with_2() {
 #[tokio::test]
 async fn exits_follow_what_happened() {
     let directory = tempfile::tempdir().unwrap();
-    let path: PathBuf = directory.path().join("pipeline.toml");
+    let path = directory.path().join("pipeline.toml");
     let shown = path.display().to_string();
     let shown = shown.as_str();
     std::fs::write(

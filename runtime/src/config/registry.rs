@@ -70,7 +70,7 @@ impl Registry {
 }
 
 /// What somebody may have meant, or all that there is.
-pub(super) fn meant<'a>(name: &str, known: &[&'a str]) -> String {
+pub(super) fn meant(name: &str, known: &[&str]) -> String {
     match nearest(name, known.iter().copied()) {
         Some(near) => format!("did you mean \"{near}\"?"),
         None if known.is_empty() => "there are none".to_owned(),

@@ -13,7 +13,7 @@ use arrow::array::{
 };
 use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DataType, Field, FieldRef, Fields, Int64Type};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, TimeUnit};
 use arrow::error::ArrowError;
 
 use base64::Engine;
@@ -322,16 +322,15 @@ impl Values {
                 Decimal128Array::try_new(values.into(), nulls)?
                     .with_precision_and_scale(precision, scale)?,
             ),
+            // Casts from whole numbers to times only name the unit. All fit: see `Clock`.
             Self::Time { values, clock } => match clock {
-                Clock::Days => {
-                    let days = values.into_iter().map(|days| days as i32);
-                    let days: ScalarBuffer<i32> = days.collect();
-                    Arc::new(Date32Array::try_new(days, nulls)?)
+                Clock::Days | Clock::OfDay(TimeUnit::Second | TimeUnit::Millisecond) => {
+                    let values: ScalarBuffer<i32> =
+                        values.iter().map(|units| *units as i32).collect();
+                    Arc::new(Int32Array::try_new(values, nulls)?)
                 }
-                Clock::DayMillis => Arc::new(Date64Array::try_new(values.into(), nulls)?),
-                // Casts from int64 only rename the units; for 32 bits they check the range.
-                Clock::OfDay(_) | Clock::Instant(..) => {
-                    Arc::new(PrimitiveArray::<Int64Type>::try_new(values.into(), nulls)?)
+                Clock::DayMillis | Clock::OfDay(_) | Clock::Instant(..) => {
+                    Arc::new(Int64Array::try_new(values.into(), nulls)?)
                 }
             },
             Self::Text(slices) => {
