@@ -26,10 +26,11 @@ demo: toolchain ## Real records into a local Delta table: build, run, show
 	@echo "  $(DEBUG)/wasm-sink init path/to/data.jsonl --output pipeline.toml"
 	@echo "  $(DEBUG)/wasm-sink run pipeline.toml"
 
+# One selection of packages for build and test: Cargo unifies features over what is selected, and
+# every other selection would compile the dependencies once more.
 test: toolchain setup ## Every test; installs what they need, once per machine
-	cargo build $(LOCKED) -p wasm-sink -p wasm-sink-quickstart
-	cargo test $(LOCKED) --workspace --exclude wasm-sink-tests
-	cargo test $(LOCKED) -p wasm-sink-tests
+	cargo build $(LOCKED) --workspace
+	cargo test $(LOCKED) --workspace
 
 build: toolchain ## The release binary: target/release/wasm-sink
 	cargo build $(LOCKED) --release -p wasm-sink

@@ -257,7 +257,7 @@ path = "./{name}_table"
 # On S3, or what speaks its language:
 # path = "s3://bucket/{name}"
 # region = "eu-central-1"
-# endpoint = "http://localhost:9000"
+# endpoint = "https://s3.example.com"
 # access_key_id = "${{LAKE_KEY}}"
 # secret_access_key = "${{LAKE_SECRET}}"  # secrets come from the environment
 

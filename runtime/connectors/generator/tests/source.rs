@@ -74,7 +74,7 @@ fn by_partition(batches: &[SourceBatch]) -> BTreeMap<PartitionKey, RecordBatch> 
 #[tokio::test]
 async fn every_row_comes_once_and_in_order() {
     let settings = [("rows", 10_001), ("partitions", 4), ("batch_rows", 100)];
-    let mut source = open(&settings, 1 << 20).await;
+    let mut source = open(&settings, 64 << 20).await;
     let keys = assigned(&mut source).await;
     assert_eq!(keys.len(), 4);
     assert_eq!(keys[2], PartitionKey::new("generator/0/4", "2"));
@@ -116,7 +116,7 @@ async fn every_row_comes_once_and_in_order() {
 #[tokio::test]
 async fn a_restart_anywhere_goes_on_with_the_same_rows() {
     let settings = [("rows", 200), ("partitions", 2), ("batch_rows", 7)];
-    let mut source = open(&settings, 1 << 20).await;
+    let mut source = open(&settings, 64 << 20).await;
     let keys = assigned(&mut source).await;
     for key in &keys {
         source.seek(key, None).await.unwrap();
@@ -154,7 +154,7 @@ async fn a_restart_anywhere_goes_on_with_the_same_rows() {
 #[tokio::test]
 async fn paused_partitions_stay_and_lose_nothing() {
     let settings = [("rows", 400), ("partitions", 2), ("batch_rows", 10)];
-    let mut source = open(&settings, 1 << 20).await;
+    let mut source = open(&settings, 64 << 20).await;
     let keys = assigned(&mut source).await;
     for key in &keys {
         source.seek(key, None).await.unwrap();
@@ -189,7 +189,7 @@ async fn paused_partitions_stay_and_lose_nothing() {
 #[tokio::test(start_paused = true)]
 async fn the_rate_holds() {
     let settings = [("rows", 3_000), ("rate", 1_000)];
-    let mut source = open(&settings, 1 << 20).await;
+    let mut source = open(&settings, 64 << 20).await;
     let keys = assigned(&mut source).await;
     source.seek(&keys[0], None).await.unwrap();
     let started = tokio::time::Instant::now();

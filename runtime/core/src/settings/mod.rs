@@ -1,6 +1,7 @@
 //! What a user wrote in one table of pipeline.toml, with the place of every word, so that each
 //! connector reads its own keys and every mistake points at its line.
 
+mod byte_size;
 mod nearest;
 mod reader;
 
