@@ -31,13 +31,33 @@ pub const KNOWN: &[&str] = &["delta", "files", "generator", "stdin"];
 /// The connectors of this build.
 pub const BUILT: &[Connector] = &[
     #[cfg(feature = "delta")]
-    Connector { name: "delta", connection: Some(wasm_sink_delta::connection), source: None, has_capability: true },
+    Connector {
+        name: "delta",
+        connection: Some(wasm_sink_delta::connection),
+        source: None,
+        has_capability: true,
+    },
     #[cfg(feature = "files")]
-    Connector { name: "files", connection: None, source: Some(wasm_sink_files::source), has_capability: false },
+    Connector {
+        name: "files",
+        connection: None,
+        source: Some(wasm_sink_files::source),
+        has_capability: false,
+    },
     #[cfg(feature = "generator")]
-    Connector { name: "generator", connection: None, source: Some(wasm_sink_generator::source), has_capability: false },
+    Connector {
+        name: "generator",
+        connection: None,
+        source: Some(wasm_sink_generator::source),
+        has_capability: false,
+    },
     #[cfg(feature = "stdin")]
-    Connector { name: "stdin", connection: None, source: Some(wasm_sink_stdin::source), has_capability: false },
+    Connector {
+        name: "stdin",
+        connection: None,
+        source: Some(wasm_sink_stdin::source),
+        has_capability: false,
+    },
 ];
 
 /// The connector of a name, if this build has it.
@@ -49,7 +69,10 @@ pub fn find(name: &str) -> Option<&'static Connector> {
 ///
 /// # Errors
 /// Only where the same capability is linked twice.
-#[cfg_attr(not(feature = "delta"), allow(unused_variables, reason = "nothing to link"))]
+#[cfg_attr(
+    not(feature = "delta"),
+    allow(unused_variables, reason = "nothing to link")
+)]
 pub fn link<T: HasGuest>(name: &str, linker: &mut Linker<T>) -> wasmtime::Result<bool> {
     match name {
         #[cfg(feature = "delta")]

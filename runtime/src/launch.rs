@@ -22,7 +22,7 @@ use crate::config::{self, ComponentRef, SinkConfigProblem, check_sink_config};
 use crate::engine::{Engine, EngineSettings, Grant, Grants, InstanceLimits, Loaded};
 use crate::metrics::Metrics;
 use crate::pipeline::{
-    self, Destination, Entropy, LocalHome, OsEntropy, Pipeline, Start, StateDirectory,
+    self, Destination, Entropy, LocalHome, OsEntropy, Pipeline, Start, StateDirectory, persist,
 };
 
 /// Rows per batch that sources are asked for.
@@ -61,9 +61,9 @@ impl Launcher {
     fn load(&self, pipeline: &config::Pipeline) -> Result<Loaded> {
         let cache = pipeline.state_dir.join("compiled");
         match &pipeline.sink.component {
-            ComponentRef::File(path) => {
-                self.engine.load_file(&pipeline.directory.join(path), Some(&cache))
-            }
+            ComponentRef::File(path) => self
+                .engine
+                .load_file(&pipeline.directory.join(path), Some(&cache)),
             ComponentRef::BuiltIn(name) => {
                 let builtin = wasm_sink_builtin::find(name).ok_or_else(|| {
                     Error::new(
@@ -172,15 +172,14 @@ async fn destination(
     let mut instance = component.start(Purpose::Probe).await?;
     let units = instance.units();
     instance.forget().await;
-    Destination::resolve(&units, connections, || Ok(Arc::new(LocalHome::open(state_dir)?)))
+    Destination::resolve(&units, connections, || {
+        Ok(Arc::new(LocalHome::open(state_dir)?))
+    })
 }
 
 #[async_trait]
 impl Host for Launcher {
-    async fn check_component(
-        &self,
-        pipeline: &config::Pipeline,
-    ) -> Result<Vec<SinkConfigProblem>> {
+    async fn check_component(&self, pipeline: &config::Pipeline) -> Result<Vec<SinkConfigProblem>> {
         let loaded = self.load(pipeline)?;
         let limits = instance_limits(pipeline);
         let schema = loaded.config_schema(&limits).await?;
@@ -213,8 +212,11 @@ impl Host for Launcher {
             pipeline.name.as_str(),
         )?;
         let opened = self.open(&pipeline).await?;
-        let destination =
-            destination(&*opened.component, &opened.connections, &pipeline.state_dir).await?;
+        // A destination that is away now may be back in a minute, like any other time.
+        let destination = persist(&pipeline.retry, &OsEntropy, &*metrics, || {
+            destination(&*opened.component, &opened.connections, &pipeline.state_dir)
+        })
+        .await?;
         let table = destination.home.describe();
         if !pipeline.source.spec.rewinds() {
             tracing::warn!(
@@ -273,7 +275,10 @@ impl Host for Launcher {
             preview.source_rows = batch.rows.slice(0, shown);
             letters.extend(batch.undecodable.iter().map(|(_, letter)| letter.clone()));
             let rows = Rows::range(Arc::new(batch), 0..shown as u32);
-            instance.write(rows).await.map_err(|failure| failure.error)?;
+            instance
+                .write(rows)
+                .await
+                .map_err(|failure| failure.error)?;
             let sealed = instance.flush().await.map_err(|failure| failure.error)?;
             letters.extend(sealed.dead_letters);
             preview.tables = instance.preview();

@@ -83,7 +83,9 @@ impl Instance for ModelInstance {
     async fn write(&mut self, rows: Rows) -> Result<(), Failure> {
         let batch = Arc::clone(rows.source().unwrap());
         let sources: UInt32Array = rows.source_rows().unwrap();
-        self.world.step(self.actor, &format!("write {} rows", rows.len())).await;
+        self.world
+            .step(self.actor, &format!("write {} rows", rows.len()))
+            .await;
         let mut state = self.world.lock();
         let numbers = numbers(&rows);
         for (number, source) in numbers.iter().zip(sources.values()) {
@@ -107,7 +109,11 @@ impl Instance for ModelInstance {
             _ => {}
         }
         self.taken += numbers.len() as u64;
-        self.rows.extend(numbers.into_iter().map(|number| (batch.key.clone(), number)));
+        self.rows.extend(
+            numbers
+                .into_iter()
+                .map(|number| (batch.key.clone(), number)),
+        );
         Ok(())
     }
 
@@ -116,7 +122,9 @@ impl Instance for ModelInstance {
     }
 
     async fn flush(&mut self) -> Result<Sealed, Failure> {
-        self.world.step(self.actor, &format!("flush {}", self.id)).await;
+        self.world
+            .step(self.actor, &format!("flush {}", self.id))
+            .await;
         let mut state = self.world.lock();
         if self.purpose == Purpose::Commit && state.goes_wrong(60) {
             return Err(trap("no reason, in flush"));
@@ -134,14 +142,16 @@ impl Instance for ModelInstance {
                 ..Sealed::default()
             });
         }
-        let (second, first): (Vec<Row>, Vec<Row>) =
-            rows.into_iter().partition(|(_, row)| state.scenario.is_for_second_unit(*row));
+        let (second, first): (Vec<Row>, Vec<Row>) = rows
+            .into_iter()
+            .partition(|(_, row)| state.scenario.is_for_second_unit(*row));
         // The second unit's file has a name of its own.
         let second_id = CommitId::from_random(self.id.slot() as u64 ^ 1);
         let mut staged = Vec::new();
-        for (unit, id, rows) in
-            [(home_unit(), self.id, first), (second_unit(), second_id, second)]
-        {
+        for (unit, id, rows) in [
+            (home_unit(), self.id, first),
+            (second_unit(), second_id, second),
+        ] {
             if rows.is_empty() {
                 continue;
             }

@@ -17,11 +17,15 @@ pub struct ModelDisk {
 impl LocalState for ModelDisk {
     async fn write_letters(&self, pending: &PendingLetters, letters: &[DeadLetter]) -> Result<()> {
         self.world.step(self.actor, "write letters").await;
-        let rows = letters.iter().filter_map(|letter| letter.origin.offset).collect();
+        let rows = letters
+            .iter()
+            .filter_map(|letter| letter.origin.offset)
+            .collect();
         let keys = letters.iter().map(|letter| letter.key.clone()).collect();
         let mut state = self.world.lock();
         let disk = &mut state.members[self.actor.process].disk;
-        disk.pending.insert(pending.id, (pending.clone(), rows, keys));
+        disk.pending
+            .insert(pending.id, (pending.clone(), rows, keys));
         Ok(())
     }
 
@@ -29,11 +33,14 @@ impl LocalState for ModelDisk {
         self.world.step(self.actor, "publish letters").await;
         let mut state = self.world.lock();
         if !state.home.history.contains(&id) {
-            state.violated(format!("dead letters of {id} were published, it is not committed"));
+            state.violated(format!(
+                "dead letters of {id} were published, it is not committed"
+            ));
         }
         let disk = &mut state.members[self.actor.process].disk;
         if let Some((_, rows, keys)) = disk.pending.remove(&id) {
-            disk.published.insert(id, keys.into_iter().zip(rows).collect());
+            disk.published
+                .insert(id, keys.into_iter().zip(rows).collect());
         }
         Ok(())
     }
@@ -42,7 +49,9 @@ impl LocalState for ModelDisk {
         self.world.step(self.actor, "remove letters").await;
         let mut state = self.world.lock();
         if state.home.history.contains(&id) {
-            state.violated(format!("dead letters of {id} were removed, it is committed"));
+            state.violated(format!(
+                "dead letters of {id} were removed, it is committed"
+            ));
         }
         state.members[self.actor.process].disk.pending.remove(&id);
         Ok(())
@@ -52,12 +61,19 @@ impl LocalState for ModelDisk {
         self.world.alive(self.actor).await;
         let state = self.world.lock();
         let disk = &state.members[self.actor.process].disk;
-        Ok(disk.pending.values().map(|(pending, _, _)| pending.clone()).collect())
+        Ok(disk
+            .pending
+            .values()
+            .map(|(pending, _, _)| pending.clone())
+            .collect())
     }
 
     async fn known_partitions(&self) -> Result<BTreeSet<PartitionKey>> {
         self.world.alive(self.actor).await;
-        Ok(self.world.lock().members[self.actor.process].disk.known.clone())
+        Ok(self.world.lock().members[self.actor.process]
+            .disk
+            .known
+            .clone())
     }
 
     async fn remember_partitions(&self, keys: &BTreeSet<PartitionKey>) -> Result<()> {

@@ -24,8 +24,9 @@ impl State {
 
     /// Gives every partition without an owner to a random living member.
     pub fn hand_out(&mut self) {
-        let alive: Vec<usize> =
-            (0..self.members.len()).filter(|index| self.members[*index].is_alive).collect();
+        let alive: Vec<usize> = (0..self.members.len())
+            .filter(|index| self.members[*index].is_alive)
+            .collect();
         if alive.is_empty() {
             return;
         }
@@ -38,7 +39,9 @@ impl State {
             if !is_owned {
                 let process = alive[self.rng.usize(..alive.len())];
                 self.owners.insert(key.clone(), process);
-                self.members[process].notices.push_back(Notice::Assigned(vec![key]));
+                self.members[process]
+                    .notices
+                    .push_back(Notice::Assigned(vec![key]));
             }
         }
     }
@@ -54,15 +57,19 @@ impl State {
             return;
         }
         if self.rng.bool() {
-            self.members[owner].notices.push_back(Notice::Revoked(vec![key]));
+            self.members[owner]
+                .notices
+                .push_back(Notice::Revoked(vec![key]));
         } else {
             self.trace.push(format!("group takes {key} from p{owner}"));
             self.owners.remove(&key);
             // What it was not told yet never was its own.
-            self.members[owner].notices.retain(
-                |notice| !matches!(notice, Notice::Assigned(keys) if keys.contains(&key)),
-            );
-            self.members[owner].notices.push_back(Notice::Lost(vec![key]));
+            self.members[owner]
+                .notices
+                .retain(|notice| !matches!(notice, Notice::Assigned(keys) if keys.contains(&key)));
+            self.members[owner]
+                .notices
+                .push_back(Notice::Lost(vec![key]));
             self.hand_out();
         }
     }
@@ -75,9 +82,10 @@ impl State {
         for key in keys {
             // Taken away before it was given back: it may be somebody else's already.
             let is_still_ours = self.owners.get(key) == Some(&actor.process)
-                && !self.members[actor.process].notices.iter().any(
-                    |notice| matches!(notice, Notice::Assigned(keys) if keys.contains(key)),
-                );
+                && !self.members[actor.process]
+                    .notices
+                    .iter()
+                    .any(|notice| matches!(notice, Notice::Assigned(keys) if keys.contains(key)));
             if is_still_ours {
                 self.owners.remove(key);
             }

@@ -90,7 +90,11 @@ fn land(state: &mut State, version: u64, commit: &Commit) -> Result<(), AttemptE
             "home v{} takes {} {:?}",
             state.home.version,
             epoch.id,
-            epoch.moves.iter().map(|m| format!("{}→{}", m.key, m.end)).collect::<Vec<_>>()
+            epoch
+                .moves
+                .iter()
+                .map(|m| format!("{}→{}", m.key, m.end))
+                .collect::<Vec<_>>()
         ));
         for moved in &epoch.moves {
             let stored = Stored {
@@ -135,8 +139,14 @@ impl Home for ModelHome {
     }
 
     async fn attempt(&self, base: &Base, commit: &Commit) -> Result<(), AttemptError> {
-        let ids: Vec<_> = commit.epochs.iter().map(|epoch| epoch.id.to_string()).collect();
-        self.world.step(self.actor, &format!("attempt {}", ids.join(" "))).await;
+        let ids: Vec<_> = commit
+            .epochs
+            .iter()
+            .map(|epoch| epoch.id.to_string())
+            .collect();
+        self.world
+            .step(self.actor, &format!("attempt {}", ids.join(" ")))
+            .await;
         let unknown = || Err(AttemptError::Unknown(away("no reply to the commit")));
         let (answer, is_heard) = {
             let mut state = self.world.lock();
@@ -211,7 +221,9 @@ fn land_in_unit(
         )));
     }
     state.unit.version += 1;
-    state.trace.push(format!("second v{} takes {file}", state.unit.version));
+    state
+        .trace
+        .push(format!("second v{} takes {file}", state.unit.version));
     state.show_second(moves, file);
     Ok(())
 }

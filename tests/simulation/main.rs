@@ -52,7 +52,10 @@ fn the_protocol_holds() {
             fail(seed, &verdict);
         }
     }
-    println!("{} seeds, {steps} steps: every row once and in order", seeds());
+    println!(
+        "{} seeds, {steps} steps: every row once and in order",
+        seeds()
+    );
 }
 
 #[test]

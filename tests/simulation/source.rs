@@ -130,7 +130,9 @@ impl Source for ModelSource {
     }
 
     async fn seek(&mut self, key: &PartitionKey, to: Option<&Position>) -> Result<()> {
-        self.world.step(self.actor, &format!("seek {key} {to:?}")).await;
+        self.world
+            .step(self.actor, &format!("seek {key} {to:?}"))
+            .await;
         let at = to.map(|to| to.words()[0] as u64);
         if at.is_some_and(|at| at > self.world.lock().scenario.rows) {
             return Err(Error::new(Kind::Other, Blame::Source, "beyond the end"));

@@ -45,8 +45,16 @@ impl Scenario {
         let has_group = rng.bool();
         Self {
             seed,
-            home: if rng.u8(..3) > 0 { HomeKind::Log } else { HomeKind::Database },
-            processes: if has_group { rng.usize(1..=3) } else { rng.usize(1..=2) },
+            home: if rng.u8(..3) > 0 {
+                HomeKind::Log
+            } else {
+                HomeKind::Database
+            },
+            processes: if has_group {
+                rng.usize(1..=3)
+            } else {
+                rng.usize(1..=2)
+            },
             has_group,
             partitions: rng.usize(1..=3),
             rows: rng.u64(5..=40),
@@ -241,7 +249,8 @@ impl State {
     }
 
     pub fn note(&mut self, actor: Actor, what: &str) {
-        self.trace.push(format!("p{}.{} {what}", actor.process, actor.life));
+        self.trace
+            .push(format!("p{}.{} {what}", actor.process, actor.life));
     }
 
     pub fn violated(&mut self, what: String) {
@@ -261,7 +270,9 @@ impl State {
                 for (key, row) in rows {
                     let seen = self.visible.entry(key.clone()).or_default();
                     if seen.last().is_some_and(|last| *last >= row) {
-                        self.violated(format!("{key} row {row} is in the home twice or out of order"));
+                        self.violated(format!(
+                            "{key} row {row} is in the home twice or out of order"
+                        ));
                     } else {
                         seen.push(row);
                     }
@@ -274,35 +285,49 @@ impl State {
     pub fn show_second(&mut self, moves: &[Move], file: CommitId) {
         let rows = self.files.get(&file).map(|file| file.rows.clone());
         let Some(rows) = rows else {
-            self.violated(format!("the second unit applies file {file}, which is gone"));
+            self.violated(format!(
+                "the second unit applies file {file}, which is gone"
+            ));
             return;
         };
         for (key, row) in rows {
             let seen = self.second.entry(key.clone()).or_default();
             if seen.last().is_some_and(|last| *last >= row) {
-                self.violated(format!("{key} row {row} is in the second unit twice or out of order"));
+                self.violated(format!(
+                    "{key} row {row} is in the second unit twice or out of order"
+                ));
             } else {
                 seen.push(row);
             }
         }
         self.home.referenced.insert(file);
         for moved in moves {
-            self.unit.applied.insert(moved.key.clone(), moved.end.clone());
+            self.unit
+                .applied
+                .insert(moved.key.clone(), moved.end.clone());
         }
     }
 
     pub fn remove_file(&mut self, file: CommitId) {
         if self.home.referenced.contains(&file) {
-            self.violated(format!("file {file} was deleted and a version references it"));
+            self.violated(format!(
+                "file {file} was deleted and a version references it"
+            ));
         }
         self.files.remove(&file);
     }
 
     /// Acknowledged must not be ahead of what is stored.
     pub fn acknowledged(&mut self, key: &PartitionKey, position: &Position) {
-        let stored = self.home.positions.get(key).map(|stored| stored.position.clone());
+        let stored = self
+            .home
+            .positions
+            .get(key)
+            .map(|stored| stored.position.clone());
         if stored.as_ref().is_none_or(|stored| stored < position) {
-            self.violated(format!("{key} was acknowledged to {position}, stored is {stored:?}"));
+            self.violated(format!(
+                "{key} was acknowledged to {position}, stored is {stored:?}"
+            ));
         }
     }
 
@@ -323,7 +348,10 @@ impl State {
             let is_applied = self.last_intent(&key).is_none_or(|intent| {
                 intent.parts.is_empty()
                     || self.unit.applied.get(&key).is_some_and(|applied| {
-                        intent.moves.iter().any(|m| m.key == key && *applied >= m.end)
+                        intent
+                            .moves
+                            .iter()
+                            .any(|m| m.key == key && *applied >= m.end)
                     })
             });
             is_stored && is_applied
@@ -343,15 +371,27 @@ impl State {
             let key = key(partition);
             let all = 0..scenario.rows;
             let good = |row: &u64| !scenario.is_poison(*row);
-            let second: Vec<u64> =
-                all.clone().filter(good).filter(|r| scenario.is_for_second_unit(*r)).collect();
-            let home: Vec<u64> =
-                all.clone().filter(good).filter(|r| !scenario.is_for_second_unit(*r)).collect();
+            let second: Vec<u64> = all
+                .clone()
+                .filter(good)
+                .filter(|r| scenario.is_for_second_unit(*r))
+                .collect();
+            let home: Vec<u64> = all
+                .clone()
+                .filter(good)
+                .filter(|r| !scenario.is_for_second_unit(*r))
+                .collect();
             if self.visible.get(&key).cloned().unwrap_or_default() != home {
-                self.violated(format!("{key}: the home shows {:?}", self.visible.get(&key)));
+                self.violated(format!(
+                    "{key}: the home shows {:?}",
+                    self.visible.get(&key)
+                ));
             }
             if self.second.get(&key).cloned().unwrap_or_default() != second {
-                self.violated(format!("{key}: the second unit shows {:?}", self.second.get(&key)));
+                self.violated(format!(
+                    "{key}: the second unit shows {:?}",
+                    self.second.get(&key)
+                ));
             }
             for row in all.filter(|row| scenario.is_poison(*row)) {
                 let times = letters.get(&(key.clone(), row)).copied().unwrap_or(0);

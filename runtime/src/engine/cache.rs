@@ -92,7 +92,13 @@ pub(super) fn compile(
     });
     if let Some(component) = cache.as_ref().and_then(|cache| cache.load(engine, &key)) {
         let elapsed = started.elapsed();
-        return Ok((component, Compiled { from_cache: true, elapsed }));
+        return Ok((
+            component,
+            Compiled {
+                from_cache: true,
+                elapsed,
+            },
+        ));
     }
     let component = Component::new(engine, wasm).map_err(|error| {
         Error::new(Kind::Invalid, Blame::Component, "it does not compile").with_source(error)
@@ -106,7 +112,13 @@ pub(super) fn compile(
             "a compiled component could not be kept: {error}"
         );
     }
-    Ok((component, Compiled { from_cache: false, elapsed }))
+    Ok((
+        component,
+        Compiled {
+            from_cache: false,
+            elapsed,
+        },
+    ))
 }
 
 /// A directory that nobody else can write to.
@@ -242,7 +254,9 @@ fn check_private(directory: &Path) -> io::Result<()> {
 
 #[cfg(not(unix))]
 fn create_private(_directory: &Path) -> io::Result<()> {
-    Err(io::Error::other("this system has no directories that are known to be private"))
+    Err(io::Error::other(
+        "this system has no directories that are known to be private",
+    ))
 }
 
 #[cfg(not(unix))]

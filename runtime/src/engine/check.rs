@@ -46,7 +46,10 @@ impl Loaded {
     /// The component traps, or runs or grows beyond `limits`.
     pub async fn config_schema(&self, limits: &InstanceLimits) -> Result<String> {
         let mut sandbox = self.throw_away(limits).await?;
-        sandbox.config_schema().await.map_err(|failure| failure.error)
+        sandbox
+            .config_schema()
+            .await
+            .map_err(|failure| failure.error)
     }
 
     /// What the component finds wrong with `config` (JSON) beyond its schema. Asked of a throw-away

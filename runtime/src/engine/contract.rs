@@ -52,7 +52,9 @@ impl FromStr for ContractVersion {
     type Err = NotAVersion;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut numbers = text.split('.').map(|word| word.parse().map_err(|_| NotAVersion));
+        let mut numbers = text
+            .split('.')
+            .map(|word| word.parse().map_err(|_| NotAVersion));
         let mut next = || numbers.next().unwrap_or(Err(NotAVersion));
         let version = Self {
             major: next()?,
@@ -126,7 +128,11 @@ mod tests {
             ("2.0.0", "1.0.0", false),
             ("1.0.0", "0.1.0", false),
         ] {
-            assert_eq!(version(host).runs(version(component)), runs, "{component} on {host}");
+            assert_eq!(
+                version(host).runs(version(component)),
+                runs,
+                "{component} on {host}"
+            );
         }
     }
 

@@ -139,7 +139,10 @@ mod tests {
         assert!(limiter.memory_growing(0, 2 << 20, None).unwrap());
         assert!(!limiter.memory_growing(0, 2 << 20, None).unwrap());
         let text = limiter.explanation().unwrap();
-        assert!(text.contains("asked for 4 MiB, limit 3 MiB ([limits] memory)"), "{text}");
+        assert!(
+            text.contains("asked for 4 MiB, limit 3 MiB ([limits] memory)"),
+            "{text}"
+        );
         assert!(limiter.memory_growing(0, 1 << 20, None).unwrap());
         limiter.reset();
         assert_eq!(limiter.explanation(), None);

@@ -59,6 +59,8 @@ pub(super) enum Presence {
 pub(super) struct Capabilities {
     /// Names of all connectors, built in or not.
     pub(super) known: &'static [&'static str],
+    /// Whether this build has the connector of that name, if only as a source.
+    pub(super) is_connector_built: fn(&str) -> bool,
     /// Names of those with a capability in this build.
     pub(super) built: fn() -> Vec<&'static str>,
     /// Links one; false where this build has none of that name.
@@ -75,6 +77,7 @@ impl Capabilities {
     /// Those of the connectors.
     pub(super) const BUILT: Self = Self {
         known: connectors::KNOWN,
+        is_connector_built: |name| connectors::find(name).is_some(),
         built: || {
             connectors::BUILT
                 .iter()
@@ -92,7 +95,7 @@ impl Capabilities {
     pub(super) fn presence(&self, name: &str) -> Presence {
         if self.built().contains(&name) {
             Presence::Built
-        } else if self.known.contains(&name) && connectors::find(name).is_none() {
+        } else if self.known.contains(&name) && !(self.is_connector_built)(name) {
             Presence::LeftOut
         } else {
             Presence::Unknown
@@ -111,8 +114,12 @@ pub(super) fn linker(
 ) -> Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     link(&mut linker, imports, capabilities).map_err(|error| {
-        Error::new(Kind::Other, Blame::Host, "the component's imports could not be linked")
-            .with_source(error)
+        Error::new(
+            Kind::Other,
+            Blame::Host,
+            "the component's imports could not be linked",
+        )
+        .with_source(error)
     })?;
     Ok(linker)
 }

@@ -46,9 +46,7 @@ impl Engine {
     /// As [`Engine::load`]; and where the file cannot be read.
     pub fn load_file(&self, path: &Path, cache: Option<&Path>) -> Result<Loaded> {
         let name = path.display().to_string();
-        let wasm = self
-            .read(path)
-            .context(|| format!("component `{name}`"))?;
+        let wasm = self.read(path).context(|| format!("component `{name}`"))?;
         self.load(&name, &wasm, cache)
     }
 

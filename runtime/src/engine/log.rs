@@ -118,7 +118,10 @@ impl Lines {
 
     fn write(&mut self, level: Level, line: &[u8]) {
         let end = line.len().min(LINE_BYTES + 1);
-        let text = printable(&String::from_utf8_lossy(line.get(..end).unwrap_or(line)), LINE_BYTES);
+        let text = printable(
+            &String::from_utf8_lossy(line.get(..end).unwrap_or(line)),
+            LINE_BYTES,
+        );
         if text.trim().is_empty() {
             return;
         }
@@ -258,7 +261,10 @@ mod tests {
 
     #[test]
     fn terminals_are_safe_from_guests() {
-        assert_eq!(printable("a\u{1b}[2Jb\r\u{7}", 100), "a\\u{1b}[2Jb\\r\\u{7}");
+        assert_eq!(
+            printable("a\u{1b}[2Jb\r\u{7}", 100),
+            "a\\u{1b}[2Jb\\r\\u{7}"
+        );
         assert_eq!(printable("äöü", 4), "äö…");
     }
 }

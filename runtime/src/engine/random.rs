@@ -82,6 +82,10 @@ mod tests {
         assert_eq!(draw("payments", 1), draw("payments", 1));
         assert_ne!(draw("payments", 1), draw("payments", 2));
         assert_ne!(draw("payments", 1), draw("orders", 1));
-        assert!(SeededRandom::new("payments", 1).bytes(MAX_BYTES + 1).is_err());
+        assert!(
+            SeededRandom::new("payments", 1)
+                .bytes(MAX_BYTES + 1)
+                .is_err()
+        );
     }
 }

@@ -6,9 +6,9 @@ use wasmtime::Store;
 use wasmtime::component::Resource;
 
 use super::bindings::{Problem, SinkComponent, SinkComponentPre};
+use super::deadline;
 use super::outcome::{self, Call};
 use super::state::{Phase, State};
-use super::deadline;
 
 /// One instance. After a failure it is of no further use.
 pub(super) struct Sandbox {
@@ -31,11 +31,7 @@ impl Sandbox {
         deadline::restart(&mut store);
         match pre.instantiate_async(&mut store).await {
             Ok(sink) => Ok(Self { store, sink }),
-            Err(error) => Err(outcome::trapped(
-                store.data_mut(),
-                Call::Instantiate,
-                error,
-            )),
+            Err(error) => Err(outcome::trapped(store.data_mut(), Call::Instantiate, error)),
         }
     }
 

@@ -60,10 +60,7 @@ pub(super) struct State {
 
 impl State {
     pub(super) fn new(identity: Identity, guest: Guest, limits: &InstanceLimits) -> Self {
-        let log = GuestLog::new(
-            Arc::clone(&identity.pipeline),
-            limits.log_lines_per_second,
-        );
+        let log = GuestLog::new(Arc::clone(&identity.pipeline), limits.log_lines_per_second);
         Self {
             wasi: wasi::context(&log),
             clock: VirtualClock::default(),
@@ -106,8 +103,10 @@ impl epoch::Host for State {
 
     fn skip(&mut self, row_count: u32, reason: String) -> wasmtime::Result<()> {
         self.guest.count_skipped(row_count.into());
-        self.log
-            .write(Level::Debug, &format!("{row_count} rows are skipped: {reason}"));
+        self.log.write(
+            Level::Debug,
+            &format!("{row_count} rows are skipped: {reason}"),
+        );
         Ok(())
     }
 }

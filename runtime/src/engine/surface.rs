@@ -76,6 +76,12 @@ impl Surface {
                         surface.exports.push(export.name.name.to_owned());
                     }
                 }
+                Payload::UnknownSection { id, .. } => {
+                    return Err(refusal(
+                        Blame::Component,
+                        format!("this is not a valid component: nobody knows section {id}"),
+                    ));
+                }
                 _ => {}
             }
         }

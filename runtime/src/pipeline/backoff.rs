@@ -8,6 +8,7 @@ use wasm_sink_core::{Error, Kind};
 
 use super::entropy::Entropy;
 use super::limits::Retry;
+use super::observe::Observer;
 
 /// The waits of one piece of work.
 #[derive(Debug)]
@@ -56,5 +57,27 @@ impl<'a> Backoff<'a> {
         }
         self.next = (self.next * 2).min(self.retry.max);
         Ok((wait, error))
+    }
+}
+
+/// Does `work` until it succeeds or waiting does not help.
+///
+/// # Errors
+/// The last error.
+pub async fn persist<T, F: Future<Output = Result<T, Error>>>(
+    retry: &Retry,
+    entropy: &dyn Entropy,
+    observer: &dyn Observer,
+    mut work: impl FnMut() -> F,
+) -> Result<T, Error> {
+    let mut backoff = Backoff::new(retry, entropy);
+    loop {
+        let error = match work().await {
+            Ok(done) => return Ok(done),
+            Err(error) => error,
+        };
+        let (wait, error) = backoff.wait(error)?;
+        observer.retrying(&error, wait);
+        tokio::time::sleep(wait).await;
     }
 }

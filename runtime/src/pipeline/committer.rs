@@ -63,10 +63,7 @@ pub(super) struct Committer {
 }
 
 impl Committer {
-    pub(super) fn new(
-        context: Arc<Context>,
-        requests: mpsc::UnboundedReceiver<Request>,
-    ) -> Self {
+    pub(super) fn new(context: Arc<Context>, requests: mpsc::UnboundedReceiver<Request>) -> Self {
         Self {
             context,
             requests,
@@ -190,17 +187,7 @@ impl Committer {
         begun: Instant,
     ) -> Result<()> {
         let context = Arc::clone(&self.context);
-        let mut backoff = Backoff::new(&context.retry, &*context.entropy);
-        let base = loop {
-            match context.destination.home.read().await {
-                Ok(base) => break base,
-                Err(error) => {
-                    let (wait, error) = backoff.wait(error)?;
-                    context.observer.retrying(&error, wait);
-                    sleep(wait).await;
-                }
-            }
-        };
+        let base = context.read_home().await?;
         Step::ReadBack.reached();
         let before = self.waiting.len();
         self.settle_against(&base).await?;
@@ -239,7 +226,9 @@ impl Committer {
         let admissions = context.admit(base, &epochs);
         for (epoch, admission) in epochs.iter().zip(&admissions) {
             if *admission == Admission::Done && epoch.intent.is_some() {
-                context.finish_intents(base, std::slice::from_ref(epoch)).await?;
+                context
+                    .finish_intents(base, std::slice::from_ref(epoch))
+                    .await?;
             }
         }
         let mut left = VecDeque::with_capacity(self.waiting.len());
@@ -360,7 +349,10 @@ async fn remove_lost(context: &Context, base: &Base, waiting: &Waiting) {
         return;
     }
     let has_left = epoch.commit.moves.iter().any(|moved| {
-        base.positions.get(&moved.key).map(|stored| &stored.position) != moved.begin.as_ref()
+        base.positions
+            .get(&moved.key)
+            .map(|stored| &stored.position)
+            != moved.begin.as_ref()
     });
     if has_left && matches!(home.history(epoch.commit.id).await, Ok(History::Lacks)) {
         home.discard(&epoch.staged).await;

@@ -6,17 +6,15 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinError, JoinSet};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use wasm_sink_core::budget::Budget;
 use wasm_sink_core::component::Component;
 use wasm_sink_core::home::{Base, Winner};
 use wasm_sink_core::source::{Membership, Source, SourceEvent};
 use wasm_sink_core::step::Step;
-use wasm_sink_core::{
-    Blame, CommitId, Error, Kind, PartitionKey, Position, Result, SourceBatch,
-};
+use wasm_sink_core::{Blame, CommitId, Error, Kind, PartitionKey, Position, Result, SourceBatch};
 
-use super::backoff::Backoff;
+use super::backoff::persist;
 use super::committer::{Committer, Request};
 use super::dead_letters;
 use super::entropy::Entropy;
@@ -68,23 +66,15 @@ impl Context {
     }
 
     /// The home as it stands, however often one must ask.
-    async fn read_home(&self) -> Result<Base> {
-        let mut backoff = Backoff::new(&self.retry, &*self.entropy);
-        loop {
-            match self.destination.home.read().await {
-                Ok(base) => return Ok(base),
-                Err(error) => {
-                    let (wait, error) = backoff.wait(error)?;
-                    self.observer.retrying(&error, wait);
-                    sleep(wait).await;
-                }
-            }
-        }
+    pub(super) async fn read_home(&self) -> Result<Base> {
+        let home = &self.destination.home;
+        persist(&self.retry, &*self.entropy, &*self.observer, || home.read()).await
     }
 
     /// Settles every dead-letter file that a crash or a lost partition left behind.
     async fn settle_all_letters(&self) -> Result<()> {
-        self.settle_letters(&self.state.pending_letters().await?).await
+        self.settle_letters(&self.state.pending_letters().await?)
+            .await
     }
 
     /// Settles dead letters of epochs that are no longer at work.
@@ -167,7 +157,9 @@ impl Observer for Counting {
 }
 
 fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    mutex
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 struct TaskHandle {

@@ -81,8 +81,7 @@ impl Piece {
             .undecodable
             .iter()
             .filter(|(after, _)| {
-                self.range.contains(after)
-                    || (*after == self.range.end && self.is_last_of_batch())
+                self.range.contains(after) || (*after == self.range.end && self.is_last_of_batch())
             })
             .map(|(_, letter)| letter.clone());
         let excluded = self.excluded.iter().map(|(row, reason)| DeadLetter {

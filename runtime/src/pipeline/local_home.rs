@@ -82,7 +82,9 @@ impl LocalHome {
     }
 
     fn contents(&self) -> std::sync::MutexGuard<'_, Contents> {
-        self.stored.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.stored
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -143,8 +145,7 @@ impl Home for LocalHome {
     async fn attempt(&self, base: &Base, commit: &Commit) -> Result<(), AttemptError> {
         let mut contents = self.contents();
         let admissions = admit(&contents.positions, &commit.epochs);
-        if base.version != contents.version
-            || admissions.iter().any(|a| *a != Admission::Admitted)
+        if base.version != contents.version || admissions.iter().any(|a| *a != Admission::Admitted)
         {
             return Err(AttemptError::Conflict(Error::new(
                 Kind::Conflict,
@@ -174,8 +175,7 @@ impl Home for LocalHome {
             .collect();
         let text = serde_json::to_vec(&lines).map_err(|error| {
             AttemptError::Unknown(
-                Error::new(Kind::Other, Blame::Host, "positions did not encode")
-                    .with_source(error),
+                Error::new(Kind::Other, Blame::Host, "positions did not encode").with_source(error),
             )
         })?;
         write_synced(&self.path, &text).map_err(AttemptError::Unknown)?;

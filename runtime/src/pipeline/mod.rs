@@ -33,6 +33,7 @@ use wasm_sink_core::component::Component;
 use wasm_sink_core::source::Source;
 use wasm_sink_core::{Position, Result};
 
+pub use backoff::persist;
 pub use destination::Destination;
 pub use entropy::{Entropy, OsEntropy};
 pub use limits::{EpochLimits, Limits, Retry};

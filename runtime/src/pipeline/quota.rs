@@ -32,7 +32,9 @@ impl Quota {
     }
 
     fn counts(&self) -> std::sync::MutexGuard<'_, Counts> {
-        self.counts.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.counts
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// An earlier run has delivered, so that no epoch of this one is the first.
@@ -83,7 +85,8 @@ impl Quota {
 
     /// One allowance per window begun.
     fn allowed(&self, rows: u64) -> u64 {
-        self.max_rejected.saturating_mul(rows.div_ceil(WINDOW_ROWS).max(1))
+        self.max_rejected
+            .saturating_mul(rows.div_ceil(WINDOW_ROWS).max(1))
     }
 
     fn too_many(&self, rejected: u64, rows: u64) -> Error {

@@ -6,9 +6,7 @@ use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use wasm_sink_core::error::Context;
-use wasm_sink_core::{
-    Blame, CommitId, DeadLetter, Error, Kind, PartitionKey, Position, Result,
-};
+use wasm_sink_core::{Blame, CommitId, DeadLetter, Error, Kind, PartitionKey, Position, Result};
 
 use super::dead_letters;
 
@@ -79,8 +77,7 @@ impl StateDirectory {
     /// The disk's.
     pub fn open(directory: &Path, letters: &Path, pipeline: &str) -> Result<Self> {
         for path in [directory, letters] {
-            std::fs::create_dir_all(path)
-                .map_err(|error| disk("make", path, error))?;
+            std::fs::create_dir_all(path).map_err(|error| disk("make", path, error))?;
         }
         Ok(Self {
             directory: directory.to_owned(),
@@ -145,9 +142,11 @@ pub(super) fn sync_directory(directory: &Path) -> Result<()> {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
-        Err(Error::new(Kind::Other, Blame::Host, "file work panicked").with_source(error))
-    })
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|error| {
+            Err(Error::new(Kind::Other, Blame::Host, "file work panicked").with_source(error))
+        })
 }
 
 #[async_trait]
@@ -187,7 +186,9 @@ impl LocalState for StateDirectory {
                 std::fs::read_dir(&directory).map_err(|error| disk("read", &directory, error))?;
             let mut pending = Vec::new();
             for entry in entries {
-                let path = entry.map_err(|error| disk("read", &directory, error))?.path();
+                let path = entry
+                    .map_err(|error| disk("read", &directory, error))?
+                    .path();
                 let id = path
                     .file_stem()
                     .and_then(|stem| stem.to_str())
@@ -195,8 +196,7 @@ impl LocalState for StateDirectory {
                 if let Some(id) = id
                     && path.extension().is_some_and(|extension| extension == "tmp")
                 {
-                    let text =
-                        std::fs::read(&path).map_err(|error| disk("read", &path, error))?;
+                    let text = std::fs::read(&path).map_err(|error| disk("read", &path, error))?;
                     pending.push(dead_letters::decode_begins(id, &text, &path)?);
                 }
             }
@@ -220,7 +220,10 @@ impl LocalState for StateDirectory {
                 Error::new(
                     Kind::Other,
                     Blame::Configuration,
-                    format!("{} is not what wasm-sink wrote; remove it to go on", path.display()),
+                    format!(
+                        "{} is not what wasm-sink wrote; remove it to go on",
+                        path.display()
+                    ),
                 )
                 .with_source(error)
             })?;
@@ -238,7 +241,8 @@ impl LocalState for StateDirectory {
             .map(|key| (key.source(), key.partition()))
             .collect();
         let text = serde_json::to_vec(&pairs).map_err(|error| {
-            Error::new(Kind::Other, Blame::Host, "partition names did not encode").with_source(error)
+            Error::new(Kind::Other, Blame::Host, "partition names did not encode")
+                .with_source(error)
         })?;
         let path = self.known_path();
         blocking(move || write_synced(&path, &text)).await

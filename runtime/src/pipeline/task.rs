@@ -10,9 +10,7 @@ use wasm_sink_core::component::{Failure, Instance, Sealed};
 use wasm_sink_core::home::CommitPurpose;
 use wasm_sink_core::stage::Purpose;
 use wasm_sink_core::step::Step;
-use wasm_sink_core::{
-    Blame, CommitId, Error, Kind, PartitionKey, Position, Result, SourceBatch,
-};
+use wasm_sink_core::{Blame, CommitId, Error, Kind, PartitionKey, Position, Result, SourceBatch};
 
 use super::backoff::Backoff;
 use super::committer::{Outcome, Request};
@@ -124,7 +122,9 @@ impl Task {
     }
 
     fn holds_rows(&self) -> bool {
-        self.open.as_ref().is_some_and(|open| open.first_row.is_some())
+        self.open
+            .as_ref()
+            .is_some_and(|open| open.first_row.is_some())
     }
 
     /// When the open epoch is to be closed (commit protocol, rule 17).
@@ -136,14 +136,17 @@ impl Task {
         let limits = &self.context.epoch;
         let latest = first_row + limits.max_age;
         let wish = self.instance.as_ref().and_then(|instance| instance.wish());
-        Some(wish.map_or(latest, |wish| wish.min(latest)).max(first_row + limits.min_age))
+        Some(
+            wish.map_or(latest, |wish| wish.min(latest))
+                .max(first_row + limits.min_age),
+        )
     }
 
     fn is_full(&self) -> bool {
         let limits = &self.context.epoch;
-        self.open.as_ref().is_some_and(|open| {
-            open.rows >= limits.max_rows || open.bytes >= limits.max_bytes
-        })
+        self.open
+            .as_ref()
+            .is_some_and(|open| open.rows >= limits.max_rows || open.bytes >= limits.max_bytes)
     }
 
     async fn take(&mut self, batch: SourceBatch) -> Result<()> {
@@ -182,7 +185,11 @@ impl Task {
             }
             Step::BatchWritten.reached();
         }
-        if self.is_full() { self.close().await } else { Ok(()) }
+        if self.is_full() {
+            self.close().await
+        } else {
+            Ok(())
+        }
     }
 
     /// Commits the open epoch, however often it takes.
@@ -195,7 +202,9 @@ impl Task {
                 Ok(sealed) => sealed,
                 Err(failure) => {
                     self.drop_instance().await;
-                    return self.recover(open.pieces, Broken { failure, at: None }).await;
+                    return self
+                        .recover(open.pieces, Broken { failure, at: None })
+                        .await;
                 }
             }
         } else {
@@ -211,7 +220,8 @@ impl Task {
                     cause: wasm_sink_core::component::FailureCause::Answer,
                     error,
                 };
-                self.recover(open.pieces, Broken { failure, at: None }).await
+                self.recover(open.pieces, Broken { failure, at: None })
+                    .await
             }
         }
     }
@@ -257,7 +267,11 @@ impl Task {
                         error = %failure.error,
                         "the component failed; looking for the rows that it cannot take"
                     );
-                    for smaller in narrow(&context, group, broken.at, failure).await?.into_iter().rev() {
+                    for smaller in narrow(&context, group, broken.at, failure)
+                        .await?
+                        .into_iter()
+                        .rev()
+                    {
                         groups.push_front(smaller);
                     }
                 }
@@ -328,7 +342,11 @@ impl Task {
         };
         let has_letters = !epoch.dead_letters.is_empty();
         if has_letters {
-            if let Err(error) = context.state.write_letters(&pending, &epoch.dead_letters).await {
+            if let Err(error) = context
+                .state
+                .write_letters(&pending, &epoch.dead_letters)
+                .await
+            {
                 context.destination.home.discard(&staged).await;
                 return if error.is_transient() {
                     Ok(Delivery::Again(error))
@@ -350,14 +368,21 @@ impl Task {
         let outcome = answer.await.map_err(|_| gone())?;
         match outcome {
             Outcome::Committed => {
-                if self.instance.as_ref().is_some_and(|instance| instance.worn()) {
+                if self
+                    .instance
+                    .as_ref()
+                    .is_some_and(|instance| instance.worn())
+                {
                     self.drop_instance().await;
                 }
                 if has_letters {
                     context.state.publish_letters(id).await?;
                     Step::DeadLettersPublished.reached();
                 }
-                let durable = moves.into_iter().map(|moved| (moved.key, moved.end)).collect();
+                let durable = moves
+                    .into_iter()
+                    .map(|moved| (moved.key, moved.end))
+                    .collect();
                 self.tell(TaskEvent::Committed(durable));
                 Ok(Delivery::Done)
             }
@@ -415,7 +440,11 @@ impl Task {
 }
 
 fn gone() -> Error {
-    Error::new(Kind::Other, Blame::Host, "a part of the pipeline ended before its time")
+    Error::new(
+        Kind::Other,
+        Blame::Host,
+        "a part of the pipeline ended before its time",
+    )
 }
 
 fn show(position: Option<&Position>) -> String {
@@ -440,12 +469,14 @@ async fn narrow(
             let piece = group.remove(0);
             match &piece.isolation {
                 Isolation::Fresh => Ok(vec![vec![isolate(context, &piece).await?]]),
-                Isolation::Joint(ranges) if ranges.len() > 1 => {
-                    Ok(piece.cut(ranges).into_iter().map(|piece| vec![piece]).collect())
-                }
-                Isolation::Joint(_) | Isolation::Alone => Err(failure.error.context(
-                    "these rows pass when they are probed and fail when they are staged",
-                )),
+                Isolation::Joint(ranges) if ranges.len() > 1 => Ok(piece
+                    .cut(ranges)
+                    .into_iter()
+                    .map(|piece| vec![piece])
+                    .collect()),
+                Isolation::Joint(_) | Isolation::Alone => Err(failure
+                    .error
+                    .context("these rows pass when they are probed and fail when they are staged")),
             }
         }
         _ => Ok(group.into_iter().map(|piece| vec![piece]).collect()),

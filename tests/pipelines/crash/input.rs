@@ -14,7 +14,7 @@ const FILES: usize = 3;
 /// Every so many lines, one is no JSON. Well below `max_rejected`.
 const MALFORMED_EVERY: usize = 490;
 /// From this line of a file on, rows have one column more.
-const WIDER_FROM: usize = 700;
+pub const WIDER_FROM: usize = 700;
 
 /// What was written so far.
 #[derive(Debug, Default)]

@@ -56,7 +56,7 @@ fn every_column_arrives_with_its_values() {
     ]);
     assert_eq!(json!(columns), expected);
     let nulls = lake.table().query_one(
-        "select count(*) filter (partition is null or \"offset\" is null or id is null or at is null) as keys,
+        "select count(*) filter (partition is null or \"offset\" is null or id is null or \"at\" is null) as keys,
                 count(\"user\") > 0 as users, count(amount) > 0 as amounts,
                 count(tags) > 0 as tags, count(detail.country) > 0 as countries
          from t",

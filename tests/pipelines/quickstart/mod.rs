@@ -28,7 +28,7 @@ fn the_quick_start_delivers_rows_and_dead_letters_once() {
     run();
     let delivered = table.query_one(
         "select count(*) as rows, count(distinct id) as ids, count(distinct day) as days,
-                count(*) filter (strftime(day, '%Y-%m-%d') <> at[:10]) as wrong_days,
+                count(*) filter (strftime(day, '%Y-%m-%d') <> \"at\"[:10]) as wrong_days,
                 count(customer.address.city) > 0 as cities,
                 count(*) filter (customer.name = '山田 花子') > 0 as unicode
          from t",

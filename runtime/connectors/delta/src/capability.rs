@@ -67,7 +67,11 @@ impl delta::HostTable for Guest {
         let handle = self.table().get(&table)?.clone();
         let wait = self.limits().stage_wait;
         let created = match self.stage::<DeltaStage>(&handle.role) {
-            Ok(stage) => stage.create(&handle.name, &fields, &partition_by, wait).await,
+            Ok(stage) => {
+                stage
+                    .create(&handle.name, &fields, &partition_by, wait)
+                    .await
+            }
             Err(error) => Err(error),
         };
         Ok(self.answer(created))
@@ -122,14 +126,21 @@ async fn append(guest: &mut Guest, handle: &TableHandle, rows: &Rows) -> Result<
     // Refusing comes first: where it is not possible, nothing was staged.
     if let Some(refused) = &prepared.refused {
         let left_out = rows.filter(&refused.rows).map_err(|e| {
-            Error::new(Kind::Other, Blame::Host, "refused rows could not be set aside").with_source(e)
+            Error::new(
+                Kind::Other,
+                Blame::Host,
+                "refused rows could not be set aside",
+            )
+            .with_source(e)
         })?;
         let reason = |row: usize| refused.reasons.get(row).cloned().unwrap_or_default();
         guest.reject(&left_out, RefusedBy::Host, reason)?;
     }
     let staged = prepared.row_count() as u64;
     let wait = guest.limits().stage_wait;
-    let push = guest.stage::<DeltaStage>(&handle.role)?.push(&handle.name, prepared);
+    let push = guest
+        .stage::<DeltaStage>(&handle.role)?
+        .push(&handle.name, prepared);
     match tokio::time::timeout(wait, push).await {
         Ok(pushed) => pushed?,
         Err(_) => {

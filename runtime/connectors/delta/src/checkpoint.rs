@@ -51,7 +51,12 @@ pub(crate) async fn write(storage: &TableStorage, base: &Snapshot, version: u64)
 
 async fn try_write(storage: &TableStorage, version: u64) -> Result<()> {
     let failed = |e| {
-        Error::new(Kind::Other, Blame::Destination, "the checkpoint writer failed").with_source(e)
+        Error::new(
+            Kind::Other,
+            Blame::Destination,
+            "the checkpoint writer failed",
+        )
+        .with_source(e)
     };
     let log_store = default_logstore(
         Arc::clone(&storage.store),
@@ -70,6 +75,8 @@ async fn try_write(storage: &TableStorage, version: u64) -> Result<()> {
         deltalake_core::checkpoints::create_checkpoint(&table, None).await
     });
     task.await
-        .map_err(|e| Error::new(Kind::Other, Blame::Host, "the checkpoint writer died").with_source(e))?
+        .map_err(|e| {
+            Error::new(Kind::Other, Blame::Host, "the checkpoint writer died").with_source(e)
+        })?
         .map_err(failed)
 }

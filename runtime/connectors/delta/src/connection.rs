@@ -53,7 +53,11 @@ impl Shared {
             connection: Arc::clone(&self.label),
             name: Arc::from(name),
         };
-        let table = Arc::new(Table::new(unit.clone(), storage, Arc::clone(&self.pipeline)));
+        let table = Arc::new(Table::new(
+            unit.clone(),
+            storage,
+            Arc::clone(&self.pipeline),
+        ));
         tables.insert(unit.name, Arc::clone(&table));
         Ok(table)
     }
@@ -69,7 +73,10 @@ impl Connection for DeltaConnection {
 
     async fn check(&self) -> Result<()> {
         // What stands at the place itself should be a table of ours, or none at all.
-        self.0.lake.probe(uuid::Uuid::new_v4().as_u64_pair().0).await?;
+        self.0
+            .lake
+            .probe(uuid::Uuid::new_v4().as_u64_pair().0)
+            .await?;
         self.0.table("")?.open().await?;
         Ok(())
     }

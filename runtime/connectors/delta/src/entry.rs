@@ -111,7 +111,11 @@ impl EntryBody {
         if let Some(size) = file.size {
             remove["size"] = json!(size);
         }
-        if let Some(vector) = file.deletion_vector.as_ref().filter(|vector| !vector.is_null()) {
+        if let Some(vector) = file
+            .deletion_vector
+            .as_ref()
+            .filter(|vector| !vector.is_null())
+        {
             remove["deletionVector"] = vector.clone();
         }
         self.action("remove", &remove)
@@ -124,7 +128,12 @@ impl EntryBody {
 
 fn to_value(action: &impl Serialize) -> Result<Value> {
     serde_json::to_value(action).map_err(|e| {
-        Error::new(Kind::Other, Blame::Host, "a log entry could not be written as JSON").with_source(e)
+        Error::new(
+            Kind::Other,
+            Blame::Host,
+            "a log entry could not be written as JSON",
+        )
+        .with_source(e)
     })
 }
 

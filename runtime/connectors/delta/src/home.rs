@@ -82,7 +82,10 @@ impl DeltaHome {
             Error::new(
                 Kind::Conflict,
                 Blame::Destination,
-                format!("{} changed while rows were staged: {what}", self.table.log.storage),
+                format!(
+                    "{} changed while rows were staged: {what}",
+                    self.table.log.storage
+                ),
             )
         };
         let Some(snapshot) = snapshot else {
@@ -111,17 +114,32 @@ impl DeltaHome {
         let txns = &self.table.txns;
         let marked = snapshot.map_or(Overwrite::Due, |snapshot| txns.overwrite(&snapshot.txns));
         let overwrites = marked == Overwrite::Due && parts.iter().any(|part| part.overwrite);
-        let operation = if overwrites { Operation::Overwrite } else { Operation::Append };
-        let names = snapshot.map(|snapshot| snapshot.schema.partition_names()).unwrap_or_default();
+        let operation = if overwrites {
+            Operation::Overwrite
+        } else {
+            Operation::Append
+        };
+        let names = snapshot
+            .map(|snapshot| snapshot.schema.partition_names())
+            .unwrap_or_default();
 
         let mut note = entry::note(&self.table.pipeline);
-        note.commits = commit.epochs.iter().map(|epoch| epoch.id.to_string()).collect();
+        note.commits = commit
+            .epochs
+            .iter()
+            .map(|epoch| epoch.id.to_string())
+            .collect();
         note.first = base.positions.is_empty();
         let mut rows = Account::default();
         let mut ends = BTreeMap::new();
         for epoch in &commit.epochs {
             rows.add(&epoch.account);
-            ends.extend(epoch.moves.iter().map(|own| (&own.key, (&own.end, epoch.id))));
+            ends.extend(
+                epoch
+                    .moves
+                    .iter()
+                    .map(|own| (&own.key, (&own.end, epoch.id))),
+            );
         }
         let positions: BTreeMap<String, String> = ends
             .iter()
@@ -200,13 +218,18 @@ impl Home for DeltaHome {
 
     async fn attempt(&self, base: &Base, commit: &Commit) -> Result<(), AttemptError> {
         let Some(token) = base.token.downcast_ref::<DeltaBase>() else {
-            return Err(AttemptError::Outdated(host_bug("the base is another home's")));
+            return Err(AttemptError::Outdated(host_bug(
+                "the base is another home's",
+            )));
         };
         if token.read_at.elapsed() > MAX_BASE_AGE {
             return Err(AttemptError::Conflict(Error::new(
                 Kind::Conflict,
                 Blame::Destination,
-                format!("{} was read too long ago to build upon", self.table.log.storage),
+                format!(
+                    "{} was read too long ago to build upon",
+                    self.table.log.storage
+                ),
             )));
         }
         if let Some(error) = self.refused(commit, base) {
@@ -223,13 +246,16 @@ impl Home for DeltaHome {
             return Err(AttemptError::Outdated(error));
         }
         // Nothing is sent before the body is whole, so a failure here has no effect.
-        let body = self.body(commit, base, snapshot, &parts).await.map_err(|error| {
-            if error.is_transient() {
-                AttemptError::Conflict(error)
-            } else {
-                AttemptError::Outdated(error)
-            }
-        })?;
+        let body = self
+            .body(commit, base, snapshot, &parts)
+            .await
+            .map_err(|error| {
+                if error.is_transient() {
+                    AttemptError::Conflict(error)
+                } else {
+                    AttemptError::Outdated(error)
+                }
+            })?;
         let version = snapshot.map_or(0, |snapshot| snapshot.version + 1);
         match self.table.put_entry(version, body).await {
             Ok(()) => {}
@@ -245,18 +271,29 @@ impl Home for DeltaHome {
     }
 
     async fn history(&self, commit: CommitId) -> Result<History> {
-        Ok(match self.table.log.find_commit(&self.table.pipeline, commit).await? {
-            Found::At(_) => History::Holds,
-            Found::Nowhere => History::Lacks,
-            Found::BeyondHistory => History::Forgotten,
-        })
+        Ok(
+            match self
+                .table
+                .log
+                .find_commit(&self.table.pipeline, commit)
+                .await?
+            {
+                Found::At(_) => History::Holds,
+                Found::Nowhere => History::Lacks,
+                Found::BeyondHistory => History::Forgotten,
+            },
+        )
     }
 
     async fn winner(&self, base: &Base, key: &PartitionKey) -> Winner {
         let Some(stored) = base.positions.get(key) else {
             return Winner::default();
         };
-        let found = self.table.log.find_commit(&self.table.pipeline, stored.commit).await;
+        let found = self
+            .table
+            .log
+            .find_commit(&self.table.pipeline, stored.commit)
+            .await;
         let Ok(Found::At(noted)) = found else {
             return Winner {
                 version: None,
@@ -281,7 +318,9 @@ impl Home for DeltaHome {
     }
 
     async fn discard(&self, staged: &[Staged]) {
-        let ours = staged.iter().filter(|staged| staged.unit == self.table.unit);
+        let ours = staged
+            .iter()
+            .filter(|staged| staged.unit == self.table.unit);
         let paths = ours
             .filter_map(|staged| staged.payload.downcast_ref::<DeltaStaged>())
             .flat_map(|part| part.files.iter().map(|file| file.path.clone()));
@@ -316,8 +355,13 @@ fn staged_parts<'a>(unit: &UnitId, commit: &'a Commit) -> Result<Vec<&'a DeltaSt
 
 /// `delta.deletedFileRetentionDuration`, in the form "interval 7 days".
 fn deleted_file_retention(metadata: &Metadata) -> Option<Duration> {
-    let text = metadata.configuration.get("delta.deletedFileRetentionDuration")?.as_deref()?;
-    let mut words = text.split_whitespace().skip_while(|word| word.eq_ignore_ascii_case("interval"));
+    let text = metadata
+        .configuration
+        .get("delta.deletedFileRetentionDuration")?
+        .as_deref()?;
+    let mut words = text
+        .split_whitespace()
+        .skip_while(|word| word.eq_ignore_ascii_case("interval"));
     let count: u64 = words.next()?.parse().ok()?;
     let seconds = match words.next()?.trim_end_matches('s') {
         "second" => 1,

@@ -30,7 +30,10 @@ use wasm_sink_core::settings::{Problem, Table};
 pub use capability::{TableHandle, link};
 
 /// Reads `[connections.<label>]` with `type = "delta"`; None where it reported problems.
-pub fn connection(settings: &Table, problems: &mut Vec<Problem>) -> Option<Box<dyn ConnectionSpec>> {
+pub fn connection(
+    settings: &Table,
+    problems: &mut Vec<Problem>,
+) -> Option<Box<dyn ConnectionSpec>> {
     let location = settings::read(settings, problems)?;
     Some(Box::new(connection::DeltaSpec(location)))
 }

@@ -43,12 +43,20 @@ impl PipelineTxns {
         position: &Position,
         commit: CommitId,
     ) -> Vec<Txn> {
-        let partition =
-            format!("{}/{}/{}", self.pipeline, escape(key.source()), escape(key.partition()));
-        let words = position.words().iter().enumerate().map(|(index, word)| Txn {
-            app_id: format!("{partition}#{index}"),
-            version: *word,
-        });
+        let partition = format!(
+            "{}/{}/{}",
+            self.pipeline,
+            escape(key.source()),
+            escape(key.partition())
+        );
+        let words = position
+            .words()
+            .iter()
+            .enumerate()
+            .map(|(index, word)| Txn {
+                app_id: format!("{partition}#{index}"),
+                version: *word,
+            });
         let commit = Txn {
             app_id: format!("{partition}#{COMMIT}"),
             version: commit.slot(),
@@ -86,7 +94,9 @@ impl PipelineTxns {
         }
         let prefix = format!("{}/", self.pipeline);
         let mut partitions: BTreeMap<PartitionKey, Parts> = BTreeMap::new();
-        let ours = txns.range(prefix.clone()..).take_while(|(id, _)| id.starts_with(&prefix));
+        let ours = txns
+            .range(prefix.clone()..)
+            .take_while(|(id, _)| id.starts_with(&prefix));
         for (app_id, number) in ours {
             let bad = || broken(app_id, "this is no name that wasm-sink gives");
             let name = app_id.strip_prefix(&prefix).ok_or_else(bad)?;
@@ -100,7 +110,9 @@ impl PipelineTxns {
             if slot == COMMIT {
                 parts.commit = Some(*number);
             } else {
-                parts.words.insert(slot.parse().map_err(|_| bad())?, *number);
+                parts
+                    .words
+                    .insert(slot.parse().map_err(|_| bad())?, *number);
             }
         }
         partitions
@@ -172,7 +184,10 @@ mod tests {
     use super::*;
 
     fn txns(actions: impl IntoIterator<Item = Txn>) -> BTreeMap<String, i64> {
-        actions.into_iter().map(|txn| (txn.app_id, txn.version)).collect()
+        actions
+            .into_iter()
+            .map(|txn| (txn.app_id, txn.version))
+            .collect()
     }
 
     #[test]
@@ -181,17 +196,26 @@ mod tests {
         let mut stored = Vec::new();
         let mut expected = BTreeMap::new();
         for (index, (source, partition)) in
-            [("a/b#c%", "0"), ("a", "b#c%/0"), ("", ""), ("日本", "%2F")].into_iter().enumerate()
+            [("a/b#c%", "0"), ("a", "b#c%/0"), ("", ""), ("日本", "%2F")]
+                .into_iter()
+                .enumerate()
         {
             let key = PartitionKey::new(source, partition);
             let position = Position::new([index as i64, i64::MAX, 0]).unwrap();
             let commit = CommitId::from_random(index as u64 + 7);
             stored.extend(pipeline.store(&key, &position, commit));
-            let value = Stored { position, commit, intent: None };
+            let value = Stored {
+                position,
+                commit,
+                intent: None,
+            };
             expected.insert(key, value);
         }
         stored.push(pipeline.mark(Overwrite::Done));
-        stored.push(Txn { app_id: "somebody-else".to_owned(), version: -1 });
+        stored.push(Txn {
+            app_id: "somebody-else".to_owned(),
+            version: -1,
+        });
         let stored = txns(stored);
         assert_eq!(pipeline.read(&stored).unwrap(), expected);
         assert_eq!(pipeline.overwrite(&stored), Overwrite::Done);
@@ -206,7 +230,11 @@ mod tests {
     fn half_a_position_is_an_error() {
         let pipeline = PipelineTxns::new("p");
         let key = PartitionKey::new("s", "0");
-        let whole = pipeline.store(&key, &Position::new([1, 2]).unwrap(), CommitId::from_random(3));
+        let whole = pipeline.store(
+            &key,
+            &Position::new([1, 2]).unwrap(),
+            CommitId::from_random(3),
+        );
         for missing in 0..whole.len() {
             let mut part = whole.clone();
             let removed = part.remove(missing);

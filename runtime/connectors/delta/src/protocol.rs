@@ -125,7 +125,9 @@ fn refuse_used_features(metadata: &Metadata, schema: &TableSchema) -> Result<()>
         return Err(refusal(format!("has the check constraint `{constraint}`")));
     }
     if setting("delta.columnMapping.mode").is_some_and(|mode| mode != "none") {
-        return Err(refusal("maps its column names (`delta.columnMapping.mode`)".to_owned()));
+        return Err(refusal(
+            "maps its column names (`delta.columnMapping.mode`)".to_owned(),
+        ));
     }
     for key in ["delta.enableRowTracking", "delta.enableInCommitTimestamps"] {
         if is_on(key) {
@@ -186,7 +188,12 @@ mod tests {
         let new = upgraded(&old, Timestamps::SomeWithoutZone).unwrap();
         assert_eq!(new.reader_features, Some(vec![TIMESTAMP_NTZ.to_owned()]));
         let features = new.writer_features.clone().unwrap();
-        for feature in ["appendOnly", "changeDataFeed", "generatedColumns", TIMESTAMP_NTZ] {
+        for feature in [
+            "appendOnly",
+            "changeDataFeed",
+            "generatedColumns",
+            TIMESTAMP_NTZ,
+        ] {
             assert!(features.iter().any(|name| name == feature), "{feature}");
         }
         assert_eq!(upgraded(&new, Timestamps::SomeWithoutZone), None);

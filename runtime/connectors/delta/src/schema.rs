@@ -85,9 +85,14 @@ impl TableSchema {
         let partition_columns = partition_by
             .iter()
             .map(|name| {
-                columns.iter().position(|column| column.name() == name).ok_or_else(|| {
-                    invalid(format!("the table is partitioned by `{name}`, which is no column of it"))
-                })
+                columns
+                    .iter()
+                    .position(|column| column.name() == name)
+                    .ok_or_else(|| {
+                        invalid(format!(
+                            "the table is partitioned by `{name}`, which is no column of it"
+                        ))
+                    })
             })
             .collect::<Result<Vec<usize>>>()?;
         let in_files: Vec<Field> = rows
@@ -235,11 +240,17 @@ impl TableSchema {
     /// # Errors
     /// `invalid`: a column that is there with another type, or that cannot be added.
     pub(crate) fn with_columns(&self, fields: &[wit::Field]) -> Result<Option<Self>> {
-        let mut columns: Vec<StructField> =
-            self.columns.iter().map(|column| column.field.clone()).collect();
+        let mut columns: Vec<StructField> = self
+            .columns
+            .iter()
+            .map(|column| column.field.clone())
+            .collect();
         let mut has_grown = false;
         for field in requested_fields(fields)? {
-            let Some(known) = columns.iter_mut().find(|known| known.name() == field.name()) else {
+            let Some(known) = columns
+                .iter_mut()
+                .find(|known| known.name() == field.name())
+            else {
                 if !field.is_nullable() {
                     return Err(invalid(format!(
                         "column `{}` cannot be added without allowing nulls, since the rows that \
@@ -282,7 +293,10 @@ impl TableSchema {
             };
             let fits = merge(name, twin.data_type(), column.data_type());
             if !fits.is_ok_and(|grown| grown.is_none()) {
-                return Some(format!("column `{name}` is {} now", types::text(twin.data_type())));
+                return Some(format!(
+                    "column `{name}` is {} now",
+                    types::text(twin.data_type())
+                ));
             }
             if column.is_nullable() && !twin.is_nullable() {
                 return Some(format!("column `{name}` no longer allows nulls"));
@@ -310,7 +324,10 @@ pub(crate) fn merge(path: &str, known: &DataType, wanted: &DataType) -> Result<O
             let mut has_grown = false;
             for wanted in wanted_fields.fields() {
                 let inner = format!("{path}.{}", wanted.name());
-                match fields.iter_mut().find(|field| field.name() == wanted.name()) {
+                match fields
+                    .iter_mut()
+                    .find(|field| field.name() == wanted.name())
+                {
                     Some(field) => {
                         if let Some(grown) = merge(&inner, field.data_type(), wanted.data_type())? {
                             field.data_type = grown;
@@ -318,7 +335,10 @@ pub(crate) fn merge(path: &str, known: &DataType, wanted: &DataType) -> Result<O
                         }
                     }
                     None => {
-                        fields.push(StructField::nullable(wanted.name(), wanted.data_type().clone()));
+                        fields.push(StructField::nullable(
+                            wanted.name(),
+                            wanted.data_type().clone(),
+                        ));
                         has_grown = true;
                     }
                 }
@@ -330,7 +350,11 @@ pub(crate) fn merge(path: &str, known: &DataType, wanted: &DataType) -> Result<O
         }
         (DataType::Array(known_array), DataType::Array(wanted_array)) => {
             let element = format!("{path}.element");
-            let grown = merge(&element, known_array.element_type(), wanted_array.element_type())?;
+            let grown = merge(
+                &element,
+                known_array.element_type(),
+                wanted_array.element_type(),
+            )?;
             let keeps_nulls = known_array.contains_null();
             Ok(grown.map(|g| deltalake_core::kernel::ArrayType::new(g, keeps_nulls).into()))
         }
@@ -341,8 +365,12 @@ pub(crate) fn merge(path: &str, known: &DataType, wanted: &DataType) -> Result<O
             let grown = merge(&value, known_map.value_type(), wanted_map.value_type())?;
             Ok(grown.map(|grown| {
                 let keeps_nulls = known_map.value_contains_null();
-                deltalake_core::kernel::MapType::new(known_map.key_type().clone(), grown, keeps_nulls)
-                    .into()
+                deltalake_core::kernel::MapType::new(
+                    known_map.key_type().clone(),
+                    grown,
+                    keeps_nulls,
+                )
+                .into()
             }))
         }
         _ => Err(mismatch(path, known, wanted)),
@@ -394,7 +422,9 @@ fn refuse_inner_names(path: &str, delta: &DataType) -> Result<()> {
 /// What Parquet readers split names at; Delta takes them only with mapped columns.
 fn refuse_name(name: &str) -> Result<()> {
     if name.is_empty() {
-        return Err(invalid("a column has an empty name; map it to another one".to_owned()));
+        return Err(invalid(
+            "a column has an empty name; map it to another one".to_owned(),
+        ));
     }
     match name.chars().find(|c| " ,;{}()\n\t=".contains(*c)) {
         Some(wrong) => Err(invalid(format!(

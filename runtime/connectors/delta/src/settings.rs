@@ -64,7 +64,10 @@ const S3_ONLY: [&str; 7] = [
 pub(crate) fn read(settings: &Table, problems: &mut Vec<Problem>) -> Option<Location> {
     let before = problems.len();
     let mut reader = settings.reader(problems);
-    let path = reader.required_string("path", "path = \"data/lake\" or path = \"s3://bucket/prefix\"");
+    let path = reader.required_string(
+        "path",
+        "path = \"data/lake\" or path = \"s3://bucket/prefix\"",
+    );
     let s3 = read_s3(&mut reader);
     let location = path.and_then(|(text, span)| read_location(text, &span, s3, &mut reader));
     if let Some(Location::Local(_)) = location {
@@ -91,17 +94,21 @@ struct S3Keys {
 }
 
 fn read_s3(reader: &mut Reader<'_>) -> S3Keys {
-    let endpoint = reader.string("endpoint").and_then(|(text, span)| match Url::parse(text) {
-        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Some((url, span)),
-        _ => {
-            reader.bad_value(
-                &span,
-                "`endpoint` is no http or https address",
-                "endpoint = \"https://s3.example.com\"",
-            );
-            None
-        }
-    });
+    let endpoint = reader
+        .string("endpoint")
+        .and_then(|(text, span)| match Url::parse(text) {
+            Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => {
+                Some((url, span))
+            }
+            _ => {
+                reader.bad_value(
+                    &span,
+                    "`endpoint` is no http or https address",
+                    "endpoint = \"https://s3.example.com\"",
+                );
+                None
+            }
+        });
     let allow_http = reader.boolean("allow_http").unwrap_or(false);
     if let Some((url, span)) = &endpoint
         && url.scheme() == "http"
@@ -144,7 +151,10 @@ fn read_credentials(reader: &mut Reader<'_>) -> Credentials {
             Credentials::Ambient
         }
         (None, Some(_)) => {
-            reader.missing("access_key_id", "secret_access_key needs access_key_id = \"…\"");
+            reader.missing(
+                "access_key_id",
+                "secret_access_key needs access_key_id = \"…\"",
+            );
             Credentials::Ambient
         }
         (None, None) if !has_secret => {
@@ -161,12 +171,7 @@ fn read_credentials(reader: &mut Reader<'_>) -> Credentials {
     }
 }
 
-fn read_location(
-    text: &str,
-    span: &Span,
-    s3: S3Keys,
-    reader: &mut Reader<'_>,
-) -> Option<Location> {
+fn read_location(text: &str, span: &Span, s3: S3Keys, reader: &mut Reader<'_>) -> Option<Location> {
     let Some((scheme, rest)) = text.split_once("://") else {
         if text.is_empty() {
             reader.bad_value(span, "`path` is empty", "path = \"data/lake\"");
@@ -175,7 +180,10 @@ fn read_location(
         return Some(Location::Local(PathBuf::from(text)));
     };
     match scheme {
-        "file" => match Url::parse(text).ok().and_then(|url| url.to_file_path().ok()) {
+        "file" => match Url::parse(text)
+            .ok()
+            .and_then(|url| url.to_file_path().ok())
+        {
             Some(path) => Some(Location::Local(path)),
             None => {
                 reader.bad_value(
@@ -202,7 +210,11 @@ fn read_location(
                 prefix: prefix.trim_matches('/').to_owned(),
                 endpoint: s3.endpoint.map(|(url, _)| url),
                 region: s3.region,
-                addressing: if path_style { Addressing::Path } else { Addressing::VirtualHost },
+                addressing: if path_style {
+                    Addressing::Path
+                } else {
+                    Addressing::VirtualHost
+                },
                 credentials: s3.credentials,
             }))
         }
@@ -264,7 +276,10 @@ mod tests {
     fn problems_of(entries: &[(&str, Value)]) -> Vec<String> {
         let mut problems = Vec::new();
         assert_eq!(read(&table(entries), &mut problems), None);
-        problems.into_iter().map(|problem| problem.message).collect()
+        problems
+            .into_iter()
+            .map(|problem| problem.message)
+            .collect()
     }
 
     #[test]
@@ -309,10 +324,10 @@ mod tests {
             problems_of(&[
                 ("path", text("s3://lake")),
                 ("access_key_id", text("id")),
-                ("secret_access_key", text("in the file")),
+                ("secret_access_key", text("hunter2")),
             ])
             .iter()
-            .all(|message| !message.contains("in the file"))
+            .all(|message| !message.contains("hunter2"))
         );
         assert!(problems_of(&[("path", text("x")), ("pth", text("y"))])[0].contains("`pth`"));
     }

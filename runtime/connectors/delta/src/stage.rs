@@ -117,15 +117,26 @@ impl DeltaStage {
     }
 
     fn find(&mut self, name: &str) -> Result<&mut TableStage> {
-        let found = self.tables.iter_mut().find(|stage| *stage.table.unit.name == *name);
+        let found = self
+            .tables
+            .iter_mut()
+            .find(|stage| *stage.table.unit.name == *name);
         found.ok_or_else(|| {
-            Error::new(Kind::Other, Blame::Host, format!("table `{name}` was not opened"))
+            Error::new(
+                Kind::Other,
+                Blame::Host,
+                format!("table `{name}` was not opened"),
+            )
         })
     }
 
     /// The columns as they are now, for the component.
     pub(crate) fn fields(&mut self, name: &str) -> Result<Option<Vec<wit::Field>>> {
-        Ok(self.find(name)?.schema.as_ref().map(|schema| schema.fields()))
+        Ok(self
+            .find(name)?
+            .schema
+            .as_ref()
+            .map(|schema| schema.fields()))
     }
 
     pub(crate) async fn create(
@@ -144,7 +155,9 @@ impl DeltaStage {
             match stage.schema.take() {
                 Some(there) if !there.has_same_columns(&wanted) => {
                     stage.schema = Some(there);
-                    return Err(invalid("the table is there already, with other columns".to_owned()));
+                    return Err(invalid(
+                        "the table is there already, with other columns".to_owned(),
+                    ));
                 }
                 Some(there) => there,
                 None => Arc::new(wanted),
@@ -190,7 +203,9 @@ impl DeltaStage {
     /// Checks rows and fits them to the table. Stages nothing.
     pub(crate) fn prepare(&mut self, name: &str, rows: &RecordBatch) -> Result<Prepared> {
         if self.epoch.is_none() {
-            return Err(invalid("rows are appended in `write` and `flush` only".to_owned()));
+            return Err(invalid(
+                "rows are appended in `write` and `flush` only".to_owned(),
+            ));
         }
         self.find(name)?.prepare(rows)
     }
@@ -254,14 +269,21 @@ impl TableStage {
         if !is_known {
             self.layout = Some(Layout::new(rows.schema(), Arc::clone(&schema))?);
         }
-        let places = self.layout.as_ref().map(|layout| layout.places.as_slice()).unwrap_or_default();
+        let places = self
+            .layout
+            .as_ref()
+            .map(|layout| layout.places.as_slice())
+            .unwrap_or_default();
 
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(places.len());
         let mut refusals: Vec<Refusal> = Vec::new();
         for (column, place) in schema.columns().iter().zip(places) {
             let (name, to) = (column.name(), column.data_type());
             let values = place.and_then(|index| rows.columns().get(index));
-            let Fitted { values, refusals: refused } = match values {
+            let Fitted {
+                values,
+                refusals: refused,
+            } = match values {
                 Some(values) => convert::fit(name, values, to, column.is_nullable())?,
                 None => convert::absent(name, to, rows.num_rows())?,
             };
@@ -376,7 +398,10 @@ fn collect(refusals: Vec<Refusal>, rows: usize) -> Option<Refused> {
         .set_indices()
         .map(|row| {
             let mut reasons = refusals.iter().filter(|refusal| refusal.rows.value(row));
-            reasons.next().map(|refusal| refusal.reason.clone()).unwrap_or_default()
+            reasons
+                .next()
+                .map(|refusal| refusal.reason.clone())
+                .unwrap_or_default()
         })
         .collect();
     Some(Refused {
@@ -386,7 +411,9 @@ fn collect(refusals: Vec<Refusal>, rows: usize) -> Option<Refused> {
 }
 
 fn indexed_columns(metadata: &Metadata) -> usize {
-    let set = metadata.configuration.get("delta.dataSkippingNumIndexedCols");
+    let set = metadata
+        .configuration
+        .get("delta.dataSkippingNumIndexedCols");
     match set.and_then(|value| value.as_deref()?.parse::<i64>().ok()) {
         // -1 means all.
         Some(count) => usize::try_from(count).unwrap_or(usize::MAX),
@@ -395,7 +422,12 @@ fn indexed_columns(metadata: &Metadata) -> usize {
 }
 
 fn host_bug(error: arrow::error::ArrowError) -> Error {
-    Error::new(Kind::Other, Blame::Host, "rows could not be fitted to the table").with_source(error)
+    Error::new(
+        Kind::Other,
+        Blame::Host,
+        "rows could not be fitted to the table",
+    )
+    .with_source(error)
 }
 
 #[async_trait]
@@ -425,7 +457,10 @@ impl Stage for DeltaStage {
     }
 
     fn units(&self) -> Vec<UnitId> {
-        self.tables.iter().map(|stage| stage.table.unit.clone()).collect()
+        self.tables
+            .iter()
+            .map(|stage| stage.table.unit.clone())
+            .collect()
     }
 
     async fn finish(&mut self) -> Result<Vec<Staged>> {
@@ -444,8 +479,12 @@ impl Stage for DeltaStage {
         };
         // The other tables' files were never attempted.
         for part in staged {
-            let stage = self.tables.iter().find(|stage| stage.table.unit == part.unit);
-            if let (Some(stage), Some(delta)) = (stage, part.payload.downcast_ref::<DeltaStaged>()) {
+            let stage = self
+                .tables
+                .iter()
+                .find(|stage| stage.table.unit == part.unit);
+            if let (Some(stage), Some(delta)) = (stage, part.payload.downcast_ref::<DeltaStaged>())
+            {
                 let paths = delta.files.iter().map(|file| file.path.clone()).collect();
                 remove(&stage.table.log.storage.store, paths).await;
             }

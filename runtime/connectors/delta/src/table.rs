@@ -113,7 +113,9 @@ impl Table {
         let deadline = Instant::now() + wait;
         for _ in 0..MAX_SCHEMA_ATTEMPTS {
             let snapshot = self.at_begin(begins, deadline).await?;
-            let existing = snapshot.as_ref().filter(|snapshot| !snapshot.schema.is_empty());
+            let existing = snapshot
+                .as_ref()
+                .filter(|snapshot| !snapshot.schema.is_empty());
             if let Some(existing) = existing {
                 if !existing.schema.has_same_columns(wanted) {
                     return Err(types::invalid(format!(
@@ -247,7 +249,10 @@ impl Table {
                     return Err(Error::new(
                         Kind::Conflict,
                         Blame::Destination,
-                        format!("another process moved partition {key} on in {}", self.log.storage),
+                        format!(
+                            "another process moved partition {key} on in {}",
+                            self.log.storage
+                        ),
                     ));
                 }
             }
@@ -289,5 +294,7 @@ impl Table {
 }
 
 pub(crate) fn no_table(storage: &TableStorage) -> Error {
-    types::invalid(format!("there is no table at {storage} yet; create it first"))
+    types::invalid(format!(
+        "there is no table at {storage} yet; create it first"
+    ))
 }

@@ -21,7 +21,9 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType as Arrow, Field, TimeUnit};
-use deltalake_core::kernel::{ArrayType, DataType, MapType, PrimitiveType, StructField, StructType};
+use deltalake_core::kernel::{
+    ArrayType, DataType, MapType, PrimitiveType, StructField, StructType,
+};
 use wasm_sink_core::{Blame, Error, Kind, Result, data_type};
 
 use crate::protocol::Timestamps;
@@ -99,13 +101,25 @@ pub(crate) fn delta_type(path: &str, arrow: &Arrow) -> Result<DataType> {
             ));
         }
         Arrow::Time32(_) | Arrow::Time64(_) => {
-            return Err(refused(path, arrow, "Delta has no time of day; cast it to utf8 or int64"));
+            return Err(refused(
+                path,
+                arrow,
+                "Delta has no time of day; cast it to utf8 or int64",
+            ));
         }
         Arrow::Duration(_) | Arrow::Interval(_) => {
-            return Err(refused(path, arrow, "Delta has no spans of time; cast it to int64 or utf8"));
+            return Err(refused(
+                path,
+                arrow,
+                "Delta has no spans of time; cast it to int64 or utf8",
+            ));
         }
         Arrow::Union(..) => {
-            return Err(refused(path, arrow, "Delta has no unions; make a column of each case"));
+            return Err(refused(
+                path,
+                arrow,
+                "Delta has no unions; make a column of each case",
+            ));
         }
     })
 }
@@ -131,7 +145,11 @@ fn decimal(path: &str, arrow: &Arrow, precision: u8, scale: i8) -> Result<DataTy
         Err(_) => (precision.saturating_add(scale.unsigned_abs()), 0),
     };
     if digits > MAX_DECIMAL_DIGITS {
-        return Err(refused(path, arrow, "Delta's decimals have at most 38 digits"));
+        return Err(refused(
+            path,
+            arrow,
+            "Delta's decimals have at most 38 digits",
+        ));
     }
     DataType::decimal(digits, scale)
         .map_err(|e| refused(path, arrow, "Delta cannot hold that scale").with_source(e))
@@ -183,7 +201,11 @@ pub(crate) fn arrow_type(delta: &DataType, nulls: Nulls) -> Option<Arrow> {
         },
         DataType::Array(array) => {
             let element = arrow_type(array.element_type(), nulls)?;
-            Arrow::List(Arc::new(Field::new("element", element, allows(array.contains_null()))))
+            Arrow::List(Arc::new(Field::new(
+                "element",
+                element,
+                allows(array.contains_null()),
+            )))
         }
         DataType::Struct(inner) => Arrow::Struct(
             inner

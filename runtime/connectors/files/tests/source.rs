@@ -367,7 +367,7 @@ async fn csv_files_with_unlike_headers_share_one_schema() {
     assert_eq!(notes, [None, None, Some("a\nb"), None]);
     let letters = common::letters(&batches);
     assert_eq!(letters.len(), 1);
-    assert_eq!(letters[0].origin.to_string(), "1.csv line 4 offset 28");
+    assert_eq!(letters[0].origin.to_string(), "1.csv line 4 offset 25");
     assert!(letters[0].reason.contains("3 fields, and 2 are expected"));
 
     // In the middle of a file the header is still known.

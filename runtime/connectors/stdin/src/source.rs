@@ -349,10 +349,10 @@ mod tests {
         assert_eq!(first.begin, Some(stored));
         assert_eq!(
             first.rows.column(0).as_primitive::<Int64Type>().values(),
-            &[1]
+            &[1, 2]
         );
         let second = batch(&mut pipe).await.unwrap();
-        assert_eq!(second.rows.column(1).as_string::<i32>().value(1), "c\nd");
+        assert_eq!(second.rows.column(1).as_string::<i32>().value(0), "c\nd");
         assert_eq!(second.end, Position::from_offset(1023));
         assert!(batch(&mut pipe).await.is_none());
     }

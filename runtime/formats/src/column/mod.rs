@@ -7,9 +7,9 @@ pub(crate) mod time;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, BinaryArray, BooleanArray, BooleanBufferBuilder,
-    Decimal128Array, Float64Array, Int32Array, Int64Array, LargeListArray, ListArray, MapArray,
-    NullBufferBuilder, StringArray, StructArray, UInt64Array,
+    Array, ArrayRef, BinaryArray, BooleanArray, BooleanBufferBuilder, Decimal128Array,
+    Float64Array, Int32Array, Int64Array, LargeListArray, ListArray, MapArray, NullBufferBuilder,
+    StringArray, StructArray, UInt64Array,
 };
 use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::compute::{CastOptions, cast_with_options};

@@ -36,6 +36,7 @@ pub(super) const SLOWLY: Duration = Duration::from_millis(300);
 pub(super) fn engine() -> Engine {
     let depot = Capabilities {
         known: &["depot"],
+        is_connector_built: |_| true,
         built: || vec!["depot"],
         link,
     };
@@ -156,7 +157,8 @@ impl Stage for DepotStage {
 
     fn admit(&mut self, key: &PartitionKey, begin: Option<&Position>) {
         let begin = begin.map_or("beginning".to_owned(), Position::to_string);
-        self.heard.note(format!("admit {} {begin}", key.partition()));
+        self.heard
+            .note(format!("admit {} {begin}", key.partition()));
     }
 
     fn units(&self) -> Vec<UnitId> {
@@ -166,7 +168,11 @@ impl Stage for DepotStage {
     async fn finish(&mut self) -> Result<Vec<Staged>> {
         self.heard.note(format!("finish {}", self.rows));
         if self.is_lost {
-            return Err(Error::new(Kind::Unavailable, Blame::Destination, "a file was lost"));
+            return Err(Error::new(
+                Kind::Unavailable,
+                Blame::Destination,
+                "a file was lost",
+            ));
         }
         Ok(vec![Staged {
             unit: Self::unit(),

@@ -84,7 +84,10 @@ async fn a_part_of_a_batch_begins_where_the_part_does() {
     let part = Rows::range(batch("0", 10, 8), 3..5);
     instance.write(part).await.unwrap();
     instance.forget().await;
-    assert_eq!(heard.take(), ["stage Probe", "begin 1", "admit 0 13", "forget 1"]);
+    assert_eq!(
+        heard.take(),
+        ["stage Probe", "begin 1", "admit 0 13", "forget 1"]
+    );
 }
 
 #[tokio::test]
@@ -95,14 +98,21 @@ async fn ok_after_a_failed_call_does_not_count() {
     assert_eq!(failure.error.kind(), Kind::Unavailable);
     assert_eq!(failure.error.blame(), Blame::Destination);
     let text = failure.to_string();
-    assert!(text.contains("answered ok to `write` although a call had failed"), "{text}");
+    assert!(
+        text.contains("answered ok to `write` although a call had failed"),
+        "{text}"
+    );
     assert!(text.contains("the depot is closed"), "{text}");
 }
 
 #[tokio::test]
 async fn rejecting_rows_or_trapping_does_not_talk_away_a_failed_call() {
     let rejects = "(call $fail (i32.const 5) (i32.const 1024) (i32.const 12))";
-    for then in [rejects, "unreachable", "(loop $again (br $again)) unreachable"] {
+    for then in [
+        rejects,
+        "unreachable",
+        "(loop $again (br $again)) unreachable",
+    ] {
         let mut instance = start(&putting(UNAVAILABLE, then)).await;
         let failure = instance.write(rows("0", 0, 3)).await.unwrap_err();
         assert_eq!(failure.cause, FailureCause::Answer, "{failure}");
@@ -125,7 +135,10 @@ async fn a_guests_own_error_keeps_its_kind() {
     let failure = instance.write(rows("0", 0, 3)).await.unwrap_err();
     assert_eq!(failure.cause, FailureCause::Answer);
     assert_eq!(failure.error.kind(), Kind::Rejected);
-    assert_eq!(failure.to_string(), "component `guest`: `write` failed: rows are bad");
+    assert_eq!(
+        failure.to_string(),
+        "component `guest`: `write` failed: rows are bad"
+    );
 }
 
 #[tokio::test]
@@ -139,7 +152,10 @@ async fn a_failed_open_is_why_there_is_no_instance() {
         panic!("it started");
     };
     assert_eq!(error.kind(), Kind::Invalid);
-    assert_eq!(error.to_string(), "component `guest`: `open` failed: no table");
+    assert_eq!(
+        error.to_string(),
+        "component `guest`: `open` failed: no table"
+    );
 
     let swallows = Guest {
         world: DEPOT,
@@ -158,7 +174,10 @@ async fn silence_is_not_a_verdict() {
     let mut instance = start(&Guest::default()).await;
     instance.write(rows("0", 0, 3)).await.unwrap();
     let failure = instance.flush().await.unwrap_err();
-    assert_eq!((failure.error.kind(), failure.error.blame()), (Kind::Other, Blame::Component));
+    assert_eq!(
+        (failure.error.kind(), failure.error.blame()),
+        (Kind::Other, Blame::Component)
+    );
     assert!(failure.to_string().contains("took 3 rows"), "{failure}");
 
     let honest = Guest {
@@ -183,7 +202,10 @@ async fn what_is_lost_while_it_becomes_durable_fails_the_epoch() {
     instance.write(rows("0", 0, 3)).await.unwrap();
     let failure = instance.flush().await.unwrap_err();
     assert_eq!(failure.error.kind(), Kind::Unavailable);
-    assert_eq!(instance.flush().await.unwrap_err().error.blame(), Blame::Host);
+    assert_eq!(
+        instance.flush().await.unwrap_err().error.blame(),
+        Blame::Host
+    );
 }
 
 /// Counts the rows of the batch that the first call kept.
@@ -212,7 +234,12 @@ async fn a_batch_lives_until_flush_returns_and_no_longer() {
     instance.begin(CommitId::from_random(2));
     let failure = instance.write(rows("0", 7, 4)).await.unwrap_err();
     assert_eq!(failure.cause, FailureCause::Trap);
-    assert!(failure.to_string().contains("batches live until `flush` returns"), "{failure}");
+    assert!(
+        failure
+            .to_string()
+            .contains("batches live until `flush` returns"),
+        "{failure}"
+    );
 }
 
 #[tokio::test]
@@ -249,7 +276,10 @@ async fn a_call_that_was_abandoned_spends_the_instance() {
     let abandoned =
         tokio::time::timeout(Duration::from_millis(10), instance.write(rows("0", 0, 3))).await;
     assert!(abandoned.is_err());
-    assert_eq!(instance.flush().await.unwrap_err().error.blame(), Blame::Host);
+    assert_eq!(
+        instance.flush().await.unwrap_err().error.blame(),
+        Blame::Host
+    );
     instance.forget().await;
 }
 

@@ -16,7 +16,6 @@ interface depot {
     put-slowly: func(rows: u32) -> u32;
 }";
 
-
 const WASI_IO: &str = "package wasi:io@0.2.3;
 interface poll { resource pollable { block: func(); } }";
 const WASI_CLOCKS: &str = "package wasi:clocks@0.2.3;
@@ -125,10 +124,20 @@ impl Guest {
 
     fn wrap(&self, module: &str) -> Vec<u8> {
         let mut resolve = Resolve::default();
-        let contract = format!("{SINK}\n{}", TYPES.replace("package wasm-sink:sink@0.1.0;", ""))
-            .replace("@0.1.0", &format!("@{}", self.contract));
+        let contract = format!(
+            "{SINK}\n{}",
+            TYPES.replace("package wasm-sink:sink@0.1.0;", "")
+        )
+        .replace("@0.1.0", &format!("@{}", self.contract));
         let others = [
-            DELTA, DEPOT, WASI_IO, WASI_CLOCKS, WASI_RANDOM, WASI_HTTP, WASI_NEXT, STRANGER,
+            DELTA,
+            DEPOT,
+            WASI_IO,
+            WASI_CLOCKS,
+            WASI_RANDOM,
+            WASI_HTTP,
+            WASI_NEXT,
+            STRANGER,
         ];
         resolve.push_source("sink.wit", &contract).unwrap();
         for other in others {

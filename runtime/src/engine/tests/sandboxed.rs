@@ -127,5 +127,11 @@ async fn capabilities_answer_denied_in_validate() {
         validate: "(if (i32.eqz (call $put (i32.const 1))) (then unreachable)) i32.const 16",
         ..Guest::default()
     };
-    assert!(load(&guest).validate("{}", &limits()).await.unwrap().is_empty());
+    assert!(
+        load(&guest)
+            .validate("{}", &limits())
+            .await
+            .unwrap()
+            .is_empty()
+    );
 }

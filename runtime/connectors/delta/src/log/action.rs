@@ -178,7 +178,10 @@ pub(crate) fn parse_lines<'a, L: Deserialize<'a>>(bytes: &'a [u8], name: &str) -
         lines.push(parsed);
     }
     if lines.is_empty() {
-        return Err(corrupt(&format!("{name} is empty"), "a log entry has at least one action"));
+        return Err(corrupt(
+            &format!("{name} is empty"),
+            "a log entry has at least one action",
+        ));
     }
     Ok(lines)
 }

@@ -50,7 +50,10 @@ pub(super) async fn read_files(
         let path = format!("_delta_log/_sidecars/{}", sidecar.path);
         let path = object_store::path::Path::from(path);
         let Some(meta) = storage.head(&path).await? else {
-            return Err(corrupt(&format!("{path} is missing"), "a checkpoint names it"));
+            return Err(corrupt(
+                &format!("{path} is missing"),
+                "a checkpoint names it",
+            ));
         };
         of_sidecars.extend(read(storage, &meta, &["add"]).await?);
     }
@@ -67,7 +70,10 @@ async fn read<L: DeserializeOwned>(
     let name = file.location.as_ref();
     if name.ends_with(".json") {
         let Some((_, bytes)) = storage.read(&file.location).await? else {
-            return Err(corrupt(&format!("{name} is missing"), "it was there a moment ago"));
+            return Err(corrupt(
+                &format!("{name} is missing"),
+                "it was there a moment ago",
+            ));
         };
         return parse_lines(&bytes, name);
     }
@@ -76,7 +82,9 @@ async fn read<L: DeserializeOwned>(
     };
     let reader = ParquetObjectReader::new(Arc::clone(&storage.store), file.location.clone())
         .with_file_size(file.size);
-    let builder = ParquetRecordBatchStreamBuilder::new(reader).await.map_err(damaged)?;
+    let builder = ParquetRecordBatchStreamBuilder::new(reader)
+        .await
+        .map_err(damaged)?;
     let mask = project(builder.parquet_schema(), kinds);
     let mut batches = builder.with_projection(mask).build().map_err(damaged)?;
     let mut lines = Vec::new();
@@ -94,10 +102,15 @@ async fn read<L: DeserializeOwned>(
 fn project(schema: &SchemaDescriptor, kinds: &[&str]) -> ProjectionMask {
     let leaves = schema.columns().iter().enumerate().filter(|(_, column)| {
         let parts = column.path().parts();
-        let is_kind = parts.first().is_some_and(|root| kinds.contains(&root.as_str()));
-        let is_statistic = parts
-            .get(1)
-            .is_some_and(|field| matches!(field.as_str(), "stats" | "stats_parsed" | "partitionValues_parsed"));
+        let is_kind = parts
+            .first()
+            .is_some_and(|root| kinds.contains(&root.as_str()));
+        let is_statistic = parts.get(1).is_some_and(|field| {
+            matches!(
+                field.as_str(),
+                "stats" | "stats_parsed" | "partitionValues_parsed"
+            )
+        });
         is_kind && !is_statistic
     });
     ProjectionMask::leaves(schema, leaves.map(|(index, _)| index))

@@ -13,11 +13,23 @@ use super::{MAX_WINDOW, TableLog, checkpoint, corrupt, entry_path, listing};
 type FileKey = (String, Option<String>);
 
 fn key(path: &str, deletion_vector: Option<&Value>) -> FileKey {
-    let vector = deletion_vector.filter(|value| !value.is_null()).map(|vector| {
-        // The identity of the protocol, without the sizes.
-        let text = |field: &str| vector.get(field).map(ToString::to_string).unwrap_or_default();
-        format!("{}{}@{}", text("storageType"), text("pathOrInlineDv"), text("offset"))
-    });
+    let vector = deletion_vector
+        .filter(|value| !value.is_null())
+        .map(|vector| {
+            // The identity of the protocol, without the sizes.
+            let text = |field: &str| {
+                vector
+                    .get(field)
+                    .map(ToString::to_string)
+                    .unwrap_or_default()
+            };
+            format!(
+                "{}{}@{}",
+                text("storageType"),
+                text("pathOrInlineDv"),
+                text("offset")
+            )
+        });
     (path.to_owned(), vector)
 }
 
@@ -27,9 +39,14 @@ impl TableLog {
     /// # Errors
     /// The storage's; a damaged log; a log that lost that version.
     pub(crate) async fn live_files(&self, version: u64) -> Result<Vec<LiveFile>> {
-        let listing = listing::list(&self.storage).await?.filter(|l| l.end > version);
+        let listing = listing::list(&self.storage)
+            .await?
+            .filter(|l| l.end > version);
         let Some(listing) = listing else {
-            return Err(corrupt(&format!("version {version} is gone"), "it was read before"));
+            return Err(corrupt(
+                &format!("version {version} is gone"),
+                "it was read before",
+            ));
         };
         let mut live: BTreeMap<FileKey, LiveFile> = BTreeMap::new();
         let mut at = listing.first_entry;
@@ -50,7 +67,10 @@ impl TableLog {
             let entries = self.entries(at..until).await?;
             if (entries.len() as u64) < until - at {
                 let missing = entry_path(at + entries.len() as u64);
-                return Err(corrupt(&format!("{missing} is missing"), "it was there before"));
+                return Err(corrupt(
+                    &format!("{missing} is missing"),
+                    "it was there before",
+                ));
             }
             for entry in &entries {
                 let name: Path = entry_path(entry.version);

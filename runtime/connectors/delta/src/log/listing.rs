@@ -40,7 +40,9 @@ struct LastCheckpoint {
 /// The storage's; a log without its beginning.
 pub(super) async fn list(storage: &TableStorage) -> Result<Option<Listing>> {
     // The hint only shortens the listing: a wrong one is as good as none.
-    let hint = storage.read(&Path::from("_delta_log/_last_checkpoint")).await?;
+    let hint = storage
+        .read(&Path::from("_delta_log/_last_checkpoint"))
+        .await?;
     let hinted = hint
         .and_then(|(_, bytes)| serde_json::from_slice::<LastCheckpoint>(&bytes).ok())
         .map(|last| last.version)
@@ -84,10 +86,12 @@ async fn list_from(storage: &TableStorage, version: Option<u64>) -> Result<Optio
             None => {}
         }
     }
-    let checkpoint = checkpoints
-        .into_iter()
-        .rev()
-        .find_map(|(version, parts)| Some(Checkpoint { version, parts: parts.complete()? }));
+    let checkpoint = checkpoints.into_iter().rev().find_map(|(version, parts)| {
+        Some(Checkpoint {
+            version,
+            parts: parts.complete()?,
+        })
+    });
     let Some(newest) = newest_entry.max(checkpoint.as_ref().map(|c| c.version)) else {
         return Ok(None);
     };
@@ -97,7 +101,9 @@ async fn list_from(storage: &TableStorage, version: Option<u64>) -> Result<Optio
             "there is no checkpoint that could stand in for the beginning",
         ));
     }
-    let first_entry = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.version + 1);
+    let first_entry = checkpoint
+        .as_ref()
+        .map_or(0, |checkpoint| checkpoint.version + 1);
     Ok(Some(Listing {
         checkpoint,
         first_entry,
@@ -137,7 +143,11 @@ impl Parts {
 enum Name {
     Entry(u64),
     /// Parts count from 1.
-    Checkpoint { version: u64, part: u32, of: u32 },
+    Checkpoint {
+        version: u64,
+        part: u32,
+        of: u32,
+    },
 }
 
 impl Name {
@@ -147,7 +157,11 @@ impl Name {
             return None;
         };
         let words: Vec<&str> = file.as_ref().split('.').collect();
-        let version = words.first().filter(|word| word.len() == 20)?.parse().ok()?;
+        let version = words
+            .first()
+            .filter(|word| word.len() == 20)?
+            .parse()
+            .ok()?;
         let checkpoint = |part, of| Self::Checkpoint { version, part, of };
         match words.get(1..)? {
             ["json"] => Some(Self::Entry(version)),
@@ -169,11 +183,19 @@ mod tests {
     fn knows_the_names_of_the_protocol_and_passes_over_others() {
         let name = |file: &str| Name::parse(&Path::from(format!("_delta_log/{file}")));
         assert_eq!(name("00000000000000000007.json"), Some(Name::Entry(7)));
-        let whole = Name::Checkpoint { version: 7, part: 1, of: 1 };
+        let whole = Name::Checkpoint {
+            version: 7,
+            part: 1,
+            of: 1,
+        };
         assert_eq!(name("00000000000000000007.checkpoint.parquet"), Some(whole));
         assert_eq!(
             name("00000000000000000007.checkpoint.0000000002.0000000003.parquet"),
-            Some(Name::Checkpoint { version: 7, part: 2, of: 3 })
+            Some(Name::Checkpoint {
+                version: 7,
+                part: 2,
+                of: 3
+            })
         );
         assert!(
             name("00000000000000000007.checkpoint.80a083e8-7026-4e79-81be-64bd76c43a11.json")

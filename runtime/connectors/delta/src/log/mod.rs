@@ -132,7 +132,10 @@ impl TableLog {
 
     /// What the last `refresh` found, without asking.
     pub(crate) fn last_known(&self) -> Option<Arc<Snapshot>> {
-        self.latest.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.latest
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Reads on from what is known.
@@ -202,7 +205,12 @@ impl TableLog {
         if replay.tag.is_none()
             && let Some(version) = replay.version
         {
-            replay.tag = self.storage.head(&entry_path(version)).await?.as_ref().map(Tag::from);
+            replay.tag = self
+                .storage
+                .head(&entry_path(version))
+                .await?
+                .as_ref()
+                .map(Tag::from);
         }
         replay.finish().map(Some)
     }

@@ -61,18 +61,24 @@ fn classify(error: &object_store::Error, text: &str) -> (Kind, Blame, String) {
     }
     if has("SlowDown") || has("429 Too Many Requests") {
         let kind = Kind::Throttled { retry_after: None };
-        return (kind, Blame::Destination, "the server asks for a pause".to_owned());
+        return (
+            kind,
+            Blame::Destination,
+            "the server asks for a pause".to_owned(),
+        );
     }
     match error {
-        object_store::Error::PermissionDenied { .. } => denied(
-            "access is denied; these credentials need to list, read, write and delete here",
-        ),
+        object_store::Error::PermissionDenied { .. } => {
+            denied("access is denied; these credentials need to list, read, write and delete here")
+        }
         object_store::Error::Unauthenticated { .. } => {
             denied("the server does not accept these credentials")
         }
-        object_store::Error::NotFound { .. } => {
-            (Kind::Other, Blame::Destination, "it is not there".to_owned())
-        }
+        object_store::Error::NotFound { .. } => (
+            Kind::Other,
+            Blame::Destination,
+            "it is not there".to_owned(),
+        ),
         object_store::Error::NotImplemented { .. } => (
             Kind::Other,
             Blame::Destination,
@@ -89,15 +95,20 @@ fn classify(error: &object_store::Error, text: &str) -> (Kind, Blame, String) {
             Blame::Destination,
             "the server cannot be reached; check `endpoint` and the network".to_owned(),
         ),
-        _ => (Kind::Unavailable, Blame::Destination, "the storage failed".to_owned()),
+        _ => (
+            Kind::Unavailable,
+            Blame::Destination,
+            "the storage failed".to_owned(),
+        ),
     }
 }
 
 fn classify_io(kind: io::ErrorKind) -> (Kind, Blame, String) {
     let (kind, what) = match kind {
-        io::ErrorKind::PermissionDenied => {
-            (Kind::Denied, "this process may not write here; give it the right to")
-        }
+        io::ErrorKind::PermissionDenied => (
+            Kind::Denied,
+            "this process may not write here; give it the right to",
+        ),
         io::ErrorKind::ReadOnlyFilesystem => (Kind::Denied, "the file system is read-only"),
         io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
             (Kind::Denied, "a file stands where a directory is needed")
@@ -119,7 +130,9 @@ fn classify_io(kind: io::ErrorKind) -> (Kind, Blame, String) {
 fn io_kind(error: &object_store::Error) -> Option<io::ErrorKind> {
     let mut below: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = below {
-        if error.to_string().contains("status code") || error.is::<object_store::client::HttpError>() {
+        if error.to_string().contains("status code")
+            || error.is::<object_store::client::HttpError>()
+        {
             return None;
         }
         if let Some(io) = error.downcast_ref::<io::Error>() {

@@ -11,8 +11,9 @@ use futures::stream::BoxStream;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as StorePath;
 use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result, UploadPart,
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
+    ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    UploadPart,
 };
 
 const STORE: &str = "local disk";
@@ -212,7 +213,10 @@ pub(super) fn remove_empty(leaf: &Path, top: &Path) {
     }
 }
 
-async fn blocking(path: PathBuf, work: impl FnOnce() -> io::Result<()> + Send + 'static) -> Result<()> {
+async fn blocking(
+    path: PathBuf,
+    work: impl FnOnce() -> io::Result<()> + Send + 'static,
+) -> Result<()> {
     let result = tokio::task::spawn_blocking(work)
         .await
         .unwrap_or_else(|e| Err(io::Error::other(e)));
@@ -245,12 +249,17 @@ mod tests {
     async fn creates_only_if_absent_and_leaves_no_other_file() {
         let directory = tempfile::tempdir().unwrap();
         let store = DurableLocal::new();
-        let path =
-            StorePath::from_absolute_path(directory.path().join("a/b/0.json")).unwrap();
+        let path = StorePath::from_absolute_path(directory.path().join("a/b/0.json")).unwrap();
         let create = PutOptions::from(PutMode::Create);
-        store.put_opts(&path, "one".into(), create.clone()).await.unwrap();
+        store
+            .put_opts(&path, "one".into(), create.clone())
+            .await
+            .unwrap();
         let second = store.put_opts(&path, "two".into(), create).await;
-        assert!(matches!(second, Err(Error::AlreadyExists { .. })), "{second:?}");
+        assert!(
+            matches!(second, Err(Error::AlreadyExists { .. })),
+            "{second:?}"
+        );
         let kept = store.get(&path).await.unwrap().bytes().await.unwrap();
         assert_eq!(&kept[..], b"one");
         let names = fs::read_dir(directory.path().join("a/b")).unwrap().count();

@@ -87,7 +87,8 @@ impl Lake {
     }
 
     fn local(directory: PathBuf) -> Result<Self> {
-        let directory = std::path::absolute(&directory).map_err(|e| error::bad_path(&directory, e))?;
+        let directory =
+            std::path::absolute(&directory).map_err(|e| error::bad_path(&directory, e))?;
         let directory = without_dots(&directory);
         let url = Url::from_directory_path(&directory)
             .map_err(|()| error::bad_path(&directory, "it is not absolute"))?;
@@ -143,7 +144,9 @@ impl Lake {
                 prefix = prefix.join(part);
                 directory = directory.map(|directory| directory.join(part));
             }
-            url = url.join(&format!("{name}/")).map_err(|_| error::bad_table_name(name))?;
+            url = url
+                .join(&format!("{name}/"))
+                .map_err(|_| error::bad_table_name(name))?;
         }
         Ok(TableStorage {
             store: Arc::new(PrefixStore::new(Arc::clone(&self.root), prefix.clone())),
@@ -168,10 +171,17 @@ impl Lake {
             Some(directory) => local::first_missing(&directory.join(OWN_DIRECTORY)),
             None => None,
         };
-        let probe = self.prefix.clone().join(OWN_DIRECTORY).join(format!("probe-{nonce:016x}"));
+        let probe = self
+            .prefix
+            .clone()
+            .join(OWN_DIRECTORY)
+            .join(format!("probe-{nonce:016x}"));
         let outcome = async {
             let doing_write = doing("writing below");
-            let put = self.root.put(&probe, Bytes::from_static(b"probe").into()).await;
+            let put = self
+                .root
+                .put(&probe, Bytes::from_static(b"probe").into())
+                .await;
             put.map_err(|e| storage_error(&doing_write, e))?;
             let deleted = self.root.delete(&probe).await;
             deleted.map_err(|e| storage_error(&doing("deleting below"), e))
@@ -246,7 +256,12 @@ fn s3_builder(settings: &S3Settings) -> AmazonS3Builder {
     let client = ClientOptions::new()
         .with_timeout(REQUEST_TIMEOUT)
         .with_connect_timeout(CONNECT_TIMEOUT)
-        .with_allow_http(settings.endpoint.as_ref().is_some_and(|url| url.scheme() == "http"));
+        .with_allow_http(
+            settings
+                .endpoint
+                .as_ref()
+                .is_some_and(|url| url.scheme() == "http"),
+        );
     let mut builder = match &settings.credentials {
         Credentials::Ambient => AmazonS3Builder::from_env(),
         Credentials::Keys {
@@ -320,7 +335,16 @@ mod tests {
         let lake = Lake::new(&Location::Local("/lake".into()), "/".as_ref()).unwrap();
         assert_eq!(lake.table("a/b").unwrap().to_string(), "/lake/a/b");
         assert_eq!(lake.table("").unwrap().to_string(), "/lake");
-        for wrong in ["..", "a/../b", "/a", "a//b", "_delta_log", "a b", ".x", "a/"] {
+        for wrong in [
+            "..",
+            "a/../b",
+            "/a",
+            "a//b",
+            "_delta_log",
+            "a b",
+            ".x",
+            "a/",
+        ] {
             assert!(lake.table(wrong).is_err(), "{wrong}");
         }
     }
@@ -339,6 +363,11 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         let lake = Lake::new(&Location::Local(file.path().into()), "/".as_ref()).unwrap();
         let error = lake.probe(7).await.unwrap_err();
-        assert!(error.to_string().contains(&file.path().display().to_string()), "{error}");
+        assert!(
+            error
+                .to_string()
+                .contains(&file.path().display().to_string()),
+            "{error}"
+        );
     }
 }

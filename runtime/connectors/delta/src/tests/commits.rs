@@ -4,9 +4,7 @@ use wasm_sink_core::home::{AttemptError, CommitPurpose, History};
 use wasm_sink_core::stage::Purpose;
 use wasm_sink_core::{CommitId, Position};
 
-use super::fixture::{
-    Fixture, append, commit, connect, delta, epoch, home, key, numbers, offset,
-};
+use super::fixture::{Fixture, append, commit, connect, delta, epoch, home, key, numbers, offset};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn data_and_positions_become_visible_together() {
@@ -18,7 +16,9 @@ async fn data_and_positions_become_visible_together() {
     let base = home.read().await.unwrap();
     assert_eq!(offset(&base, "0"), None);
 
-    home.attempt(&base, &commit(vec![epoch(7, "0", (None, 10), staged)])).await.unwrap();
+    home.attempt(&base, &commit(vec![epoch(7, "0", (None, 10), staged)]))
+        .await
+        .unwrap();
     assert_eq!(lake.numbers().await, (0..10).collect::<Vec<_>>());
     // Read by a process that knows nothing yet.
     let twin = super::fixture::home(&*lake.twin().await);
@@ -26,15 +26,31 @@ async fn data_and_positions_become_visible_together() {
         let base = home.read().await.unwrap();
         assert_eq!(offset(&base, "0"), Some(10));
         assert_eq!(base.positions[&key("0")].commit, CommitId::from_random(7));
-        assert_eq!(home.history(CommitId::from_random(7)).await.unwrap(), History::Holds);
-        assert_eq!(home.history(CommitId::from_random(8)).await.unwrap(), History::Lacks);
+        assert_eq!(
+            home.history(CommitId::from_random(7)).await.unwrap(),
+            History::Holds
+        );
+        assert_eq!(
+            home.history(CommitId::from_random(8)).await.unwrap(),
+            History::Lacks
+        );
         let winner = home.winner(&base, &key("0")).await;
         assert_eq!(winner.version, Some(1));
-        assert!(winner.description.contains(&std::process::id().to_string()), "{winner:?}");
+        assert!(
+            winner.description.contains(&std::process::id().to_string()),
+            "{winner:?}"
+        );
     }
     let info = &lake.actions(1, "commitInfo")[0]["wasmSink"];
-    assert_eq!((&info["rowsIn"], &info["component"]), (&10.into(), &"sha256:0".into()));
-    assert!(lake.actions(1, "txn").iter().all(|txn| txn.get("lastUpdated").is_none()));
+    assert_eq!(
+        (&info["rowsIn"], &info["component"]),
+        (&10.into(), &"sha256:0".into())
+    );
+    assert!(
+        lake.actions(1, "txn")
+            .iter()
+            .all(|txn| txn.get("lastUpdated").is_none())
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -44,8 +60,14 @@ async fn of_two_that_build_on_one_base_one_wins() {
     let (one, other) = (lake.staged(1, 0..5).await, lake.staged(2, 0..7).await);
     let (base, twin_base) = (home.read().await.unwrap(), twin.read().await.unwrap());
     let (won, lost) = tokio::join!(
-        async { home.attempt(&base, &commit(vec![epoch(1, "0", (None, 5), one)])).await },
-        async { twin.attempt(&twin_base, &commit(vec![epoch(2, "0", (None, 7), other)])).await },
+        async {
+            home.attempt(&base, &commit(vec![epoch(1, "0", (None, 5), one)]))
+                .await
+        },
+        async {
+            twin.attempt(&twin_base, &commit(vec![epoch(2, "0", (None, 7), other)]))
+                .await
+        },
     );
     assert!(won.is_ok() != lost.is_ok(), "{won:?} {lost:?}");
     let loss = if won.is_ok() { lost } else { won };
@@ -60,12 +82,22 @@ async fn a_zombie_that_began_before_the_stored_position_is_refused() {
     let home = lake.home();
     let staged = lake.staged(1, 0..150).await;
     let base = home.read().await.unwrap();
-    home.attempt(&base, &commit(vec![epoch(1, "0", (None, 150), staged)])).await.unwrap();
+    home.attempt(&base, &commit(vec![epoch(1, "0", (None, 150), staged)]))
+        .await
+        .unwrap();
     // The zombie's epoch [100, 200) builds on the newest version, and passes 150.
     let zombie = lake.staged(2, 100..200).await;
     let base = home.read().await.unwrap();
-    let refused = home.attempt(&base, &commit(vec![epoch(2, "0", (Some(100), 200), zombie)])).await;
-    assert!(matches!(refused, Err(AttemptError::Conflict(_))), "{refused:?}");
+    let refused = home
+        .attempt(
+            &base,
+            &commit(vec![epoch(2, "0", (Some(100), 200), zombie)]),
+        )
+        .await;
+    assert!(
+        matches!(refused, Err(AttemptError::Conflict(_))),
+        "{refused:?}"
+    );
     assert_eq!(lake.numbers().await.len(), 150);
 }
 
@@ -80,7 +112,10 @@ async fn epochs_of_a_join_follow_each_other() {
         epoch(1, "0", (None, 5), first.clone()),
         epoch(2, "0", (Some(6), 9), second.clone()),
     ]);
-    assert!(matches!(home.attempt(&base, &wrong).await, Err(AttemptError::Conflict(_))));
+    assert!(matches!(
+        home.attempt(&base, &wrong).await,
+        Err(AttemptError::Conflict(_))
+    ));
     let right = commit(vec![
         epoch(1, "0", (None, 5), first),
         epoch(3, "1", (None, 3), other),
@@ -92,7 +127,10 @@ async fn epochs_of_a_join_follow_each_other() {
     assert_eq!(base.positions[&key("0")].commit, CommitId::from_random(2));
     assert_eq!(lake.numbers().await.len(), 12);
     for id in 1..=3 {
-        assert_eq!(home.history(CommitId::from_random(id)).await.unwrap(), History::Holds);
+        assert_eq!(
+            home.history(CommitId::from_random(id)).await.unwrap(),
+            History::Holds
+        );
     }
 }
 
@@ -104,7 +142,10 @@ async fn an_overwrite_happens_once_and_spares_what_is_ours() {
     let staged = lake.staged(1, 1000..1010).await;
     let strange_home = home(&*stranger);
     let base = strange_home.read().await.unwrap();
-    strange_home.attempt(&base, &commit(vec![epoch(1, "0", (None, 1), staged)])).await.unwrap();
+    strange_home
+        .attempt(&base, &commit(vec![epoch(1, "0", (None, 1), staged)]))
+        .await
+        .unwrap();
 
     let home = lake.home();
     let mut end = None;
@@ -112,10 +153,17 @@ async fn an_overwrite_happens_once_and_spares_what_is_ours() {
         let mut stage = lake.stage(id, &[("n", "int64")], &[]).await;
         delta(&mut stage).overwrite("").unwrap();
         let begin = end.unwrap_or(0);
-        append(&mut stage, &numbers(begin as i64..begin as i64 + 5)).await.unwrap();
+        append(&mut stage, &numbers(begin as i64..begin as i64 + 5))
+            .await
+            .unwrap();
         let staged = stage.finish().await.unwrap();
         let base = home.read().await.unwrap();
-        home.attempt(&base, &commit(vec![epoch(id, "0", (end, begin + 5), staged)])).await.unwrap();
+        home.attempt(
+            &base,
+            &commit(vec![epoch(id, "0", (end, begin + 5), staged)]),
+        )
+        .await
+        .unwrap();
         end = Some(begin + 5);
     }
     assert_eq!(lake.numbers().await, (0..15).collect::<Vec<_>>());
@@ -132,7 +180,9 @@ async fn an_overwrite_happens_once_and_spares_what_is_ours() {
     append(&mut stage, &numbers(0..3)).await.unwrap();
     let staged = stage.finish().await.unwrap();
     let base = home.read().await.unwrap();
-    home.attempt(&base, &commit(vec![epoch(10, "0", (Some(0), 3), staged)])).await.unwrap();
+    home.attempt(&base, &commit(vec![epoch(10, "0", (Some(0), 3), staged)]))
+        .await
+        .unwrap();
     assert_eq!(lake.numbers().await, [0, 1, 2]);
 }
 
@@ -146,9 +196,13 @@ async fn an_overwrite_removes_what_came_after_it_was_staged() {
     let staged = stage.finish().await.unwrap();
     let late = lake.staged(2, 50..60).await;
     let base = home.read().await.unwrap();
-    home.attempt(&base, &commit(vec![epoch(2, "other", (None, 1), late)])).await.unwrap();
+    home.attempt(&base, &commit(vec![epoch(2, "other", (None, 1), late)]))
+        .await
+        .unwrap();
     let base = home.read().await.unwrap();
-    home.attempt(&base, &commit(vec![epoch(1, "0", (None, 3), staged)])).await.unwrap();
+    home.attempt(&base, &commit(vec![epoch(1, "0", (None, 3), staged)]))
+        .await
+        .unwrap();
     assert_eq!(lake.numbers().await, [0, 1, 2]);
 }
 
@@ -158,7 +212,9 @@ async fn positions_alone_need_no_columns() {
     let home = lake.home();
     let base = home.read().await.unwrap();
     assert_eq!(base.version, 0);
-    home.attempt(&base, &commit(vec![epoch(1, "0", (None, 4), Vec::new())])).await.unwrap();
+    home.attempt(&base, &commit(vec![epoch(1, "0", (None, 4), Vec::new())]))
+        .await
+        .unwrap();
     assert_eq!(offset(&home.read().await.unwrap(), "0"), Some(4));
     // The component still finds no table, and creates it.
     let mut stage = lake.connection.stage(Purpose::Commit).unwrap();
@@ -167,7 +223,9 @@ async fn positions_alone_need_no_columns() {
     let staged = lake.staged(2, 4..6).await;
     let base = home.read().await.unwrap();
     assert_eq!(offset(&base, "0"), Some(4));
-    home.attempt(&base, &commit(vec![epoch(2, "0", (Some(4), 6), staged)])).await.unwrap();
+    home.attempt(&base, &commit(vec![epoch(2, "0", (Some(4), 6), staged)]))
+        .await
+        .unwrap();
     assert_eq!(lake.numbers().await, [4, 5]);
 }
 
@@ -194,9 +252,15 @@ async fn a_probe_writes_nothing_and_a_preview_keeps_rows() {
         stage.admit(&key("0"), Some(&Position::from_offset(3)));
         delta(&mut stage).open("").await.unwrap();
         let fields = super::fixture::columns(&[("n", "int64")]);
-        delta(&mut stage).create("", &fields, &[], super::fixture::WAIT).await.unwrap();
+        delta(&mut stage)
+            .create("", &fields, &[], super::fixture::WAIT)
+            .await
+            .unwrap();
         let more = super::fixture::columns(&[("m", "utf8")]);
-        delta(&mut stage).add_columns("", &more, super::fixture::WAIT).await.unwrap();
+        delta(&mut stage)
+            .add_columns("", &more, super::fixture::WAIT)
+            .await
+            .unwrap();
         append(&mut stage, &numbers(0..3)).await.unwrap();
         let preview = stage.preview();
         let rows: usize = preview[0].rows.iter().map(|rows| rows.num_rows()).sum();

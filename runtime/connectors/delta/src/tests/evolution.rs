@@ -21,7 +21,9 @@ async fn creating_twice_is_creating_once() {
     );
     for mut stage in [a, b] {
         assert_eq!(delta(&mut stage).fields("").unwrap().unwrap().len(), 2);
-        let other = delta(&mut stage).create("", &columns(&[("n", "int64")]), &[], WAIT).await;
+        let other = delta(&mut stage)
+            .create("", &columns(&[("n", "int64")]), &[], WAIT)
+            .await;
         assert_eq!(other.unwrap_err().kind(), Kind::Invalid);
     }
     assert!(!lake.entry(1).exists());
@@ -37,11 +39,16 @@ async fn columns_are_added_while_the_epoch_is_at_its_begin() {
     append(&mut stage, &numbers(5..7)).await.unwrap();
     stage.admit(&key("0"), Some(&Position::from_offset(5)));
     let new = columns(&[("n", "int64"), ("city", "utf8")]);
-    let too_early = delta(&mut stage).add_columns("", &new, WAIT).await.unwrap_err();
+    let too_early = delta(&mut stage)
+        .add_columns("", &new, WAIT)
+        .await
+        .unwrap_err();
     assert_eq!(too_early.kind(), Kind::Conflict);
 
     let base = home.read().await.unwrap();
-    home.attempt(&base, &commit(vec![epoch(1, "0", (None, 5), staged)])).await.unwrap();
+    home.attempt(&base, &commit(vec![epoch(1, "0", (None, 5), staged)]))
+        .await
+        .unwrap();
     delta(&mut stage).add_columns("", &new, WAIT).await.unwrap();
     let version = home.read().await.unwrap().version;
     delta(&mut stage).add_columns("", &new, WAIT).await.unwrap();
@@ -54,15 +61,21 @@ async fn columns_are_added_while_the_epoch_is_at_its_begin() {
     append(&mut stage, &rows).await.unwrap();
     let staged = stage.finish().await.unwrap();
     let base = home.read().await.unwrap();
-    home.attempt(&base, &commit(vec![epoch(2, "0", (Some(5), 9), staged)])).await.unwrap();
+    home.attempt(&base, &commit(vec![epoch(2, "0", (Some(5), 9), staged)]))
+        .await
+        .unwrap();
     assert_eq!(lake.numbers().await, (0..9).collect::<Vec<_>>());
 
     // One whose partition has moved on is a zombie.
     stage.begin(CommitId::from_random(3));
     stage.admit(&key("0"), Some(&Position::from_offset(5)));
-    let zombie = delta(&mut stage).add_columns("", &columns(&[("x", "int8")]), WAIT).await;
+    let zombie = delta(&mut stage)
+        .add_columns("", &columns(&[("x", "int8")]), WAIT)
+        .await;
     assert_eq!(zombie.unwrap_err().kind(), Kind::Conflict);
-    let wrong = delta(&mut stage).add_columns("", &columns(&[("city", "int8")]), WAIT).await;
+    let wrong = delta(&mut stage)
+        .add_columns("", &columns(&[("city", "int8")]), WAIT)
+        .await;
     assert!(wrong.is_err());
 }
 
@@ -75,18 +88,30 @@ async fn files_outlive_added_columns_and_no_other_change() {
     let mut other = twin.stage(Purpose::Commit).unwrap();
     other.begin(CommitId::from_random(5));
     delta(&mut other).open("").await.unwrap();
-    delta(&mut other).add_columns("", &columns(&[("city", "utf8")]), WAIT).await.unwrap();
+    delta(&mut other)
+        .add_columns("", &columns(&[("city", "utf8")]), WAIT)
+        .await
+        .unwrap();
     let base = home.read().await.unwrap();
-    home.attempt(&base, &commit(vec![epoch(1, "0", (None, 5), staged)])).await.unwrap();
+    home.attempt(&base, &commit(vec![epoch(1, "0", (None, 5), staged)]))
+        .await
+        .unwrap();
 
     // Staged for a table that is dropped and made anew.
     let staged = lake.staged_again(2, 5..6).await;
     std::fs::remove_dir_all(lake.directory.path().join("_delta_log")).unwrap();
-    let _new = lake.stage(3, &[("n", "int64"), ("city", "utf8")], &[]).await;
+    let _new = lake
+        .stage(3, &[("n", "int64"), ("city", "utf8")], &[])
+        .await;
     let base = home.read().await.unwrap();
     assert_eq!(offset(&base, "0"), None);
-    let outdated = home.attempt(&base, &commit(vec![epoch(2, "0", (None, 6), staged)])).await;
-    assert!(matches!(outdated, Err(AttemptError::Outdated(_))), "{outdated:?}");
+    let outdated = home
+        .attempt(&base, &commit(vec![epoch(2, "0", (None, 6), staged)]))
+        .await;
+    assert!(
+        matches!(outdated, Err(AttemptError::Outdated(_))),
+        "{outdated:?}"
+    );
 }
 
 impl Fixture {
@@ -109,7 +134,9 @@ async fn a_table_dropped_and_made_anew_is_noticed_at_any_length() {
     let home = lake.home();
     let staged = lake.staged(1, 0..5).await;
     let base = home.read().await.unwrap();
-    home.attempt(&base, &commit(vec![epoch(1, "0", (None, 5), staged)])).await.unwrap();
+    home.attempt(&base, &commit(vec![epoch(1, "0", (None, 5), staged)]))
+        .await
+        .unwrap();
     assert_eq!(offset(&home.read().await.unwrap(), "0"), Some(5));
     std::fs::remove_dir_all(lake.directory.path().join("_delta_log")).unwrap();
     // Another process makes it anew, with as many versions.
@@ -117,10 +144,15 @@ async fn a_table_dropped_and_made_anew_is_noticed_at_any_length() {
     let mut stage = twin_connection.stage(Purpose::Commit).unwrap();
     stage.begin(CommitId::from_random(8));
     delta(&mut stage).open("").await.unwrap();
-    delta(&mut stage).create("", &columns(&[("n", "int64")]), &[], WAIT).await.unwrap();
+    delta(&mut stage)
+        .create("", &columns(&[("n", "int64")]), &[], WAIT)
+        .await
+        .unwrap();
     let twin = super::fixture::home(&*twin_connection);
     let base = twin.read().await.unwrap();
-    twin.attempt(&base, &commit(vec![epoch(9, "1", (None, 2), Vec::new())])).await.unwrap();
+    twin.attempt(&base, &commit(vec![epoch(9, "1", (None, 2), Vec::new())]))
+        .await
+        .unwrap();
     let base = home.read().await.unwrap();
     assert_eq!((offset(&base, "0"), offset(&base, "1")), (None, Some(2)));
     std::fs::remove_dir_all(lake.directory.path().join("_delta_log")).unwrap();
@@ -152,17 +184,26 @@ fn structs_grow_and_keep_their_fields() {
         TableSchema::requested(&columns(&[("s", data_type), ("n", "int64")]), &[]).unwrap()
     };
     let known = table("struct<a: utf8, b: list<struct<c: int32>>>");
-    let same = known.with_columns(&columns(&[("s", "struct<a: utf8>")])).unwrap();
+    let same = known
+        .with_columns(&columns(&[("s", "struct<a: utf8>")]))
+        .unwrap();
     assert!(same.is_none());
     let grown = known
-        .with_columns(&columns(&[("s", "struct<b: list<struct<c: int32, d: utf8>>, e: date32>")]))
+        .with_columns(&columns(&[(
+            "s",
+            "struct<b: list<struct<c: int32, d: utf8>>, e: date32>",
+        )]))
         .unwrap()
         .unwrap();
     assert_eq!(
         grown.fields()[0].data_type,
         "struct<a: utf8, b: list<struct<c: int32, d: utf8>>, e: date32>"
     );
-    assert!(known.with_columns(&columns(&[("s", "struct<a: int32>")])).is_err());
+    assert!(
+        known
+            .with_columns(&columns(&[("s", "struct<a: int32>")]))
+            .is_err()
+    );
     assert!(known.with_columns(&columns(&[("x", "utf8!")])).is_err());
     assert_eq!(known.obstacle(&grown), None);
     assert!(grown.obstacle(&known).unwrap().contains("`s`"));

@@ -74,8 +74,12 @@ impl Fixture {
         stage.begin(CommitId::from_random(id));
         let delta = delta(&mut stage);
         delta.open("").await.unwrap();
-        let partition_by: Vec<String> = partition_by.iter().map(|name| (*name).to_owned()).collect();
-        delta.create("", &columns(fields), &partition_by, WAIT).await.unwrap();
+        let partition_by: Vec<String> =
+            partition_by.iter().map(|name| (*name).to_owned()).collect();
+        delta
+            .create("", &columns(fields), &partition_by, WAIT)
+            .await
+            .unwrap();
         stage
     }
 
@@ -147,7 +151,10 @@ pub(super) async fn connect(directory: PathBuf, pipeline: &str) -> Arc<dyn Conne
         pipeline: Arc::from(pipeline),
         directory: PathBuf::from("/"),
     };
-    DeltaSpec(Location::Local(directory)).open(context).await.unwrap()
+    DeltaSpec(Location::Local(directory))
+        .open(context)
+        .await
+        .unwrap()
 }
 
 pub(super) fn home(connection: &dyn Connection) -> Arc<dyn Home> {
@@ -177,7 +184,11 @@ pub(super) fn columns(fields: &[(&str, &str)]) -> Vec<wit::Field> {
 pub(super) async fn append(stage: &mut Box<dyn Stage>, rows: &RecordBatch) -> Result<Vec<String>> {
     let delta = delta(stage);
     let mut prepared = delta.prepare("", rows)?;
-    let refused = prepared.refused.take().map(|refused| refused.reasons).unwrap_or_default();
+    let refused = prepared
+        .refused
+        .take()
+        .map(|refused| refused.reasons)
+        .unwrap_or_default();
     delta.push("", prepared).await?;
     Ok(refused)
 }
@@ -224,5 +235,7 @@ pub(super) fn commit(epochs: Vec<EpochCommit>) -> Commit {
 }
 
 pub(super) fn offset(base: &Base, partition: &str) -> Option<i64> {
-    base.positions.get(&key(partition)).map(|stored| stored.position.words()[0])
+    base.positions
+        .get(&key(partition))
+        .map(|stored| stored.position.words()[0])
 }

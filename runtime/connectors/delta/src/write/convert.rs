@@ -11,8 +11,8 @@ use arrow::buffer::{BooleanBuffer, NullBuffer, OffsetBuffer};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{
     ArrowPrimitiveType, DataType as Arrow, Date32Type, Date64Type, Decimal128Type, Decimal256Type,
-    Field, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
-    TimestampNanosecondType, TimestampSecondType,
+    Field, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
+    TimestampSecondType,
 };
 use deltalake_core::kernel::{DataType, StructType};
 use wasm_sink_core::Result;
@@ -47,7 +47,11 @@ impl Fitted {
 
     /// Refuses the nulls of a column that must have none.
     fn without_nulls(mut self, path: &str) -> Self {
-        if let Some(nulls) = self.values.logical_nulls().filter(|nulls| nulls.null_count() > 0) {
+        if let Some(nulls) = self
+            .values
+            .logical_nulls()
+            .filter(|nulls| nulls.null_count() > 0)
+        {
             self.refusals.push(Refusal {
                 rows: !nulls.inner(),
                 reason: format!("column `{path}` is null, and the table does not allow that"),
@@ -68,7 +72,11 @@ pub(crate) fn fit(
     allows_null: bool,
 ) -> Result<Fitted> {
     let fitted = fit_values(path, values, to)?;
-    Ok(if allows_null { fitted } else { fitted.without_nulls(path) })
+    Ok(if allows_null {
+        fitted
+    } else {
+        fitted.without_nulls(path)
+    })
 }
 
 /// A column that the rows do not have.
@@ -77,24 +85,28 @@ pub(crate) fn absent(path: &str, to: &DataType, rows: usize) -> Result<Fitted> {
 }
 
 fn held_as(path: &str, to: &DataType) -> Result<Arrow> {
-    arrow_type(to, Nulls::Anywhere)
-        .ok_or_else(|| invalid(format!("column `{path}` has a type that is not written here")))
+    arrow_type(to, Nulls::Anywhere).ok_or_else(|| {
+        invalid(format!(
+            "column `{path}` has a type that is not written here"
+        ))
+    })
 }
 
 fn fit_values(path: &str, values: &ArrayRef, to: &DataType) -> Result<Fitted> {
     let target = held_as(path, to)?;
     match (values.data_type(), to) {
         (Arrow::Null, _) => absent(path, to, values.len()),
-        (Arrow::Dictionary(_, inner), _) => {
-            fit_values(path, &exact_cast(path, values, inner)?, to)
-        }
+        (Arrow::Dictionary(_, inner), _) => fit_values(path, &exact_cast(path, values, inner)?, to),
         (Arrow::RunEndEncoded(_, inner), _) => {
             fit_values(path, &exact_cast(path, values, inner.data_type())?, to)
         }
         (Arrow::Struct(_), DataType::Struct(inner)) => fit_struct(path, values.as_struct(), inner),
-        (Arrow::List(_), DataType::Array(array)) => {
-            fit_list(path, values.as_list(), array.element_type(), array.contains_null())
-        }
+        (Arrow::List(_), DataType::Array(array)) => fit_list(
+            path,
+            values.as_list(),
+            array.element_type(),
+            array.contains_null(),
+        ),
         (
             Arrow::LargeList(item)
             | Arrow::FixedSizeList(item, _)
@@ -103,7 +115,12 @@ fn fit_values(path: &str, values: &ArrayRef, to: &DataType) -> Result<Fitted> {
             DataType::Array(array),
         ) => {
             let list = exact_cast(path, values, &Arrow::List(Arc::clone(item)))?;
-            fit_list(path, list.as_list(), array.element_type(), array.contains_null())
+            fit_list(
+                path,
+                list.as_list(),
+                array.element_type(),
+                array.contains_null(),
+            )
         }
         (Arrow::Map(..), DataType::Map(map)) => fit_map(
             path,
@@ -196,7 +213,11 @@ fn fit_timestamp(path: &str, values: &ArrayRef, unit: TimeUnit, target: &Arrow) 
         TimeUnit::Nanosecond => convert::<_, TimestampMicrosecondType>(
             values.as_primitive::<TimestampNanosecondType>(),
             target,
-            || format!("column `{path}` is a time that is no whole microsecond, the finest of Delta"),
+            || {
+                format!(
+                    "column `{path}` is a time that is no whole microsecond, the finest of Delta"
+                )
+            },
             |ns| (ns % 1_000 == 0).then_some(ns / 1_000),
         ),
     }
@@ -229,8 +250,16 @@ fn fit_struct(path: &str, values: &StructArray, to: &StructType) -> Result<Fitte
             Some(column) => fit_values(&inner, column, field.data_type())?,
             None => absent(&inner, field.data_type(), values.len())?,
         };
-        let fitted = if field.is_nullable() { fitted } else { fitted.without_nulls(&inner) };
-        fields.push(Field::new(field.name(), fitted.values.data_type().clone(), true));
+        let fitted = if field.is_nullable() {
+            fitted
+        } else {
+            fitted.without_nulls(&inner)
+        };
+        fields.push(Field::new(
+            field.name(),
+            fitted.values.data_type().clone(),
+            true,
+        ));
         columns.push(fitted.values);
         refusals.extend(fitted.refusals);
     }
@@ -263,7 +292,11 @@ fn fit_list(
     let inner = format!("{path}.element");
     let fitted = fit(&inner, values.values(), element, allows_null)?;
     let refusals = lift(fitted.refusals, values.offsets(), values.nulls());
-    let item = Arc::new(Field::new("element", fitted.values.data_type().clone(), true));
+    let item = Arc::new(Field::new(
+        "element",
+        fitted.values.data_type().clone(),
+        true,
+    ));
     let offsets = values.offsets().clone();
     let list = ListArray::try_new(item, offsets, fitted.values, values.nulls().cloned())
         .map_err(|e| invalid(format!("column `{path}` is a broken list")).with_source(e))?;
@@ -281,7 +314,12 @@ fn fit_map(
     allows_null: bool,
 ) -> Result<Fitted> {
     let keys = fit(&format!("{path}.key"), values.keys(), key, false)?;
-    let items = fit(&format!("{path}.value"), values.values(), value, allows_null)?;
+    let items = fit(
+        &format!("{path}.value"),
+        values.values(),
+        value,
+        allows_null,
+    )?;
     let mut refusals = keys.refusals;
     refusals.extend(items.refusals);
     let refusals = lift(refusals, values.offsets(), values.nulls());
@@ -342,4 +380,3 @@ pub(crate) fn refuse_empty_text(path: &str, values: &ArrayRef) -> Option<Refusal
         ),
     })
 }
-

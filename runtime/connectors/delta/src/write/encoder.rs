@@ -67,13 +67,21 @@ impl Encoder {
     pub(crate) fn start(settings: EncoderSettings) -> Self {
         let (orders, received) = mpsc::channel(QUEUED_BATCHES);
         let runtime = Handle::current();
-        let thread = tokio::task::spawn_blocking(move || Worker::new(settings, runtime).run(received));
+        let thread =
+            tokio::task::spawn_blocking(move || Worker::new(settings, runtime).run(received));
         Self { orders, thread }
     }
 
     /// Waits for room; ok means accepted. After an error only `finish` is of use: it says why.
-    pub(crate) async fn write(&self, schema: Arc<TableSchema>, rows: RecordBatch) -> Result<(), Gone> {
-        self.orders.send(Order::Write(schema, rows)).await.map_err(|_| Gone)
+    pub(crate) async fn write(
+        &self,
+        schema: Arc<TableSchema>,
+        rows: RecordBatch,
+    ) -> Result<(), Gone> {
+        self.orders
+            .send(Order::Write(schema, rows))
+            .await
+            .map_err(|_| Gone)
     }
 
     /// All files, durable.
@@ -151,7 +159,11 @@ impl Worker {
                 }
                 Some(Order::Finish) => break self.finish(),
                 None => {
-                    break Err(Error::new(Kind::Other, Blame::Host, "what was staged is forgotten"));
+                    break Err(Error::new(
+                        Kind::Other,
+                        Blame::Host,
+                        "what was staged is forgotten",
+                    ));
                 }
             }
         };
@@ -167,7 +179,11 @@ impl Worker {
     }
 
     fn write(&mut self, schema: Arc<TableSchema>, rows: &RecordBatch) -> Result<()> {
-        if self.schema.as_ref().is_some_and(|before| !Arc::ptr_eq(before, &schema)) {
+        if self
+            .schema
+            .as_ref()
+            .is_some_and(|before| !Arc::ptr_eq(before, &schema))
+        {
             self.close_all()?;
         }
         let schema = self.schema.insert(schema).clone();
@@ -177,7 +193,9 @@ impl Worker {
             let in_file: Vec<usize> = (0..rows.num_columns())
                 .filter(|index| !schema.partition_columns().contains(index))
                 .collect();
-            for (values, part) in partition::split(rows, schema.partition_columns()).map_err(host_bug)? {
+            for (values, part) in
+                partition::split(rows, schema.partition_columns()).map_err(host_bug)?
+            {
                 let part = part.project(&in_file).map_err(host_bug)?;
                 self.encode(&schema, values, part, WAITING_BYTES)?;
             }
@@ -209,8 +227,14 @@ impl Worker {
         open.waiting_bytes += rows.get_array_memory_size();
         open.waiting.push(rows);
         let is_full = if open.waiting_bytes > waiting_limit {
-            encode_waiting(&self.settings, &self.runtime, &mut self.named, schema, &values, open)?
-                >= TARGET_FILE_BYTES
+            encode_waiting(
+                &self.settings,
+                &self.runtime,
+                &mut self.named,
+                schema,
+                &values,
+                open,
+            )? >= TARGET_FILE_BYTES
         } else {
             false
         };
@@ -229,7 +253,14 @@ impl Worker {
         self.open_bytes = self.open_bytes.saturating_sub(open.memory_bytes());
         if !open.waiting.is_empty() {
             let (settings, runtime) = (&self.settings, &self.runtime);
-            encode_waiting(settings, runtime, &mut self.named, schema, values, &mut open)?;
+            encode_waiting(
+                settings,
+                runtime,
+                &mut self.named,
+                schema,
+                values,
+                &mut open,
+            )?;
         }
         let Some(file) = open.file else {
             return Ok(());
@@ -239,7 +270,12 @@ impl Worker {
         self.put(schema, values, closed)
     }
 
-    fn put(&mut self, schema: &TableSchema, values: &PartitionValues, closed: Closed) -> Result<()> {
+    fn put(
+        &mut self,
+        schema: &TableSchema,
+        values: &PartitionValues,
+        closed: Closed,
+    ) -> Result<()> {
         if let Some(rest) = closed.rest {
             while self.puts.len() >= PUTS_IN_FLIGHT {
                 self.join_put()?;
@@ -284,7 +320,8 @@ impl Worker {
         };
         let mut all: Vec<PartitionValues> = self.open.keys().cloned().collect();
         all.sort();
-        all.iter().try_for_each(|values| self.close(&schema, values))
+        all.iter()
+            .try_for_each(|values| self.close(&schema, values))
     }
 
     fn finish(&mut self) -> Result<()> {
@@ -351,11 +388,18 @@ pub(crate) async fn remove(store: &Arc<dyn ObjectStore>, paths: Vec<Path>) {
     while let Some(outcome) = removed.next().await {
         match outcome {
             Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
-            Err(e) => tracing::debug!(error = %e, "a staged file stays until the table is vacuumed"),
+            Err(e) => {
+                tracing::debug!(error = %e, "a staged file stays until the table is vacuumed")
+            }
         }
     }
 }
 
 fn host_bug(error: ArrowError) -> Error {
-    Error::new(Kind::Other, Blame::Host, "rows could not be split by partition").with_source(error)
+    Error::new(
+        Kind::Other,
+        Blame::Host,
+        "rows could not be split by partition",
+    )
+    .with_source(error)
 }

@@ -133,7 +133,9 @@ impl FileWriter {
         let mut upload = match self.upload.take() {
             Some(upload) => upload,
             None => {
-                let upload = runtime.block_on(store.put_multipart(&self.path)).map_err(failed)?;
+                let upload = runtime
+                    .block_on(store.put_multipart(&self.path))
+                    .map_err(failed)?;
                 WriteMultipart::new_with_chunk_size(upload, PART_BYTES)
             }
         };
@@ -194,5 +196,10 @@ pub(super) async fn put_rest(store: Arc<dyn ObjectStore>, path: Path, rest: Byte
 }
 
 fn encoding(error: ParquetError) -> Error {
-    Error::new(Kind::Other, Blame::Host, "rows could not be encoded as Parquet").with_source(error)
+    Error::new(
+        Kind::Other,
+        Blame::Host,
+        "rows could not be encoded as Parquet",
+    )
+    .with_source(error)
 }

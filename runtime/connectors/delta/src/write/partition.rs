@@ -5,9 +5,7 @@ use std::fmt::Write;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
-use arrow::datatypes::{
-    DataType as Arrow, Date32Type, Decimal128Type, TimestampMicrosecondType,
-};
+use arrow::datatypes::{DataType as Arrow, Date32Type, Decimal128Type, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 use arrow::row::{RowConverter, SortField};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -29,8 +27,13 @@ pub(crate) fn split(
     rows: &RecordBatch,
     columns: &[usize],
 ) -> Result<Vec<(PartitionValues, RecordBatch)>, ArrowError> {
-    let arrays: Vec<ArrayRef> = columns.iter().map(|index| rows.column(*index).clone()).collect();
-    let fields = arrays.iter().map(|array| SortField::new(array.data_type().clone()));
+    let arrays: Vec<ArrayRef> = columns
+        .iter()
+        .map(|index| rows.column(*index).clone())
+        .collect();
+    let fields = arrays
+        .iter()
+        .map(|array| SortField::new(array.data_type().clone()));
     let converter = RowConverter::new(fields.collect())?;
     let keys = converter.convert_columns(&arrays)?;
     let mut groups: Vec<Vec<u32>> = Vec::new();
@@ -39,10 +42,12 @@ pub(crate) fn split(
     for (row, key) in (0_u32..).zip(keys.iter()) {
         let group = match &last {
             Some((before, group)) if *before == key => *group,
-            _ => *by_key.entry(keys.row(row as usize).data()).or_insert_with(|| {
-                groups.push(Vec::new());
-                groups.len() - 1
-            }),
+            _ => *by_key
+                .entry(keys.row(row as usize).data())
+                .or_insert_with(|| {
+                    groups.push(Vec::new());
+                    groups.len() - 1
+                }),
         };
         last = Some((key, group));
         if let Some(members) = groups.get_mut(group) {
@@ -93,7 +98,9 @@ fn text(array: &ArrayRef, row: usize) -> Result<Option<String>, ArrowError> {
         Arrow::Decimal128(..) => array.as_primitive::<Decimal128Type>().value_as_string(row),
         _ => {
             let options = FormatOptions::default();
-            ArrayFormatter::try_new(array, &options)?.value(row).try_to_string()?
+            ArrayFormatter::try_new(array, &options)?
+                .value(row)
+                .try_to_string()?
         }
     }))
 }
@@ -102,7 +109,9 @@ fn text(array: &ArrayRef, row: usize) -> Result<Option<String>, ArrowError> {
 pub(crate) fn directory(names: &[String], values: &[Option<String>]) -> String {
     let mut directory = String::new();
     for (name, value) in names.iter().zip(values) {
-        let value = value.as_deref().map_or_else(|| NULL_DIRECTORY.to_owned(), escape);
+        let value = value
+            .as_deref()
+            .map_or_else(|| NULL_DIRECTORY.to_owned(), escape);
         let mut part = format!("{}={value}", escape(name));
         if part.len() > MAX_DIRECTORY_BYTES {
             part = shorten(&part);
@@ -122,13 +131,18 @@ fn shorten(part: &str) -> String {
     // The escaped text is ASCII.
     let cut = part.get(..MAX_DIRECTORY_BYTES - 20).unwrap_or_default();
     // Never in the middle of an escaped byte.
-    let end = cut.rfind('%').filter(|at| cut.len() - at < 3).unwrap_or(cut.len());
+    let end = cut
+        .rfind('%')
+        .filter(|at| cut.len() - at < 3)
+        .unwrap_or(cut.len());
     format!("{}~{hash:016x}", cut.get(..end).unwrap_or_default())
 }
 
 /// Percent-encodes all but what is safe in every file system and address.
 fn escape(text: &str) -> String {
-    encode(text, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+    encode(text, |byte| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
+    })
 }
 
 /// An object's name as the `path` of an action: an address relative to the table.
@@ -161,7 +175,9 @@ mod tests {
     use super::*;
 
     fn texts(array: ArrayRef) -> Vec<Option<String>> {
-        (0..array.len()).map(|row| text(&array, row).unwrap()).collect()
+        (0..array.len())
+            .map(|row| text(&array, row).unwrap())
+            .collect()
     }
 
     fn some(text: &str) -> Option<String> {
@@ -171,18 +187,35 @@ mod tests {
     #[test]
     fn values_have_the_text_of_the_protocol() {
         let date = Date32Array::from(vec![Some(20_000), None, Some(-1)]);
-        assert_eq!(texts(Arc::new(date)), [some("2024-10-04"), None, some("1969-12-31")]);
+        assert_eq!(
+            texts(Arc::new(date)),
+            [some("2024-10-04"), None, some("1969-12-31")]
+        );
         let time = TimestampMicrosecondArray::from(vec![1_500_000]);
-        assert_eq!(texts(Arc::new(time.clone())), [some("1970-01-01 00:00:01.500000")]);
+        assert_eq!(
+            texts(Arc::new(time.clone())),
+            [some("1970-01-01 00:00:01.500000")]
+        );
         let time = time.with_timezone("+00:00");
         assert_eq!(texts(Arc::new(time)), [some("1970-01-01T00:00:01.500000Z")]);
-        let decimal = Decimal128Array::from(vec![-1205]).with_precision_and_scale(10, 2).unwrap();
+        let decimal = Decimal128Array::from(vec![-1205])
+            .with_precision_and_scale(10, 2)
+            .unwrap();
         assert_eq!(texts(Arc::new(decimal)), [some("-12.05")]);
-        assert_eq!(texts(Arc::new(BooleanArray::from(vec![true]))), [some("true")]);
+        assert_eq!(
+            texts(Arc::new(BooleanArray::from(vec![true]))),
+            [some("true")]
+        );
         assert_eq!(texts(Arc::new(Int32Array::from(vec![-7]))), [some("-7")]);
-        assert_eq!(texts(Arc::new(Float64Array::from(vec![1.5]))), [some("1.5")]);
+        assert_eq!(
+            texts(Arc::new(Float64Array::from(vec![1.5]))),
+            [some("1.5")]
+        );
         let odd = StringArray::from(vec!["a/b=%c d", "München 日本"]);
-        assert_eq!(texts(Arc::new(odd)), [some("a/b=%c d"), some("München 日本")]);
+        assert_eq!(
+            texts(Arc::new(odd)),
+            [some("a/b=%c d"), some("München 日本")]
+        );
     }
 
     #[test]
@@ -190,7 +223,10 @@ mod tests {
         let names = ["a b".to_owned(), "c".to_owned()];
         let values = [some("x/y=1%"), None];
         let directory_of = directory(&names, &values);
-        assert_eq!(directory_of, "a%20b=x%2Fy%3D1%25/c=__HIVE_DEFAULT_PARTITION__/");
+        assert_eq!(
+            directory_of,
+            "a%20b=x%2Fy%3D1%25/c=__HIVE_DEFAULT_PARTITION__/"
+        );
         assert!(action_path(&directory_of).starts_with("a%2520b=x%252Fy%253D1%2525/"));
         let long = |last: &str| directory(&names[1..], &[some(&("日".repeat(200) + last))]);
         assert!(long("a").len() <= MAX_DIRECTORY_BYTES + 1);
@@ -201,8 +237,14 @@ mod tests {
     #[test]
     fn rows_are_split_in_order() {
         let rows = RecordBatch::try_from_iter([
-            ("p", Arc::new(StringArray::from(vec!["b", "a", "b", "b", "a"])) as ArrayRef),
-            ("n", Arc::new(Int32Array::from(vec![0, 1, 2, 3, 4])) as ArrayRef),
+            (
+                "p",
+                Arc::new(StringArray::from(vec!["b", "a", "b", "b", "a"])) as ArrayRef,
+            ),
+            (
+                "n",
+                Arc::new(Int32Array::from(vec![0, 1, 2, 3, 4])) as ArrayRef,
+            ),
         ])
         .unwrap();
         let parts: Vec<_> = split(&rows, &[0])
@@ -213,6 +255,12 @@ mod tests {
                 (values[0].clone().unwrap(), numbers.values().to_vec())
             })
             .collect();
-        assert_eq!(parts, [("b".to_owned(), vec![0, 2, 3]), ("a".to_owned(), vec![1, 4])]);
+        assert_eq!(
+            parts,
+            [
+                ("b".to_owned(), vec![0, 2, 3]),
+                ("a".to_owned(), vec![1, 4])
+            ]
+        );
     }
 }

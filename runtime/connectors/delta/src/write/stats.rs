@@ -32,8 +32,16 @@ impl NansSeen {
 
     fn look_at(&mut self, path: &mut Vec<String>, column: &ArrayRef) {
         let found = match column.data_type() {
-            Arrow::Float32 => column.as_primitive::<Float32Type>().values().iter().any(|v| v.is_nan()),
-            Arrow::Float64 => column.as_primitive::<Float64Type>().values().iter().any(|v| v.is_nan()),
+            Arrow::Float32 => column
+                .as_primitive::<Float32Type>()
+                .values()
+                .iter()
+                .any(|v| v.is_nan()),
+            Arrow::Float64 => column
+                .as_primitive::<Float64Type>()
+                .values()
+                .iter()
+                .any(|v| v.is_nan()),
             Arrow::Struct(fields) => {
                 for (field, inner) in fields.iter().zip(column.as_struct().columns()) {
                     path.push(field.name().clone());
@@ -70,7 +78,10 @@ pub(super) fn describe(
             continue;
         };
         nulls.insert(path, summary.nulls.to_string());
-        if let Some(bound) = summary.min.and_then(|bound| bound.render(primitive, Side::Min)) {
+        if let Some(bound) = summary
+            .min
+            .and_then(|bound| bound.render(primitive, Side::Min))
+        {
             minima.insert(path, bound);
         }
         let max = summary.max.filter(|_| !nans.0.contains(path));
@@ -156,21 +167,16 @@ fn bounds_of(statistics: &Statistics) -> Option<(Bound, Bound)> {
     let text = |bytes: &[u8]| Some(Bound::Text(std::str::from_utf8(bytes).ok()?.to_owned()));
     let whole = |value: i128| Some(Bound::Whole(value));
     let (min, max) = match statistics {
-        Statistics::Int32(s) => (
-            whole((*s.min_opt()?).into()),
-            whole((*s.max_opt()?).into()),
-        ),
-        Statistics::Int64(s) => (
-            whole((*s.min_opt()?).into()),
-            whole((*s.max_opt()?).into()),
-        ),
+        Statistics::Int32(s) => (whole((*s.min_opt()?).into()), whole((*s.max_opt()?).into())),
+        Statistics::Int64(s) => (whole((*s.min_opt()?).into()), whole((*s.max_opt()?).into())),
         Statistics::Float(s) => (
             Some(Bound::Float((*s.min_opt()?).into())),
             Some(Bound::Float((*s.max_opt()?).into())),
         ),
-        Statistics::Double(s) => {
-            (Some(Bound::Float(*s.min_opt()?)), Some(Bound::Float(*s.max_opt()?)))
-        }
+        Statistics::Double(s) => (
+            Some(Bound::Float(*s.min_opt()?)),
+            Some(Bound::Float(*s.max_opt()?)),
+        ),
         Statistics::ByteArray(s) => (text(s.min_opt()?.data()), text(s.max_opt()?.data())),
         Statistics::FixedLenByteArray(s) => (
             whole(signed_big_endian(s.min_opt()?.data())?),
@@ -195,7 +201,10 @@ impl Bound {
         match (self, primitive) {
             (
                 Self::Whole(value),
-                PrimitiveType::Byte | PrimitiveType::Short | PrimitiveType::Integer | PrimitiveType::Long,
+                PrimitiveType::Byte
+                | PrimitiveType::Short
+                | PrimitiveType::Integer
+                | PrimitiveType::Long,
             ) => Some(value.to_string()),
             (Self::Whole(value), PrimitiveType::Decimal(decimal)) => {
                 Some(decimal_text(*value, decimal.scale().into()))
@@ -207,9 +216,10 @@ impl Bound {
             }
             (Self::Whole(us), PrimitiveType::Timestamp) => time_text(*us, side, "Z"),
             (Self::Whole(us), PrimitiveType::TimestampNtz) => time_text(*us, side, ""),
-            (Self::Float(value), PrimitiveType::Float | PrimitiveType::Double) => {
-                value.is_finite().then(|| serde_json::to_string(value).ok()).flatten()
-            }
+            (Self::Float(value), PrimitiveType::Float | PrimitiveType::Double) => value
+                .is_finite()
+                .then(|| serde_json::to_string(value).ok())
+                .flatten(),
             (Self::Text(text), PrimitiveType::String) if text.len() <= MAX_TEXT_BYTES => {
                 serde_json::to_string(text).ok()
             }
@@ -225,7 +235,11 @@ fn has_plain_year(year: i32) -> bool {
 fn time_text(us: i128, side: Side, zone: &str) -> Option<String> {
     let us = i64::try_from(us).ok()?;
     let ms = us.div_euclid(1000);
-    let ms = if side == Side::Max && us.rem_euclid(1000) > 0 { ms + 1 } else { ms };
+    let ms = if side == Side::Max && us.rem_euclid(1000) > 0 {
+        ms + 1
+    } else {
+        ms
+    };
     let time = DateTime::<Utc>::from_timestamp_millis(ms)?;
     let text = time.format("%Y-%m-%dT%H:%M:%S%.3f");
     has_plain_year(time.year()).then(|| format!("\"{text}{zone}\""))
