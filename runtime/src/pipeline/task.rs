@@ -15,7 +15,7 @@ use wasm_sink_core::{Blame, CommitId, Error, Kind, PartitionKey, Position, Resul
 use super::backoff::Backoff;
 use super::committer::{Outcome, Request};
 use super::driver::{Context, TaskEvent, TaskNumber};
-use super::epoch::{Isolation, OpenEpoch, Piece, ReadyEpoch};
+use super::epoch::{Isolation, OpenEpoch, Piece, ReadyEpoch, moves};
 use super::poison::{Remedy, isolate};
 use super::state::PendingLetters;
 
@@ -258,6 +258,15 @@ impl Task {
             };
             match Remedy::of(broken.failure) {
                 Remedy::Stop(error) => return Err(error),
+                Remedy::Retry(error)
+                    if error.kind() == Kind::Conflict && is_displaced(&context, &group).await? =>
+                {
+                    let rest: Vec<Piece> = group
+                        .into_iter()
+                        .chain(groups.into_iter().flatten())
+                        .collect();
+                    return self.displaced(&rest);
+                }
                 Remedy::Retry(error) => {
                     groups.push_front(group);
                     pause(&context, &mut backoff, error).await?;
@@ -488,4 +497,21 @@ async fn pause(context: &Context, backoff: &mut Backoff<'_>, error: Error) -> Re
     context.observer.retrying(&error, wait);
     sleep(wait).await;
     Ok(())
+}
+
+/// Whether a conflict means that these partitions are no longer ours, so that waiting is of no use.
+async fn is_displaced(context: &Context, group: &[Piece]) -> Result<bool> {
+    let base = context.read_home().await?;
+    for moved in moves(group)? {
+        let stored = base
+            .positions
+            .get(&moved.key)
+            .map(|stored| &stored.position);
+        if stored != moved.begin.as_ref() {
+            let winner = context.destination.home.winner(&base, &moved.key).await;
+            context.lost(&moved.key, stored, &winner)?;
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
