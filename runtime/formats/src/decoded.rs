@@ -76,6 +76,12 @@ impl Rows {
         })
     }
 
+    /// Makes room for so many rows.
+    pub(crate) fn reserve(&mut self, rows: usize) {
+        self.places.reserve(rows);
+        self.root.reserve(rows);
+    }
+
     /// A record stands whole in the columns.
     #[inline]
     pub(crate) fn accept(&mut self, start: usize, end: usize) {

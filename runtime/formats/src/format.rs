@@ -110,6 +110,7 @@ impl Decoder {
         if let BlockKind::Oversized { length, .. } = &block.kind {
             rows.refuse_oversized(block.bytes.len(), *length);
         } else {
+            rows.reserve(memchr::memchr_iter(b'\n', &block.bytes).count() + 1);
             let from = self.first_record(block);
             let skipped = block.bytes.get(..from).unwrap_or_default();
             rows.pass_lines(memchr::memchr_iter(b'\n', skipped).count());

@@ -5,7 +5,7 @@ mod common;
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, Schema, SchemaRef, TimeUnit};
+use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, Schema, SchemaRef};
 use common::{block, decode, infer, lossless_text};
 use serde_json::{Map, Value, json};
 use wasm_sink_formats::{Decoder, Format, Outcome, UnknownFields, describe};

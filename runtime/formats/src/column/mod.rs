@@ -111,6 +111,22 @@ impl Column {
         self.nulls.len()
     }
 
+    /// Makes room for so many values; how long texts and lists will be is not known.
+    pub(crate) fn reserve(&mut self, values: usize) {
+        match &mut self.values {
+            Values::Boolean(bits) => bits.reserve(values),
+            Values::Integer { values: to, .. } | Values::Time { values: to, .. } => {
+                to.reserve(values);
+            }
+            Values::Unsigned(to) => to.reserve(values),
+            Values::Float { values: to, .. } => to.reserve(values),
+            Values::Decimal { values: to, .. } => to.reserve(values),
+            Values::Text(slices) | Values::Binary { slices, .. } => slices.reserve(values),
+            Values::List { offsets, .. } | Values::Map { offsets, .. } => offsets.reserve(values),
+            Values::Struct(record) => record.reserve(values),
+        }
+    }
+
     /// A null that was written, or a value that was left out.
     pub(crate) fn push_null(&mut self, at: usize, what: &str) -> Parsed<()> {
         if !self.is_nullable() {
@@ -422,6 +438,12 @@ impl Record {
             columns: fields.iter().map(Column::new).collect::<Result<_, _>>()?,
             likely: 0,
         })
+    }
+
+    pub(crate) fn reserve(&mut self, rows: usize) {
+        for column in &mut self.columns {
+            column.reserve(rows);
+        }
     }
 
     /// The column of a name.
