@@ -35,8 +35,8 @@ pub struct Launcher {
     shutdown: watch::Receiver<bool>,
 }
 
-/// Connections by label.
-type Connections = BTreeMap<String, Arc<dyn Connection>>;
+/// Open connections by label.
+pub type Connections = BTreeMap<String, Arc<dyn Connection>>;
 
 /// What a run and a preview both need.
 struct Opened {
@@ -77,37 +77,6 @@ impl Launcher {
         }
     }
 
-    async fn open(&self, pipeline: &config::Pipeline) -> Result<Opened> {
-        let name: Arc<str> = pipeline.name.as_str().into();
-        let connections = connect(pipeline, &name).await?;
-        let component = self.grant(pipeline, &connections)?;
-        let budget = Budget::new(pipeline.limits.budget_bytes);
-        let context = SourceContext {
-            pipeline: name,
-            budget: budget.clone(),
-            directory: pipeline.directory.clone(),
-            batch_rows: BATCH_ROWS,
-        };
-        let connection = pipeline
-            .source
-            .connection
-            .as_ref()
-            .and_then(|label| connections.get(label.as_str()))
-            .cloned();
-        let source = pipeline
-            .source
-            .spec
-            .open(connection, context)
-            .await
-            .context(|| format!("source `{}`", pipeline.source.connector))?;
-        Ok(Opened {
-            connections,
-            component,
-            source,
-            budget,
-        })
-    }
-
     fn grant(
         &self,
         pipeline: &config::Pipeline,
@@ -132,6 +101,40 @@ impl Launcher {
             instance_limits(pipeline),
         )
     }
+}
+
+async fn open(
+    pipeline: &config::Pipeline,
+    component: impl FnOnce(&Connections) -> Result<Arc<dyn Component>> + Send,
+) -> Result<Opened> {
+    let name: Arc<str> = pipeline.name.as_str().into();
+    let connections = connect(pipeline, &name).await?;
+    let component = component(&connections)?;
+    let budget = Budget::new(pipeline.limits.budget_bytes);
+    let context = SourceContext {
+        pipeline: name,
+        budget: budget.clone(),
+        directory: pipeline.directory.clone(),
+        batch_rows: BATCH_ROWS,
+    };
+    let connection = pipeline
+        .source
+        .connection
+        .as_ref()
+        .and_then(|label| connections.get(label.as_str()))
+        .cloned();
+    let source = pipeline
+        .source
+        .spec
+        .open(connection, context)
+        .await
+        .context(|| format!("source `{}`", pipeline.source.connector))?;
+    Ok(Opened {
+        connections,
+        component,
+        source,
+        budget,
+    })
 }
 
 fn instance_limits(pipeline: &config::Pipeline) -> InstanceLimits {
@@ -177,6 +180,80 @@ async fn destination(
     })
 }
 
+/// Runs a pipeline with the component that `component` makes of its connections.
+///
+/// # Errors
+/// Whatever stopped it. What was committed before stays committed.
+pub async fn deliver(
+    pipeline: config::Pipeline,
+    beginning: Beginning,
+    metrics: Arc<Metrics>,
+    shutdown: watch::Receiver<bool>,
+    component: impl FnOnce(&config::Pipeline, &Connections) -> Result<Arc<dyn Component>> + Send,
+) -> Result<Outcome> {
+    let begun = Instant::now();
+    let state = StateDirectory::open(
+        &pipeline.state_dir,
+        &pipeline.dead_letters,
+        pipeline.name.as_str(),
+    )?;
+    let opened = open(&pipeline, |connections| component(&pipeline, connections)).await?;
+    let mut told_to_stop = shutdown.clone();
+    let found = tokio::select! {
+        biased;
+        // Nothing was begun that would have to be finished.
+        true = async { told_to_stop.wait_for(|stop| *stop).await.is_ok() } => None,
+        // A destination that is away now may be back in a minute, like any other time.
+        found = persist(&pipeline.retry, &OsEntropy, &*metrics, || {
+            destination(&*opened.component, &opened.connections, &pipeline.state_dir)
+        }) => Some(found?),
+    };
+    let Some(destination) = found else {
+        return Ok(Outcome {
+            took: begun.elapsed(),
+            ..Outcome::default()
+        });
+    };
+    let table = destination.home.describe();
+    if !pipeline.source.spec.rewinds() {
+        tracing::warn!(
+            "the source cannot be read twice: what a crash leaves undelivered is lost, and a \
+             rerun delivers its input again"
+        );
+    }
+    let summary = pipeline::run(Pipeline {
+        name: pipeline.name.as_str().into(),
+        source: opened.source,
+        component: opened.component,
+        destination,
+        epoch: pipeline.epoch,
+        limits: pipeline.limits,
+        retry: pipeline.retry,
+        budget: opened.budget,
+        state: Arc::new(state),
+        entropy: Arc::new(OsEntropy),
+        observer: metrics,
+        start: match beginning {
+            Beginning::Stored => Start::Resume,
+            Beginning::MissingFromBeginning => Start::MissingFromBeginning,
+            Beginning::MissingFrom(position) => Start::MissingFrom(position),
+            Beginning::Restart => Start::Restart,
+        },
+        shutdown: shutdown.clone(),
+        #[cfg(feature = "planted")]
+        planted: None,
+    })
+    .await?;
+    Ok(Outcome {
+        account: summary.account,
+        bytes: summary.bytes,
+        commits: summary.epochs,
+        is_delivered: !*shutdown.borrow(),
+        took: begun.elapsed(),
+        tables: vec![table],
+    })
+}
+
 #[async_trait]
 impl Host for Launcher {
     async fn check_component(&self, pipeline: &config::Pipeline) -> Result<Vec<SinkConfigProblem>> {
@@ -205,60 +282,19 @@ impl Host for Launcher {
         beginning: Beginning,
         metrics: Arc<Metrics>,
     ) -> Result<Outcome> {
-        let begun = Instant::now();
-        let state = StateDirectory::open(
-            &pipeline.state_dir,
-            &pipeline.dead_letters,
-            pipeline.name.as_str(),
-        )?;
-        let opened = self.open(&pipeline).await?;
-        // A destination that is away now may be back in a minute, like any other time.
-        let destination = persist(&pipeline.retry, &OsEntropy, &*metrics, || {
-            destination(&*opened.component, &opened.connections, &pipeline.state_dir)
-        })
-        .await?;
-        let table = destination.home.describe();
-        if !pipeline.source.spec.rewinds() {
-            tracing::warn!(
-                "the source cannot be read twice: what a crash leaves undelivered is lost, and a \
-                 rerun delivers its input again"
-            );
-        }
-        let summary = pipeline::run(Pipeline {
-            name: pipeline.name.as_str().into(),
-            source: opened.source,
-            component: opened.component,
-            destination,
-            epoch: pipeline.epoch,
-            limits: pipeline.limits,
-            retry: pipeline.retry,
-            budget: opened.budget,
-            state: Arc::new(state),
-            entropy: Arc::new(OsEntropy),
-            observer: metrics,
-            start: match beginning {
-                Beginning::Stored => Start::Resume,
-                Beginning::MissingFromBeginning => Start::MissingFromBeginning,
-                Beginning::MissingFrom(position) => Start::MissingFrom(position),
-                Beginning::Restart => Start::Restart,
-            },
-            shutdown: self.shutdown.clone(),
-            #[cfg(feature = "planted")]
-            planted: None,
-        })
-        .await?;
-        Ok(Outcome {
-            account: summary.account,
-            bytes: summary.bytes,
-            commits: summary.epochs,
-            is_delivered: !*self.shutdown.borrow(),
-            took: begun.elapsed(),
-            tables: vec![table],
-        })
+        let component = |pipeline: &_, connections: &_| self.grant(pipeline, connections);
+        deliver(
+            pipeline,
+            beginning,
+            metrics,
+            self.shutdown.clone(),
+            component,
+        )
+        .await
     }
 
     async fn preview(&self, pipeline: config::Pipeline, rows: usize) -> Result<Preview> {
-        let mut opened = self.open(&pipeline).await?;
+        let mut opened = open(&pipeline, |connections| self.grant(&pipeline, connections)).await?;
         let mut instance = opened.component.start(Purpose::Preview).await?;
         instance.begin(CommitId::from_random(OsEntropy.next()));
         let first = first_batch(&mut *opened.source).await?;

@@ -1,5 +1,6 @@
 //! A pipeline in a folder of its own, and the table that it delivers to.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -92,8 +93,13 @@ impl Case {
 
     /// `wasm-sink run pipeline.toml`.
     pub fn run(&self) -> Invocation {
+        self.command("run")
+    }
+
+    /// `wasm-sink <command> pipeline.toml`.
+    pub fn command(&self, command: &str) -> Invocation {
         self.binary
-            .run(&self.path("pipeline.toml"))
+            .command([OsStr::new(command), self.path("pipeline.toml").as_os_str()])
             .env("LAKE_SECRET", Versitygw::SECRET_ACCESS_KEY)
     }
 

@@ -208,7 +208,12 @@ pub(super) async fn drive(pipeline: Pipeline) -> Result<Summary> {
         #[cfg(feature = "planted")]
         planted: pipeline.planted,
     });
-    context.settle_all_letters().await?;
+    let mut shutdown = pipeline.shutdown;
+    tokio::select! {
+        biased;
+        () = stopped(&mut shutdown) => return Ok(Summary::default()),
+        settled = context.settle_all_letters() => settled?,
+    }
 
     // Dropped, and so ended, with this future.
     let mut committers = JoinSet::new();
@@ -231,7 +236,6 @@ pub(super) async fn drive(pipeline: Pipeline) -> Result<Summary> {
     for _ in 0..pipeline.limits.tasks.get() {
         driver.start_task();
     }
-    let mut shutdown = pipeline.shutdown;
     let is_stopping = tokio::select! {
         biased;
         () = stopped(&mut shutdown) => true,
@@ -286,24 +290,34 @@ impl Driver {
                 biased;
                 Some(result) = self.workers.join_next() => worker_result(result)?,
                 Some(event) = self.inbox.recv() => { self.on_task(event).await?; }
-                event = self.source.next() => match event? {
-                    SourceEvent::Batch(batch) => self.dispatch(batch),
-                    SourceEvent::Assigned(keys) => self.assign(keys).await?,
-                    SourceEvent::Revoked(keys) => self.revoke(keys).await?,
-                    SourceEvent::Lost(keys) => self.lose(&keys).await?,
-                    SourceEvent::End => {
-                        let owned: Vec<_> = self.owners.keys().cloned().collect();
-                        let answers = self.release(&owned, Vec::new);
-                        if self.wait_for(answers).await? == Settled::InPlace {
+                event = self.source.next() => match event {
+                    Ok(SourceEvent::Batch(batch)) => self.dispatch(batch),
+                    Ok(SourceEvent::Assigned(keys)) => self.assign(keys).await?,
+                    Ok(SourceEvent::Revoked(keys)) => self.revoke(keys).await?,
+                    Ok(SourceEvent::Lost(keys)) => self.lose(&keys).await?,
+                    Ok(SourceEvent::End) => {
+                        if self.commit_all().await? == Settled::InPlace {
                             return Ok(());
                         }
+                    }
+                    Err(error) => {
+                        // What it gave before is good.
+                        self.commit_all().await?;
+                        return Err(error);
                     }
                 },
             }
         }
     }
 
-    /// Has every task commit what it holds, and waits for that.
+    /// Has the tasks commit what they hold, and go on.
+    async fn commit_all(&mut self) -> Result<Settled> {
+        let owned: Vec<_> = self.owners.keys().cloned().collect();
+        let answers = self.release(&owned, Vec::new);
+        self.wait_for(answers).await
+    }
+
+    /// Has every task commit what it holds and end, and waits for that.
     async fn finish(&mut self) -> Result<()> {
         for task in self.tasks.values() {
             let _ = task.orders.send(Order::Finish);

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use wasm_sink_core::error::Context;
@@ -78,6 +79,7 @@ impl StateDirectory {
     pub fn open(directory: &Path, letters: &Path, pipeline: &str) -> Result<Self> {
         for path in [directory, letters] {
             std::fs::create_dir_all(path).map_err(|error| disk("make", path, error))?;
+            remove_unfinished(path);
         }
         Ok(Self {
             directory: directory.to_owned(),
@@ -117,11 +119,33 @@ pub(super) fn disk(doing: &str, path: &Path, error: std::io::Error) -> Error {
     .with_source(error)
 }
 
+/// Names of files that [`write_synced`] has not finished begin like this.
+const UNFINISHED: &str = ".unfinished-";
+/// Older than any write that is still at work.
+const ABANDONED_AGE: Duration = Duration::from_secs(3600);
+
+/// Removes what crashes left half written. A leftover does no harm, so that failing is none.
+fn remove_unfinished(directory: &Path) {
+    for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+        let is_unfinished = entry
+            .file_name()
+            .as_encoded_bytes()
+            .starts_with(UNFINISHED.as_bytes());
+        let age = entry.metadata().and_then(|metadata| metadata.modified());
+        let age = age.ok().and_then(|modified| modified.elapsed().ok());
+        if is_unfinished && age.is_some_and(|age| age > ABANDONED_AGE) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
 /// Writes a file so that after a crash it is either the old or the new one, whole.
 pub(super) fn write_synced(path: &Path, bytes: &[u8]) -> Result<()> {
     use std::io::Write;
     let directory = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(directory)
+    let mut file = tempfile::Builder::new()
+        .prefix(UNFINISHED)
+        .tempfile_in(directory)
         .map_err(|error| disk("write into", directory, error))?;
     file.write_all(bytes)
         .and_then(|()| file.as_file().sync_all())
@@ -246,5 +270,30 @@ impl LocalState for StateDirectory {
         })?;
         let path = self.known_path();
         blocking(move || write_synced(&path, &text)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+
+    #[test]
+    fn what_a_crash_left_half_written_goes_and_what_is_at_work_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = |name: &str, age: Duration| {
+            let path = directory.path().join(name);
+            let file = std::fs::File::create(&path).unwrap();
+            file.set_modified(SystemTime::now() - age).unwrap();
+            path
+        };
+        let old = ABANDONED_AGE * 2;
+        let abandoned = file(".unfinished-1", old);
+        let at_work = file(".unfinished-2", Duration::ZERO);
+        let letters = file("letters.jsonl", old);
+        StateDirectory::open(directory.path(), directory.path(), "p").unwrap();
+        assert!(!abandoned.exists());
+        assert!(at_work.exists() && letters.exists());
     }
 }

@@ -1,6 +1,9 @@
 //! Destinations in a bad state: each is refused with an error that says what is wrong, and once it
 //! is mended, everything is delivered.
 
+mod disk;
+mod slow;
+
 use serde_json::json;
 use wasm_sink_tests::{Fate, Proxy, Versitygw, free_port};
 

@@ -5,7 +5,7 @@
 //! makes a data file of it, `home` commits the file with the positions behind it. `log` reads what
 //! a table is, `table` changes its columns, `storage` knows disks and buckets.
 
-mod bindings;
+pub mod bindings;
 mod capability;
 mod checkpoint;
 mod connection;

@@ -9,6 +9,7 @@ use arrow::buffer::BooleanBuffer;
 use arrow::compute::{filter_record_batch, not};
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
+use wasm_sink_core::error::Context;
 use wasm_sink_core::guest::wit;
 use wasm_sink_core::stage::{Purpose, Stage, Staged, TablePreview, UnitId};
 use wasm_sink_core::{Blame, CommitId, Error, Kind, PartitionKey, Position, Result};
@@ -22,7 +23,7 @@ use crate::schema::{TableSchema, merge, mismatch};
 use crate::table::{Begins, Table, no_table};
 use crate::types::{delta_type, invalid, text};
 use crate::write::convert::{self, Fitted, Refusal};
-use crate::write::{Encoder, EncoderSettings, remove};
+use crate::write::{DataFile, Encoder, EncoderSettings, remove};
 
 /// Leaf columns with statistics, unless the table says otherwise.
 const DEFAULT_INDEXED_COLUMNS: usize = 32;
@@ -243,10 +244,7 @@ impl DeltaStage {
         if encoder.write(prepared.schema, prepared.rows).await.is_ok() {
             return Ok(());
         }
-        match stage.encoder.take() {
-            Some(encoder) => encoder.finish().await.map(drop),
-            None => Ok(()),
-        }
+        stage.finish_files().await.map(drop)
     }
 }
 
@@ -311,11 +309,17 @@ impl TableStage {
         })
     }
 
-    async fn finish(&mut self) -> Result<Option<Staged>> {
-        let files = match self.encoder.take() {
-            Some(encoder) => encoder.finish().await?,
-            None => Vec::new(),
+    async fn finish_files(&mut self) -> Result<Vec<DataFile>> {
+        let Some(encoder) = self.encoder.take() else {
+            return Ok(Vec::new());
         };
+        let files = encoder.finish().await;
+        // The encoder knows paths inside the table alone.
+        files.context(|| format!("writing to {}", self.table.log.storage))
+    }
+
+    async fn finish(&mut self) -> Result<Option<Staged>> {
+        let files = self.finish_files().await?;
         let overwrite = self.overwrite && self.is_overwrite_due();
         if files.is_empty() && !overwrite {
             return Ok(None);

@@ -31,7 +31,10 @@ async fn discard_skips_what_it_is_given() {
     for epoch in 0..3 {
         instance.begin(CommitId::from_random(epoch));
         for batch in 0..3 {
-            instance.write(rows("0", epoch * 30 + batch * 10, 10)).await.unwrap();
+            instance
+                .write(rows("0", epoch * 30 + batch * 10, 10))
+                .await
+                .unwrap();
         }
         let account = instance.flush().await.unwrap().account;
         assert_eq!((account.taken, account.skipped), (30, 30));
@@ -44,5 +47,8 @@ fn code_of_a_real_component_survives_the_cache() {
     let cache = directory.path().join("compiled");
     let first = discard(Some(&cache)).compiled();
     let second = discard(Some(&cache)).compiled();
-    assert!(!first.from_cache && second.from_cache, "{first:?} {second:?}");
+    assert!(
+        !first.from_cache && second.from_cache,
+        "{first:?} {second:?}"
+    );
 }
