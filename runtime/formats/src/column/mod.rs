@@ -479,6 +479,10 @@ impl Default for Offsets {
 }
 
 impl Offsets {
+    fn reserve(&mut self, values: usize) {
+        self.0.reserve(values);
+    }
+
     fn last(&self) -> i32 {
         self.0.last().copied().unwrap_or_default()
     }
@@ -520,6 +524,10 @@ pub(crate) struct Slices {
 }
 
 impl Slices {
+    fn reserve(&mut self, values: usize) {
+        self.offsets.reserve(values);
+    }
+
     /// Ends a value; false where there are too many bytes for 32 bits.
     #[inline]
     #[must_use]
