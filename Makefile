@@ -35,7 +35,8 @@ test: toolchain setup ## Every test; installs what they need, once per machine
 build: toolchain ## The release binary: target/release/wasm-sink
 	cargo build $(LOCKED) --release -p wasm-sink
 
-bench: build setup ## Speed and memory of the release binary, as ratios: about five minutes
+bench: toolchain setup ## Speed and memory of the release binary, as ratios: about ten minutes
+	cargo build $(LOCKED) --release -p wasm-sink -p wasm-sink-bench
 	$$(tests/setup.sh python | cut -d= -f2) tests/bench/run.py
 
 lint: toolchain ## Formatting and lints, as CI checks them

@@ -137,6 +137,11 @@ async fn open(
     })
 }
 
+fn granted_connectors(pipeline: &config::Pipeline) -> impl Iterator<Item = &'static str> {
+    let granted = pipeline.sink.connections.values();
+    granted.filter_map(|label| Some(pipeline.connections.get(label)?.connector))
+}
+
 fn instance_limits(pipeline: &config::Pipeline) -> InstanceLimits {
     InstanceLimits {
         memory_bytes: pipeline.limits.memory_bytes,
@@ -247,7 +252,7 @@ pub async fn deliver(
     Ok(Outcome {
         account: summary.account,
         bytes: summary.bytes,
-        commits: summary.epochs,
+        commits: summary.commits,
         is_delivered: !*shutdown.borrow(),
         took: begun.elapsed(),
         tables: vec![table],
@@ -258,6 +263,18 @@ pub async fn deliver(
 impl Host for Launcher {
     async fn check_component(&self, pipeline: &config::Pipeline) -> Result<Vec<SinkConfigProblem>> {
         let loaded = self.load(pipeline)?;
+        let connectors = granted_connectors(pipeline).collect();
+        let missing: Vec<_> = loaded
+            .missing(&connectors)
+            .map(|missing| SinkConfigProblem {
+                path: Vec::new(),
+                message: missing.message(),
+                help: Some(missing.help()),
+            })
+            .collect();
+        if !missing.is_empty() {
+            return Ok(missing);
+        }
         let limits = instance_limits(pipeline);
         let schema = loaded.config_schema(&limits).await?;
         let config = &pipeline.sink.config.json;

@@ -120,7 +120,7 @@ impl Metrics {
         let commit_duration = Histogram::new(exponential_buckets(0.005, 2.0, 15));
         registry.register(
             "commit_duration_seconds",
-            "From the first attempt of a commit to its answer",
+            "From the attempt at a commit to its answer",
             commit_duration.clone(),
         );
         // 1 to 4 million rows.

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures the release binary and prints ratios, all from one run on one machine.
 
-    run.py [--rows N] [NAME...]      default: every measurement, 3,000,000 rows
+    run.py [--rows N] [NAME...]      default: every measurement, 3,300,000 rows
 
 Absolute numbers say as much about the machine as about the program; compare ratios. CPU and peak
 memory are the kernel's own account of each process.
@@ -20,7 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-BINARY = HERE.parent.parent / "target" / "release" / "wasm-sink"
+BUILT = HERE.parent.parent / "target" / "release"
+BINARY = BUILT / "wasm-sink"
+NATIVE = BUILT / "wasm-sink-native"
 CACHE = Path(os.environ.get("WASM_SINK_TEST_CACHE") or Path.home() / ".cache" / "wasm-sink-tests")
 
 
@@ -92,16 +94,59 @@ def generator(rows):
 # ---- measurements --------------------------------------------------------------------------------
 
 
+def repeated(times, commands):
+    """Runs the commands in turn, several times over, and gives the median run of each by wall time: what
+    the machine does meanwhile falls on all of them."""
+    runs = {name: [] for name in commands}
+    for turn in range(times):
+        for name, command in commands.items():
+            runs[name].append(measure(*command(turn)))
+    return {name: sorted(of, key=lambda run: run.wall_s)[times // 2] for name, of in runs.items()}
+
+
+def show(name, measured):
+    print(f"  {name:<20} {measured}")
+
+
+def ratio(name, ours, other):
+    print(f"  {name:<20} {ours.wall_s / other.wall_s:7.3f} wall    {ours.cpu_s / other.cpu_s:7.3f} CPU    "
+          f"{ours.peak_mb / other.peak_mb:6.2f} peak")
+
+
+def component(folder, rows):
+    """A JSON file into Delta through the component, and by the same host code without one."""
+    source = input_file(rows)
+
+    def run(*command):
+        def with_a_table_of_its_own(turn):
+            own = folder / f"{command[0].name}-{turn}"
+            own.mkdir()
+            return [*command, pipeline(own, files(source))]
+        return with_a_table_of_its_own
+
+    runs = repeated(5, {"component": run(BINARY, "run", "--quiet"), "without": run(NATIVE)})
+    for name, measured in runs.items():
+        show(name, measured)
+    ratio("component / without", runs["component"], runs["without"])
+
+
 def file_to_delta(folder, rows):
     """A JSON file into Delta, and the same by DuckDB and delta-rs."""
     source = input_file(rows)
-    ours = measure(BINARY, "run", "--quiet", pipeline(folder, files(source)))
-    peer = measure(sys.executable, HERE / "peer.py", source, folder / "peer")
-    print(f"  wasm-sink            {ours}")
-    print(f"  DuckDB + delta-rs    {peer}")
-    print(f"  ratio                {ours.wall_s / peer.wall_s:7.2f} wall    {ours.cpu_s / peer.cpu_s:7.2f} CPU    "
-          f"{ours.peak_mb / peer.peak_mb:6.2f} peak")
-    print(f"  {source.stat().st_size / ours.wall_s / 1e6:.0f} MB/s")
+
+    def ours(turn):
+        own = folder / f"ours-{turn}"
+        own.mkdir()
+        return [BINARY, "run", "--quiet", pipeline(own, files(source))]
+
+    def peer(turn):
+        return [sys.executable, HERE / "peer.py", source, folder / f"peer-{turn}"]
+
+    runs = repeated(3, {"wasm-sink": ours, "DuckDB + delta-rs": peer})
+    for name, measured in runs.items():
+        show(name, measured)
+    ratio("ours / theirs", *runs.values())
+    print(f"  {source.stat().st_size / runs['wasm-sink'].wall_s / 1e6:.0f} MB/s")
 
 
 def memory(folder, rows):
@@ -123,7 +168,7 @@ def discard(folder, rows):
     rows *= 10
     ours = measure(BINARY, "run", "--quiet", pipeline(folder, generator(rows), "discard", lake=None))
     print(f"  {rows:>11,} rows     {ours}")
-    print(f"  {rows / ours.wall_s / 1e6:.2f} M rows/s, {rows / ours.cpu_s / 1e6:.2f} M rows per second of CPU")
+    print(f"  {rows / ours.wall_s / 1e6:.2f} M rows/s; {rows / ours.cpu_s / 1e6:.2f} M rows/s per core")
 
 
 def start(folder, _rows):
@@ -155,18 +200,24 @@ def start(folder, _rows):
         print(f"  {name}   {statistics.median(times):6.0f} ms   (of {', '.join(f'{t:.0f}' for t in times)})")
 
 
-MEASUREMENTS = {"file_to_delta": file_to_delta, "memory": memory, "discard": discard, "start": start}
+MEASUREMENTS = {
+    "component": component,
+    "file_to_delta": file_to_delta,
+    "memory": memory,
+    "discard": discard,
+    "start": start,
+}
 
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("names", nargs="*", help=", ".join(MEASUREMENTS))
-    arguments.add_argument("--rows", type=int, default=3_000_000)
+    arguments.add_argument("--rows", type=int, default=3_300_000)
     given = arguments.parse_args()
     if unknown := set(given.names) - MEASUREMENTS.keys():
         sys.exit(f"no measurement is called {', '.join(unknown)}; there are {', '.join(MEASUREMENTS)}")
-    if not BINARY.exists():
-        sys.exit("no release binary: `make build` makes it")
+    if not BINARY.exists() or not NATIVE.exists():
+        sys.exit("the release binaries are missing: `make bench` makes them")
     print(f"{os.cpu_count()} cores, {given.rows:,} rows")
     for name in given.names or MEASUREMENTS:
         print(f"{name}: {MEASUREMENTS[name].__doc__}", flush=True)

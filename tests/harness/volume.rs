@@ -85,13 +85,10 @@ impl Volume {
         let mut file = std::fs::File::create(self.path().join(name)).expect("a new file");
         let mut block = vec![0; 64 << 10];
         while !block.is_empty() {
-            match file.write(&block) {
-                Ok(_) => {}
-                Err(error) => {
-                    assert_eq!(error.kind(), std::io::ErrorKind::StorageFull, "{error}");
-                    // What is too large as a whole may have some room yet.
-                    block.truncate(block.len() / 2);
-                }
+            if let Err(error) = file.write_all(&block) {
+                assert_eq!(error.kind(), std::io::ErrorKind::StorageFull, "{error}");
+                // What is too large as a whole may have some room yet.
+                block.truncate(block.len() / 2);
             }
         }
     }

@@ -26,4 +26,5 @@ mod owners;
 mod preview;
 mod quickstart;
 mod replies;
+mod restart;
 mod shutdown;

@@ -4,6 +4,11 @@
 //!
 //! `WASM_SINK_SIMULATION_SEEDS` says how many seeds run (10,000); `WASM_SINK_SIMULATION_SEED` runs
 //! one and prints its trace.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails, and says where"
+)]
 
 mod component;
 mod disk;

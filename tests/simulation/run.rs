@@ -58,7 +58,10 @@ async fn drive(world: &World, planted: Option<Fault>) {
     let lives = (0..processes).map(|process| live(world.clone(), process, planted));
     let all = futures::future::join_all(lives);
     let rebalances = async {
-        while has_group {
+        loop {
+            if !has_group {
+                return std::future::pending::<()>().await;
+            }
             let wait = world.lock().rng.u64(1..2_000);
             tokio::time::sleep(Duration::from_millis(wait)).await;
             let mut state = world.lock();
@@ -67,7 +70,6 @@ async fn drive(world: &World, planted: Option<Fault>) {
             }
             state.hand_out();
         }
-        std::future::pending::<()>().await
     };
     let violated = async {
         while world.lock().violation.is_none() {

@@ -169,6 +169,8 @@ pub enum AttemptError {
     Conflict(Error),
     /// What was staged no longer fits (the schema changed under it): the epochs are replayed.
     Outdated(Error),
+    /// Nothing was sent, and waiting or replaying would not help.
+    Failed(Error),
     /// Anything else. The commit may have landed, or may land later.
     Unknown(Error),
 }
@@ -177,14 +179,20 @@ impl AttemptError {
     /// Takes the error below.
     pub fn into_error(self) -> Error {
         match self {
-            Self::Conflict(error) | Self::Outdated(error) | Self::Unknown(error) => error,
+            Self::Conflict(error)
+            | Self::Outdated(error)
+            | Self::Failed(error)
+            | Self::Unknown(error) => error,
         }
     }
 
     /// The error below.
     pub fn error(&self) -> &Error {
         match self {
-            Self::Conflict(error) | Self::Outdated(error) | Self::Unknown(error) => error,
+            Self::Conflict(error)
+            | Self::Outdated(error)
+            | Self::Failed(error)
+            | Self::Unknown(error) => error,
         }
     }
 }

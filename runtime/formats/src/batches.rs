@@ -121,7 +121,7 @@ pub fn batches(
         reservation,
     } = decoded;
     let rows = decoded.rows.num_rows();
-    let memory = decoded.rows.get_array_memory_size() + block.bytes.len();
+    let memory = decoded.memory_bytes() + block.bytes.len();
     let parts = rows.div_ceil(batch_rows.max(1)).max(1);
     let source = Arc::new(Source {
         origin: Arc::clone(origin),

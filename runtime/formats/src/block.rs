@@ -46,6 +46,17 @@ pub enum BlockKind {
 }
 
 impl Block {
+    /// Leaves the first `length` bytes here, which end with a record; the rest are a block as well.
+    pub(crate) fn split_off(&mut self, length: usize) -> Self {
+        let rest = self.bytes.split_off(length.min(self.bytes.len()));
+        Self {
+            offset: self.offset + self.bytes.len() as u64,
+            before: Bytes::from(tail(&[&self.before, tail(&self.bytes)].concat()).to_vec()),
+            bytes: rest,
+            kind: BlockKind::Records,
+        }
+    }
+
     /// Where the next block begins.
     pub fn end(&self) -> u64 {
         self.offset

@@ -43,7 +43,19 @@ pub struct Undecodable {
     pub reason: String,
 }
 
-/// The rows of one block.
+/// A block is decoded in parts of about so many cells: one is what a number takes, and every column
+/// of a row takes one, also where the row has nothing for it. Few bytes may ask for very many: `{}`
+/// where a thousand columns are known.
+pub(crate) const MAX_CELLS: usize = 1 << 19;
+
+/// One record may ask for so many, and one more for each of its bytes, as lists of numbers do. Only
+/// lists of almost empty objects ask for more.
+pub(crate) const MAX_RECORD_CELLS: usize = 4 << 20;
+
+/// What a record that does not decode counts for: its reason, and its dead letter.
+const LETTER_CELLS: usize = 32;
+
+/// The rows of one block, or of its first part.
 #[derive(Clone, Debug)]
 pub struct Decoded {
     /// The values.
@@ -52,8 +64,21 @@ pub struct Decoded {
     pub places: Vec<Place>,
     /// Records that did not decode, in order.
     pub undecodable: Vec<Undecodable>,
-    /// Line ends in the block.
+    /// Line ends in what was decoded.
     pub lines: u32,
+    /// Offset in the block behind what was decoded. The rest is a block by itself.
+    pub end: usize,
+}
+
+impl Decoded {
+    /// Bytes in memory, without those of the block.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let letters = self.undecodable.iter();
+        let letters = letters.map(|letter| size_of::<Undecodable>() + letter.reason.len());
+        self.rows.get_array_memory_size()
+            + self.places.len() * size_of::<Place>()
+            + letters.sum::<usize>()
+    }
 }
 
 /// Rows under construction.
@@ -63,6 +88,7 @@ pub(crate) struct Rows {
     places: Vec<Place>,
     undecodable: Vec<Undecodable>,
     lines: u32,
+    cells: usize,
 }
 
 impl Rows {
@@ -73,11 +99,30 @@ impl Rows {
             places: Vec::new(),
             undecodable: Vec::new(),
             lines: 0,
+            cells: 0,
         })
     }
 
-    /// Makes room for so many rows.
+    /// So many rows, and no more, may come before it is full.
+    pub(crate) fn most_rows(&self) -> usize {
+        MAX_CELLS.div_ceil(self.root.width)
+    }
+
+    /// Whether what follows is left for another part. There is one record at least.
+    #[inline]
+    pub(crate) fn is_full(&self) -> bool {
+        self.cells >= MAX_CELLS
+    }
+
+    /// The record that is accepted next has so many cells in its lists and maps.
+    #[inline]
+    pub(crate) fn unfold(&mut self, cells: usize) {
+        self.cells += cells;
+    }
+
+    /// Makes room for so many rows, as far as there may be as many.
     pub(crate) fn reserve(&mut self, rows: usize) {
+        let rows = rows.min(self.most_rows());
         self.places.reserve(rows);
         self.root.reserve(rows);
     }
@@ -86,12 +131,14 @@ impl Rows {
     #[inline]
     pub(crate) fn accept(&mut self, start: usize, end: usize) {
         self.places.push(self.place(start, end));
+        self.cells += self.root.width;
     }
 
     /// A record is wrong; what it left in the columns goes.
     pub(crate) fn refuse(&mut self, start: usize, end: usize, fault: &Fault) {
         self.root.truncate(self.places.len());
         self.root.likely = 0;
+        self.cells += LETTER_CELLS;
         self.undecodable.push(Undecodable {
             after_rows: self.places.len() as u32,
             place: self.place(start, end),
@@ -128,13 +175,15 @@ impl Rows {
         }
     }
 
-    pub(crate) fn finish(self) -> Result<Decoded, ArrowError> {
+    /// `end` is the offset in the block behind the last record.
+    pub(crate) fn finish(self, end: usize) -> Result<Decoded, ArrowError> {
         let options = RecordBatchOptions::new().with_row_count(Some(self.places.len()));
         Ok(Decoded {
             rows: RecordBatch::try_new_with_options(self.schema, self.root.finish()?, &options)?,
             places: self.places,
             undecodable: self.undecodable,
             lines: self.lines,
+            end,
         })
     }
 }

@@ -96,7 +96,8 @@ impl Decoder {
         byte_order_mark(&block.bytes) + self.header.as_ref().map_or(0, |header| header.length)
     }
 
-    /// Decodes one block. All good rows come out, in order, whatever stands between them.
+    /// Decodes one block, or the first part of one that takes much memory: see [`Decoded::end`]. All
+    /// good rows come out, in order, whatever stands between them.
     ///
     /// # Errors
     /// A schema with a type that the format cannot fill; see [`check_schema`].
@@ -107,14 +108,16 @@ impl Decoder {
         unknown: UnknownFields,
     ) -> Result<Outcome> {
         let mut rows = Rows::new(schema).map_err(|unsupported| refused(&unsupported))?;
+        let mut end = block.bytes.len();
         if let BlockKind::Oversized { length, .. } = &block.kind {
             rows.refuse_oversized(block.bytes.len(), *length);
         } else {
-            rows.reserve(memchr::memchr_iter(b'\n', &block.bytes).count() + 1);
+            let lines = memchr::memchr_iter(b'\n', &block.bytes).take(rows.most_rows());
+            rows.reserve(lines.count() + 1);
             let from = self.first_record(block);
             let skipped = block.bytes.get(..from).unwrap_or_default();
             rows.pass_lines(memchr::memchr_iter(b'\n', skipped).count());
-            let is_done = match (self.format, &self.header) {
+            let decoded = match (self.format, &self.header) {
                 (Format::Csv(dialect), Some(header)) => csv::decode(
                     &block.bytes,
                     from,
@@ -125,11 +128,12 @@ impl Decoder {
                 ),
                 _ => json::decode(&block.bytes, from, unknown, &mut rows),
             };
-            if !is_done {
-                return Ok(Outcome::NewFields);
+            match decoded {
+                Some(decoded) => end = decoded,
+                None => return Ok(Outcome::NewFields),
             }
         }
-        rows.finish().map(Outcome::Decoded).map_err(|error| {
+        rows.finish(end).map(Outcome::Decoded).map_err(|error| {
             Error::new(
                 Kind::Other,
                 Blame::Host,

@@ -17,8 +17,12 @@ use crate::evolution::Evolution;
 use crate::format::{Decoder, Outcome};
 use crate::infer::Inference;
 
-/// What a block takes in memory, raw and decoded.
+/// What a block is taken for until it is decoded: its bytes, and as much for its rows.
 const RESERVED_BYTES: usize = 2 * BLOCK_BYTES;
+
+/// What may be on its way at once, however many cores there are: a quarter of the default budget.
+/// More would leave no room for batches to gather in, and make a commit of each.
+const MAX_PREFETCHED_BYTES: usize = 32 << 20;
 
 /// The decoded blocks of one file or stream, in order.
 #[derive(Debug)]
@@ -30,6 +34,8 @@ pub struct DecodedStream<R> {
     /// None while it is reading, and at the end.
     reader: Option<BlockReader<R>>,
     reading: Option<JoinHandle<Lent<R>>>,
+    /// For the block that is being read.
+    reserved: Option<Reservation>,
     decoding: VecDeque<InFlight>,
     /// Decoded, and waiting for what it really takes of the budget.
     decoded: Option<(Block, Decoded)>,
@@ -43,8 +49,8 @@ pub struct DecodedStream<R> {
 #[derive(Debug)]
 struct InFlight {
     block: Block,
-    /// Freed when the block is decoded.
-    _reservation: Reservation,
+    /// Freed when the block is decoded, or when one before it needs more than there is.
+    reservation: Option<Reservation>,
     /// What its decoding began with.
     base: SchemaRef,
     task: JoinHandle<(SchemaRef, Result<Outcome>)>,
@@ -55,7 +61,6 @@ struct InFlight {
 struct Lent<R> {
     reader: BlockReader<R>,
     block: io::Result<Option<Block>>,
-    reservation: Reservation,
 }
 
 /// A block with its rows.
@@ -87,9 +92,10 @@ impl<R: Read + Send + 'static> DecodedStream<R> {
         Self {
             decoder,
             budget,
-            width: cores + 1,
+            width: width(cores),
             reader: Some(reader),
             reading: None,
+            reserved: None,
             decoding: VecDeque::new(),
             decoded: None,
             error: None,
@@ -106,7 +112,8 @@ impl<R: Read + Send + 'static> DecodedStream<R> {
 
     /// A block that was read off the front already, to learn the schema from.
     pub fn push(&mut self, block: Block, reservation: Reservation, evolution: &Evolution) {
-        self.decode(block, reservation, evolution);
+        let flight = self.decode(block, Some(reservation), evolution);
+        self.decoding.push_back(flight);
     }
 
     /// The next block; None at the end. Safe to cancel.
@@ -156,11 +163,22 @@ impl<R: Read + Send + 'static> DecodedStream<R> {
     }
 
     /// Changes what was reserved for reading a block into what it takes: much less where little was
-    /// available. Never more, so that what has been freed for it is enough.
+    /// available, and more where few bytes had become many.
     async fn deliver(&mut self) -> Option<DecodedBlock> {
         let (block, decoded) = self.decoded.as_ref()?;
-        let taken = block.bytes.len() + decoded.rows.get_array_memory_size();
-        let reservation = self.budget.reserve(taken.min(RESERVED_BYTES)).await;
+        let taken = block.bytes.len() + decoded.memory_bytes();
+        let reservation = match self.budget.reserve(taken).now_or_never() {
+            Some(reservation) => reservation,
+            None => {
+                // What is behind this block cannot come out before it, so it must not be what this
+                // one waits for. It is counted when it comes out itself.
+                self.reserved = None;
+                for flight in &mut self.decoding {
+                    flight.reservation = None;
+                }
+                self.budget.reserve(taken).await
+            }
+        };
         let (block, decoded) = self.decoded.take()?;
         let first_line = self.lines;
         self.lines += u64::from(decoded.lines);
@@ -192,44 +210,49 @@ impl<R: Read + Send + 'static> DecodedStream<R> {
             }
         };
         if let Some(mut reader) = self.reader.take() {
+            self.reserved = Some(reservation);
             self.reading = Some(spawn_blocking(move || {
                 let block = reader.next_block();
-                Lent {
-                    reader,
-                    block,
-                    reservation,
-                }
+                Lent { reader, block }
             }));
         }
     }
 
     fn take_read(&mut self, read: Lent<R>, evolution: &Evolution) {
+        let reservation = self.reserved.take();
         match read.block {
             Ok(Some(block)) => {
                 self.reader = Some(read.reader);
-                self.decode(block, read.reservation, evolution);
+                let flight = self.decode(block, reservation, evolution);
+                self.decoding.push_back(flight);
             }
             Ok(None) => {}
             Err(error) => self.error = Some(error),
         }
     }
 
-    fn decode(&mut self, block: Block, reservation: Reservation, evolution: &Evolution) {
+    fn decode(
+        &self,
+        block: Block,
+        reservation: Option<Reservation>,
+        evolution: &Evolution,
+    ) -> InFlight {
         let decoder = self.decoder.clone();
         let (schema, unknown) = (Arc::clone(&evolution.current), evolution.unknown);
         let bytes = block.clone();
-        self.decoding.push_back(InFlight {
+        InFlight {
             block,
-            _reservation: reservation,
+            reservation,
             base: Arc::clone(&schema),
             task: spawn_blocking(move || {
                 let outcome = decoder.decode(&schema, &bytes, unknown);
                 (schema, outcome)
             }),
-        });
+        }
     }
 
-    /// The front block is decoded: it goes out, or is decoded again by a schema that has its fields.
+    /// The front block is decoded: it goes out, or as much of it as was decoded, or it is decoded
+    /// again by a schema that has its fields.
     fn settle(
         &mut self,
         extended: SchemaRef,
@@ -243,6 +266,11 @@ impl<R: Read + Send + 'static> DecodedStream<R> {
         match outcome.map_err(StreamError::Other)? {
             Outcome::Decoded(decoded) if is_current => {
                 evolution.current = extended;
+                if decoded.end < front.block.bytes.len() {
+                    let rest = front.block.split_off(decoded.end);
+                    let rest = self.decode(rest, None, evolution);
+                    self.decoding.push_front(rest);
+                }
                 self.decoded = Some((front.block, decoded));
                 return Ok(());
             }
@@ -275,7 +303,26 @@ fn extend(decoder: &Decoder, schema: SchemaRef, block: &Block) -> (SchemaRef, Re
     (schema, outcome)
 }
 
+/// Blocks that may be on their way at once.
+fn width(cores: usize) -> usize {
+    (cores + 1).min(MAX_PREFETCHED_BYTES / RESERVED_BYTES)
+}
+
 fn stopped(error: JoinError) -> StreamError {
     let message = "decoding stopped half way; this is a bug in wasm-sink, please report it";
     StreamError::Other(Error::new(Kind::Other, Blame::Host, message).with_source(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_cores_do_not_spend_the_budget_on_what_is_on_its_way() {
+        assert_eq!(width(1), 2);
+        assert_eq!(width(4), 5);
+        for cores in [8, 15, 64, 1000] {
+            assert!(width(cores) * RESERVED_BYTES <= (128 << 20) / 4, "{cores}");
+        }
+    }
 }

@@ -1,4 +1,9 @@
 //! CSV against arrow-csv, and everything that is wrong with it.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails, and says where"
+)]
 
 mod common;
 

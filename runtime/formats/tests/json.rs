@@ -1,4 +1,9 @@
 //! JSON lines against other readers, and everything that is wrong with them.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails, and says where"
+)]
 
 mod common;
 
@@ -523,4 +528,36 @@ fn a_type_that_text_does_not_fill_is_refused() {
     )]);
     let refused = wasm_sink_formats::check_schema(Format::Json, &timestamps).unwrap_err();
     assert!(refused.to_string().contains("`t`"), "{refused}");
+}
+
+#[test]
+fn a_record_of_almost_empty_objects_is_refused_alone() {
+    let decoder = Decoder::new(Format::Json, b"", None).unwrap();
+    let keys: Vec<_> = (0..900).map(|key| format!("\"k{key}\": {key}")).collect();
+    let wide = format!("{{\"list\": [{{{}}}]}}\n", keys.join(","));
+    let schema = infer(&decoder, wide.as_bytes());
+    let empty = |objects: usize| format!("{{\"list\": [{}{{}}]}}\n", "{},".repeat(objects - 1));
+    let text = wide + &empty(6_000) + &empty(200) + &empty(4_000);
+    // A block is decoded up to where it has become large; the rest is decoded as another.
+    let mut rest = text.as_bytes();
+    let (mut reasons, mut lengths) = (Vec::new(), Vec::new());
+    while !rest.is_empty() {
+        let part = decode(&decoder, &schema, rest, UnknownFields::Report);
+        reasons.extend(part.undecodable.iter().map(|letter| letter.reason.clone()));
+        let lists = part.rows.column(0).as_list::<i32>();
+        lengths.extend((0..lists.len()).map(|row| lists.value_length(row)));
+        rest = &rest[part.end..];
+    }
+    assert_eq!(lengths, [1, 200, 4_000]);
+    assert_eq!(reasons.len(), 1);
+    assert!(reasons[0].contains("most of them missing"), "{reasons:?}");
+
+    // Lists of numbers may be as long as a record.
+    let long = format!("{{\"list\": [{}0]}}\n", "0,".repeat(4_300_000));
+    let schema = infer(&decoder, b"{\"list\": [1]}\n");
+    let decoded = decode(&decoder, &schema, long.as_bytes(), UnknownFields::Report);
+    assert_eq!(
+        decoded.rows.column(0).as_list::<i32>().value_length(0),
+        4_300_001
+    );
 }

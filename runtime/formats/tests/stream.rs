@@ -1,4 +1,9 @@
 //! Blocks in, batches out: the same rows whatever the blocks and threads.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails, and says where"
+)]
 
 use std::io::{self, Read};
 use std::num::NonZeroUsize;
@@ -11,8 +16,8 @@ use chrono::DateTime;
 use wasm_sink_core::budget::Budget;
 use wasm_sink_core::{MetadataKey, PartitionKey, SourceBatch};
 use wasm_sink_formats::{
-    Block, BlockKind, BlockReader, CheckedOffset, DecodedStream, Decoder, Evolution, Fill, Format,
-    Inference, Origin, PositionForm, StreamError, batches, check,
+    Block, BlockKind, BlockReader, CheckedOffset, DecodedBlock, DecodedStream, Decoder, Dialect,
+    Evolution, Fill, Format, Inference, Origin, PositionForm, StreamError, batches, check,
 };
 
 fn origin() -> Arc<Origin> {
@@ -69,15 +74,7 @@ async fn read(
 fn schema_of(text: &str) -> SchemaRef {
     let decoder = Decoder::new(Format::Json, b"", None).unwrap();
     let mut inference = Inference::default();
-    inference.observe(
-        &decoder,
-        &Block {
-            bytes: text.to_owned().into(),
-            offset: 0,
-            before: Default::default(),
-            kind: BlockKind::Records,
-        },
-    );
+    inference.observe(&decoder, &whole(text));
     inference.schema()
 }
 
@@ -311,4 +308,146 @@ async fn cancelling_loses_nothing() {
         }
     }
     assert_eq!(rows, 246);
+}
+
+/// Reads all, and looks at each block while it is held.
+async fn each_block(
+    text: String,
+    format: Format,
+    evolution: &mut Evolution,
+    budget: &Budget,
+    mut look: impl FnMut(&DecodedBlock),
+) {
+    let decoder = Decoder::new(format, text.as_bytes(), None).unwrap();
+    let reader = BlockReader::new(io::Cursor::new(text), format, Fill::Whole);
+    let mut stream = DecodedStream::new(reader, decoder, budget.clone(), 0)
+        .with_width(NonZeroUsize::new(3).unwrap());
+    let reading = async {
+        let mut end = 0;
+        while let Some(block) = stream.next(evolution).await.unwrap() {
+            assert_eq!(block.block.offset, end);
+            end = block.block.end();
+            look(&block);
+        }
+    };
+    let patience = std::time::Duration::from_secs(120);
+    tokio::time::timeout(patience, reading).await.unwrap();
+    assert_eq!(budget.used_bytes(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn few_bytes_do_not_become_much_memory() {
+    const EMPTY: usize = 20_000;
+    let keys: Vec<_> = (0..1_000).map(|key| format!("\"k{key}\": {key}")).collect();
+    let wide = format!("{{{}}}\n", keys.join(","));
+    let text = wide.clone() + &"{}\n".repeat(EMPTY) + "{\"k7\": 7}\n";
+    // The thousand columns are known, or come in the middle of a block.
+    for known in [wide.as_str(), "{\"k0\": 1}"] {
+        let mut evolution = Evolution::inferred(schema_of(known));
+        let budget = Budget::new(128 << 20);
+        let (mut rows, mut lines) = (0, 0);
+        each_block(
+            text.clone(),
+            Format::Json,
+            &mut evolution,
+            &budget,
+            |block| {
+                let bytes = block.decoded.rows.get_array_memory_size();
+                assert!(bytes < 16 << 20, "{bytes}");
+                assert!(
+                    budget.used_bytes() >= bytes,
+                    "{} of {bytes}",
+                    budget.used_bytes()
+                );
+                assert_eq!(block.first_line, lines);
+                lines += u64::from(block.decoded.lines);
+                rows += block.decoded.rows.num_rows();
+                assert_eq!(block.decoded.rows.num_rows(), block.decoded.places.len());
+            },
+        )
+        .await;
+        assert_eq!(rows, EMPTY + 2);
+        assert_eq!(evolution.schema().fields().len(), 1_000);
+    }
+}
+
+#[tokio::test]
+async fn a_wide_csv_comes_in_parts_of_whole_records() {
+    let header: Vec<_> = (0..900).map(|column| format!("c{column}")).collect();
+    let mut text = header.join(",") + "\n";
+    let rows = 3_000;
+    for row in 0..rows {
+        // All columns have a value once; else they would be none.
+        let rest = if row == 0 { ",1" } else { "," }.repeat(898);
+        text.push_str(&format!("{row},\"two\nlines\"{rest}\n"));
+    }
+    let decoder = Decoder::new(Format::Csv(Dialect::default()), text.as_bytes(), None).unwrap();
+    let mut inference = Inference::default();
+    inference.observe(&decoder, &whole(&text));
+    let mut evolution = Evolution::inferred(inference.schema());
+    let format = Format::Csv(Dialect::default());
+    let (mut next, mut parts) = (0, 0);
+    let budget = Budget::new(128 << 20);
+    each_block(text, format, &mut evolution, &budget, |block| {
+        let ids = block.decoded.rows.column(0).as_primitive::<Int64Type>();
+        let two = block.decoded.rows.column(1).as_string::<i32>();
+        for (id, two) in ids.iter().zip(two) {
+            assert_eq!((id, two), (Some(next), Some("two\nlines")));
+            next += 1;
+        }
+        assert!(block.decoded.undecodable.is_empty());
+        parts += 1;
+    })
+    .await;
+    assert_eq!(next, rows);
+    assert!(parts > 5, "{parts}");
+}
+
+#[tokio::test]
+async fn bad_lines_are_bounded_as_well() {
+    let mut evolution = Evolution::inferred(schema_of("{\"id\": 1}"));
+    let budget = Budget::new(128 << 20);
+    let mut letters = 0;
+    let text = "x\n".repeat(200_000);
+    each_block(text, Format::Json, &mut evolution, &budget, |block| {
+        let now = block.decoded.undecodable.len();
+        assert!(now <= 1 << 14, "{now}");
+        assert!(budget.used_bytes() > now * 50);
+        letters += now;
+    })
+    .await;
+    assert_eq!(letters, 200_000);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn large_records_are_charged_and_never_wait_for_those_behind_them() {
+    let record = format!("{{\"pad\": \"{}\"}}\n", "x".repeat(3 << 20));
+    for megabytes in [1, 5, 9, 64] {
+        let mut evolution = Evolution::inferred(schema_of("{\"pad\": \"\"}"));
+        let budget = Budget::new(megabytes << 20);
+        let mut rows = 0;
+        each_block(
+            record.repeat(8),
+            Format::Json,
+            &mut evolution,
+            &budget,
+            |block| {
+                rows += block.decoded.rows.num_rows();
+                let taken = block.block.bytes.len() + block.decoded.rows.get_array_memory_size();
+                assert!(taken > 6 << 20);
+                assert!(budget.used_bytes() >= taken.min(megabytes << 20));
+            },
+        )
+        .await;
+        assert_eq!(rows, 8);
+    }
+}
+
+fn whole(text: &str) -> Block {
+    Block {
+        bytes: text.to_owned().into(),
+        offset: 0,
+        before: Default::default(),
+        kind: BlockKind::Records,
+    }
 }

@@ -35,9 +35,15 @@ pub fn load(path: &Path, registry: &Registry, lookup: Lookup<'_>) -> Result<Pipe
     let bytes = read_bytes(path).map_err(LoadError::Unreadable)?;
     let name = path.display().to_string();
     let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-        _ => PathBuf::from("."),
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
     };
+    // What is named by its path must have one name, however this file's own path was typed.
+    let directory = directory.canonicalize().map_err(|error| {
+        let message = format!("cannot find the folder of {}", path.display());
+        let unreadable = Error::new(Kind::Invalid, Blame::Configuration, message);
+        LoadError::Unreadable(unreadable.with_source(error))
+    })?;
     match String::from_utf8(bytes) {
         Ok(text) => read(name, text, directory, registry, lookup).map_err(LoadError::Wrong),
         Err(error) => {

@@ -43,7 +43,7 @@ pub use sink_config::{SinkConfig, SinkConfigProblem};
 pub struct Pipeline {
     /// Identity of its positions in every destination.
     pub name: PipelineName,
-    /// Where pipeline.toml stands; relative paths count from here.
+    /// Where pipeline.toml stands, absolute and without links; relative paths count from here.
     pub directory: PathBuf,
     /// What this process keeps on its own disk: compile cache, dead letters.
     pub state_dir: PathBuf,

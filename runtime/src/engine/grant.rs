@@ -1,6 +1,6 @@
 //! A component with its configuration and what the pipeline lets it use.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -47,7 +47,41 @@ impl Grants {
     }
 }
 
+/// A capability that a component imports and no connection offers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MissingCapability<'a>(&'a str);
+
+impl MissingCapability<'_> {
+    /// What is wrong.
+    pub fn message(&self) -> String {
+        let Self(connector) = self;
+        format!(
+            "it uses the capability `wasm-sink:{connector}`, and none of its connections has that type"
+        )
+    }
+
+    /// What to write.
+    pub fn help(&self) -> String {
+        let Self(connector) = self;
+        format!(
+            "write `connection = \"<label>\"` under [sink], the label of a [connections.<label>] with \
+             `type = \"{connector}\"`"
+        )
+    }
+}
+
 impl Loaded {
+    /// What it imports beyond these connectors.
+    pub fn missing<'a>(
+        &'a self,
+        connectors: &'a BTreeSet<&str>,
+    ) -> impl Iterator<Item = MissingCapability<'a>> {
+        self.capabilities()
+            .iter()
+            .filter(|capability| !connectors.contains(capability.as_str()))
+            .map(|capability| MissingCapability(capability))
+    }
+
     /// Makes it a component that can be started. `config` is JSON that passed the schema and
     /// `validate`; `pipeline` is the pipeline's name.
     ///
@@ -60,19 +94,11 @@ impl Loaded {
         config: String,
         limits: InstanceLimits,
     ) -> Result<Arc<dyn Component>> {
-        for capability in self.capabilities() {
-            if !grants.connectors().any(|connector| connector == capability) {
-                return Err(Error::new(
-                    Kind::Denied,
-                    Blame::Configuration,
-                    format!(
-                        "it uses the capability `wasm-sink:{capability}`, and none of its \
-                         connections has that type: write `connection = \"<label>\"` under [sink], \
-                         the label of a [connections.<label>] with `type = \"{capability}\"`"
-                    ),
-                )
+        let connectors: BTreeSet<&str> = grants.connectors().collect();
+        if let Some(missing) = self.missing(&connectors).next() {
+            let message = format!("{}: {}", missing.message(), missing.help());
+            return Err(Error::new(Kind::Denied, Blame::Configuration, message)
                 .context(format!("component `{}`", self.name())));
-            }
         }
         Ok(Arc::new(WasmComponent {
             loaded: self.clone(),
@@ -142,6 +168,6 @@ impl Component for WasmComponent {
             .open(&self.config)
             .await
             .map_err(|failure| failure.error)?;
-        Ok(Box::new(WasmInstance::new(sandbox, &self.limits)))
+        Ok(Box::new(WasmInstance::new(sandbox)))
     }
 }

@@ -12,7 +12,6 @@ use wasm_sink_core::error::{Blame, Error, Kind};
 use wasm_sink_core::position::{PartitionKey, Position};
 use wasm_sink_core::stage::{TablePreview, UnitId};
 
-use super::InstanceLimits;
 use super::sandbox::Sandbox;
 use super::state::Phase;
 
@@ -22,20 +21,17 @@ pub(super) struct WasmInstance {
     units: Vec<UnitId>,
     /// Partitions of the open epoch that the stages know of.
     admitted: BTreeSet<PartitionKey>,
-    /// Handles, dead or alive, from which on it is to be replaced.
-    worn_handles: usize,
     is_worn: bool,
     /// Whether a call failed or never came back.
     is_spent: bool,
 }
 
 impl WasmInstance {
-    pub(super) fn new(sandbox: Sandbox, limits: &InstanceLimits) -> Self {
+    pub(super) fn new(sandbox: Sandbox) -> Self {
         let mut instance = Self {
             sandbox,
             units: Vec::new(),
             admitted: BTreeSet::new(),
-            worn_handles: limits.guest.handles / 2,
             is_worn: false,
             is_spent: false,
         };
@@ -168,7 +164,7 @@ impl Instance for WasmInstance {
         self.note_units();
         let guest = &mut self.sandbox.state().guest;
         guest.end_epoch();
-        self.is_worn = guest.handles() >= self.worn_handles;
+        self.is_worn = guest.is_worn();
         self.is_spent = false;
         Ok(sealed)
     }

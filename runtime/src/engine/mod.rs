@@ -43,7 +43,7 @@ use wasmtime::Config;
 pub use cache::Compiled;
 pub use check::ConfigProblem;
 pub use contract::{CONTRACT, ContractVersion};
-pub use grant::{Grant, Grants};
+pub use grant::{Grant, Grants, MissingCapability};
 pub use load::Loaded;
 
 use link::Capabilities;
@@ -71,7 +71,8 @@ impl Default for EngineSettings {
 pub struct InstanceLimits {
     /// Linear memory, all memories together, in bytes: `[limits] memory`.
     pub memory_bytes: usize,
-    /// A guest's own running time per call: `[limits] call_deadline_ms`.
+    /// A guest's own running time per call, with what the host computes for it, without waiting:
+    /// `[limits] call_deadline_ms`.
     pub call_deadline: Duration,
     /// Lines per second that reach the log; more are counted and left out.
     pub log_lines_per_second: u32,

@@ -6,7 +6,7 @@ use wasmtime::Store;
 use wasmtime::component::Resource;
 
 use super::bindings::{Problem, SinkComponent, SinkComponentPre};
-use super::deadline;
+use super::deadline::{self, RunMeter};
 use super::outcome::{self, Call};
 use super::state::{Phase, State};
 
@@ -28,8 +28,8 @@ impl Sandbox {
         let mut store = Store::new(engine, state);
         store.limiter(|state| &mut state.limiter);
         deadline::install(&mut store);
-        deadline::restart(&mut store);
-        match pre.instantiate_async(&mut store).await {
+        let meter = deadline::restart(&mut store);
+        match meter.measure(pre.instantiate_async(&mut store)).await {
             Ok(sink) => Ok(Self { store, sink }),
             Err(error) => Err(outcome::trapped(store.data_mut(), Call::Instantiate, error)),
         }
@@ -44,60 +44,50 @@ impl Sandbox {
     }
 
     /// The next call has its whole time, and answers for itself alone.
-    fn prepare(&mut self) {
-        deadline::restart(&mut self.store);
+    fn prepare(&mut self) -> RunMeter {
+        let meter = deadline::restart(&mut self.store);
         let state = self.store.data_mut();
         state.limiter.reset();
         state.log.forget_last_words();
+        meter
     }
 
     pub(super) async fn config_schema(&mut self) -> Result<String, Failure> {
-        self.prepare();
-        let answer = self
-            .sink
-            .wasm_sink_sink_sink()
-            .call_config_schema(&mut self.store)
+        let meter = self.prepare();
+        let sink = self.sink.wasm_sink_sink_sink();
+        let answer = meter
+            .measure(sink.call_config_schema(&mut self.store))
             .await;
         answer.map_err(|error| outcome::trapped(self.state(), Call::ConfigSchema, error))
     }
 
     pub(super) async fn validate(&mut self, config: &str) -> Result<Vec<Problem>, Failure> {
-        self.prepare();
-        let answer = self
-            .sink
-            .wasm_sink_sink_sink()
-            .call_validate(&mut self.store, config)
+        let meter = self.prepare();
+        let sink = self.sink.wasm_sink_sink_sink();
+        let answer = meter
+            .measure(sink.call_validate(&mut self.store, config))
             .await;
         answer.map_err(|error| outcome::trapped(self.state(), Call::Validate, error))
     }
 
     pub(super) async fn open(&mut self, config: &str) -> Result<(), Failure> {
-        self.prepare();
-        let answer = self
-            .sink
-            .wasm_sink_sink_sink()
-            .call_open(&mut self.store, config)
-            .await;
+        let meter = self.prepare();
+        let sink = self.sink.wasm_sink_sink_sink();
+        let answer = meter.measure(sink.call_open(&mut self.store, config)).await;
         self.settle(Call::Open, answer)
     }
 
     pub(super) async fn write(&mut self, rows: Resource<Batch>) -> Result<(), Failure> {
-        self.prepare();
-        let answer = self
-            .sink
-            .wasm_sink_sink_sink()
-            .call_write(&mut self.store, rows)
-            .await;
+        let meter = self.prepare();
+        let sink = self.sink.wasm_sink_sink_sink();
+        let answer = meter.measure(sink.call_write(&mut self.store, rows)).await;
         self.settle(Call::Write, answer)
     }
 
     pub(super) async fn flush(&mut self) -> Result<(), Failure> {
-        self.prepare();
-        let answer = self
-            .sink
-            .wasm_sink_sink_sink()
-            .call_flush(&mut self.store)
-            .await;
+        let meter = self.prepare();
+        let sink = self.sink.wasm_sink_sink_sink();
+        let answer = meter.measure(sink.call_flush(&mut self.store)).await;
         self.settle(Call::Flush, answer)
     }
 

@@ -36,6 +36,8 @@ pub(super) enum Outcome {
     },
     /// Its staged data can't be used any more; the batches are to be written again.
     Replay(Error),
+    /// As above, since the destination changed under it; once.
+    Outdated(Error),
     /// Waiting does not help.
     Failed(Error),
 }
@@ -201,13 +203,19 @@ impl Committer {
         }
         match error {
             AttemptError::Outdated(error) => {
-                let error = error.context("the table changed while the epoch was staged");
-                self.replay(commit, &error);
+                self.answer(commit, || Outcome::Outdated(copy(&error)));
+                Ok(())
+            }
+            AttemptError::Failed(error) => {
+                self.answer(commit, || Outcome::Failed(copy(&error)));
                 Ok(())
             }
             AttemptError::Conflict(error) | AttemptError::Unknown(error) => {
                 if context.destination.home.staging() != Staging::Durable {
-                    self.replay(commit, &error);
+                    let again = |error: &Error| {
+                        Error::new(Kind::Unavailable, error.blame(), error.to_string())
+                    };
+                    self.answer(commit, || Outcome::Replay(again(&error)));
                     return Ok(());
                 }
                 Err(error)
@@ -273,7 +281,8 @@ impl Committer {
         let (aged, fresh) = std::mem::take(&mut self.waiting)
             .into_iter()
             .partition::<VecDeque<_>, _>(|waiting| {
-                waiting.request.epoch.staged_at.elapsed() >= limit
+                !waiting.request.epoch.staged.is_empty()
+                    && waiting.request.epoch.staged_at.elapsed() >= limit
             });
         self.waiting = fresh;
         for waiting in aged {
@@ -286,8 +295,9 @@ impl Committer {
         }
     }
 
-    fn replay(&mut self, commit: &Commit, error: &Error) {
-        let (replayed, left) = std::mem::take(&mut self.waiting)
+    /// Gives every epoch of a commit the same outcome.
+    fn answer(&mut self, commit: &Commit, outcome: impl Fn() -> Outcome) {
+        let (answered, left) = std::mem::take(&mut self.waiting)
             .into_iter()
             .partition::<VecDeque<_>, _>(|waiting| {
                 commit
@@ -296,22 +306,25 @@ impl Committer {
                     .any(|epoch| epoch.id == waiting.request.epoch.commit.id)
             });
         self.waiting = left;
-        for waiting in replayed {
-            let again = Error::new(Kind::Unavailable, error.blame(), error.to_string());
-            let _ = waiting.request.outcome.send(Outcome::Replay(again));
+        for waiting in answered {
+            let _ = waiting.request.outcome.send(outcome());
         }
     }
 
     fn fail_all(&mut self, error: &Error) {
         for waiting in self.waiting.drain(..) {
-            let same = Error::new(error.kind(), error.blame(), error.to_string());
-            let _ = waiting.request.outcome.send(Outcome::Failed(same));
+            let _ = waiting.request.outcome.send(Outcome::Failed(copy(error)));
         }
     }
 
     fn report(&self, commit: &Commit, begun: Instant) {
         report(&self.context, &commit.epochs, begun);
     }
+}
+
+/// The same once more, its sources as text.
+fn copy(error: &Error) -> Error {
+    Error::new(error.kind(), error.blame(), error.to_string())
 }
 
 fn report<'a>(

@@ -96,8 +96,13 @@ fn write_line(text: &mut Vec<u8>, line: &impl Serialize) -> Result<()> {
     Ok(())
 }
 
-/// Where the epoch of a pending file began.
-pub(super) fn decode_begins(id: CommitId, text: &[u8], path: &Path) -> Result<PendingLetters> {
+/// Where the epoch of a pending file began; None where it is another pipeline's.
+pub(super) fn decode_begins(
+    pipeline: &str,
+    id: CommitId,
+    text: &[u8],
+    path: &Path,
+) -> Result<Option<PendingLetters>> {
     let foreign = || {
         Error::new(
             Kind::Other,
@@ -111,6 +116,9 @@ pub(super) fn decode_begins(id: CommitId, text: &[u8], path: &Path) -> Result<Pe
     let first = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let header: Header<'_> =
         serde_json::from_slice(first).map_err(|error| foreign().with_source(error))?;
+    if header.pipeline != pipeline {
+        return Ok(None);
+    }
     let mut begins = super::Begins::new();
     for begin in header.begins {
         let position = begin
@@ -122,7 +130,7 @@ pub(super) fn decode_begins(id: CommitId, text: &[u8], path: &Path) -> Result<Pe
             })?;
         begins.insert(PartitionKey::new(begin.source, begin.partition), position);
     }
-    Ok(PendingLetters { id, begins })
+    Ok(Some(PendingLetters { id, begins }))
 }
 
 /// Publishes, removes or keeps the dead letters of one epoch that is no longer at work.

@@ -144,7 +144,7 @@ impl Observer for Counting {
     fn committed(&self, commit: &Committed) {
         {
             let mut summary = lock(&self.totals.summary);
-            summary.epochs += commit.epochs;
+            summary.commits += 1;
             summary.account.add(&commit.account);
             summary.bytes += commit.bytes;
         }
@@ -182,7 +182,7 @@ pub(super) struct Driver {
     owners: BTreeMap<PartitionKey, TaskNumber>,
     /// Partitions that were committed at any time.
     pub(super) known: BTreeSet<PartitionKey>,
-    pub(super) restarted: BTreeSet<PartitionKey>,
+    is_restarted: bool,
     positions: BTreeMap<PartitionKey, Position>,
 }
 
@@ -230,7 +230,7 @@ pub(super) async fn drive(pipeline: Pipeline) -> Result<Summary> {
         tasks_started: 0,
         owners: BTreeMap::new(),
         known: context.state.known_partitions().await?,
-        restarted: BTreeSet::new(),
+        is_restarted: false,
         positions: BTreeMap::new(),
     };
     for _ in 0..pipeline.limits.tasks.get() {
@@ -241,9 +241,17 @@ pub(super) async fn drive(pipeline: Pipeline) -> Result<Summary> {
         () = stopped(&mut shutdown) => true,
         result = driver.flow() => result.map(|()| false)?,
     };
+    let finish = async {
+        driver.finish().await?;
+        if let Err(error) = context.settle_all_letters().await {
+            // The next start does it.
+            tracing::warn!(%error, "dead letters are left under their temporary name");
+        }
+        Ok(())
+    };
     if is_stopping {
         let limit = context.epoch.shutdown;
-        timeout(limit, driver.finish()).await.unwrap_or_else(|_| {
+        timeout(limit, finish).await.unwrap_or_else(|_| {
             Err(Error::new(
                 Kind::Unavailable,
                 Blame::Destination,
@@ -255,9 +263,8 @@ pub(super) async fn drive(pipeline: Pipeline) -> Result<Summary> {
             ))
         })?;
     } else {
-        driver.finish().await?;
+        finish.await?;
     }
-    context.settle_all_letters().await?;
     let mut summary = lock(&totals.summary).clone();
     summary.positions = driver.positions;
     Ok(summary)
@@ -441,6 +448,9 @@ impl Driver {
     async fn assign(&mut self, keys: Vec<PartitionKey>) -> Result<()> {
         if keys.is_empty() {
             return Ok(());
+        }
+        if self.start == Start::Restart && !std::mem::replace(&mut self.is_restarted, true) {
+            self.restart(&keys).await?;
         }
         let base = self.context.read_home().await?;
         if !base.positions.is_empty() {

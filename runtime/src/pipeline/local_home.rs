@@ -143,6 +143,13 @@ impl Home for LocalHome {
     }
 
     async fn attempt(&self, base: &Base, commit: &Commit) -> Result<(), AttemptError> {
+        if commit.epochs.iter().any(|epoch| epoch.intent.is_some()) {
+            return Err(AttemptError::Failed(Error::new(
+                Kind::Other,
+                Blame::Host,
+                "the local positions keep no intents",
+            )));
+        }
         let mut contents = self.contents();
         let admissions = admit(&contents.positions, &commit.epochs);
         if base.version != contents.version || admissions.iter().any(|a| *a != Admission::Admitted)
@@ -159,7 +166,7 @@ impl Home for LocalHome {
                 let stored = Stored {
                     position: moved.end.clone(),
                     commit: epoch.id,
-                    intent: epoch.intent.clone(),
+                    intent: None,
                 };
                 positions.insert(moved.key.clone(), stored);
             }

@@ -91,8 +91,8 @@ pub struct Pipeline {
 /// What a run did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// Epochs that became visible.
-    pub epochs: u64,
+    /// Commits; one may join the epochs of several tasks.
+    pub commits: u64,
     /// Where their rows went.
     pub account: wasm_sink_core::Account,
     /// Bytes staged.

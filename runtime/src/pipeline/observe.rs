@@ -13,7 +13,7 @@ pub struct Committed {
     pub account: Account,
     /// Bytes staged.
     pub bytes: u64,
-    /// From the first attempt to the answer.
+    /// From the attempt to the answer.
     pub took: Duration,
 }
 

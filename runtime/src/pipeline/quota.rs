@@ -71,6 +71,13 @@ impl Quota {
         Ok(())
     }
 
+    /// Takes back an admitted epoch that will be written again, and counted again.
+    pub(super) fn withdraw(&self, account: &Account) {
+        let mut counts = self.counts();
+        counts.rows = counts.rows.saturating_sub(account.taken);
+        counts.rejected = counts.rejected.saturating_sub(account.rejected);
+    }
+
     /// Whether `rejected` dead letters among `rows` rows that are being probed could be admitted.
     ///
     /// # Errors
@@ -125,6 +132,16 @@ mod tests {
         assert!(quota.admit(&account(1_000, 1)).is_err());
         // Refused epochs are not counted: a good one still passes.
         quota.admit(&account(1_000, 0)).unwrap();
+    }
+
+    #[test]
+    fn a_replayed_epoch_counts_once() {
+        let quota = Quota::new(100);
+        for _ in 0..50 {
+            quota.admit(&account(1_000, 10)).unwrap();
+            quota.withdraw(&account(1_000, 10));
+        }
+        quota.admit(&account(1_000, 100)).unwrap();
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Where a partition begins: at its stored position, or where the user sends it.
 
+use std::collections::BTreeSet;
+
 use tokio::sync::oneshot;
 use wasm_sink_core::home::{CommitPurpose, EpochCommit};
 use wasm_sink_core::{Account, Blame, Error, Kind, Move, PartitionKey, Position, Result};
@@ -10,27 +12,52 @@ use super::driver::{Context, Driver};
 use super::epoch::ReadyEpoch;
 
 impl Driver {
+    /// `--restart`: sends every partition of this source back to its beginning, those that it does
+    /// not have now included, in one commit. In several, a crash between two of them would leave
+    /// partitions at their end whose rows the overwrite that is due again removes.
+    pub(super) async fn restart(&mut self, keys: &[PartitionKey]) -> Result<()> {
+        loop {
+            let base = self.context.read_home().await?;
+            self.context
+                .roll_forward(&base, base.positions.keys())
+                .await?;
+            let sources: BTreeSet<&str> = keys.iter().map(PartitionKey::source).collect();
+            let stored = base.positions.keys();
+            let stored = stored.filter(|key| sources.contains(key.source()));
+            let all: BTreeSet<&PartitionKey> = stored.chain(keys).collect();
+            let moves = all.into_iter().map(|key| Move {
+                key: key.clone(),
+                begin: base
+                    .positions
+                    .get(key)
+                    .map(|stored| stored.position.clone()),
+                end: self.source.beginning(key),
+            });
+            let moves = moves.collect();
+            if move_alone(&self.context, moves, CommitPurpose::Restart).await? == Moved::Ours {
+                return Ok(());
+            }
+        }
+    }
+
     /// Where a partition goes on, given what is stored.
     pub(super) async fn begin_at(
         &mut self,
         key: &PartitionKey,
         stored: Option<Position>,
     ) -> Result<Option<Position>> {
-        if self.start == Start::Restart && self.restarted.insert(key.clone()) {
-            let beginning = self.source.beginning(key);
-            let purpose = CommitPurpose::Restart;
-            move_alone(&self.context, key, stored, beginning.clone(), purpose).await?;
-            return Ok(Some(beginning));
-        }
         if stored.is_some() || !self.known.contains(key) {
             return Ok(stored);
         }
         match &self.start {
             Start::MissingFrom(position) => {
-                let position = position.clone();
-                let purpose = CommitPurpose::Deliver;
-                move_alone(&self.context, key, None, position.clone(), purpose).await?;
-                Ok(Some(position))
+                let moved = Move {
+                    key: key.clone(),
+                    begin: None,
+                    end: position.clone(),
+                };
+                move_alone(&self.context, vec![moved], CommitPurpose::Deliver).await?;
+                Ok(Some(position.clone()))
             }
             Start::MissingFromBeginning | Start::Restart => Ok(None),
             Start::Resume => Err(Error::new(
@@ -47,26 +74,21 @@ impl Driver {
     }
 }
 
-/// A commit of one position and nothing else.
-async fn move_alone(
-    context: &Context,
-    key: &PartitionKey,
-    begin: Option<Position>,
-    end: Position,
-    purpose: CommitPurpose,
-) -> Result<()> {
-    if begin.as_ref() == Some(&end) && purpose == CommitPurpose::Deliver {
-        return Ok(());
-    }
+/// Whether positions are where a commit wanted them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Moved {
+    Ours,
+    /// Somebody of the same group was first.
+    Elsewhere,
+}
+
+/// A commit of positions and nothing else.
+async fn move_alone(context: &Context, moves: Vec<Move>, purpose: CommitPurpose) -> Result<Moved> {
     let (outcome, answer) = oneshot::channel();
     let epoch = ReadyEpoch {
         commit: EpochCommit {
             id: context.new_commit_id(),
-            moves: vec![Move {
-                key: key.clone(),
-                begin,
-                end,
-            }],
+            moves,
             staged: Vec::new(),
             intent: None,
             account: Account::default(),
@@ -83,12 +105,14 @@ async fn move_alone(
     let gone = || Error::new(Kind::Other, Blame::Host, "the committer is gone");
     context.committer.send(request).map_err(|_| gone())?;
     match answer.await.map_err(|_| gone())? {
-        Outcome::Committed => Ok(()),
+        Outcome::Committed => Ok(Moved::Ours),
         Outcome::Lost {
             key,
             stored,
             winner,
-        } => context.lost(&key, stored.as_ref(), &winner),
-        Outcome::Replay(error) | Outcome::Failed(error) => Err(error),
+        } => context
+            .lost(&key, stored.as_ref(), &winner)
+            .map(|()| Moved::Elsewhere),
+        Outcome::Replay(error) | Outcome::Outdated(error) | Outcome::Failed(error) => Err(error),
     }
 }

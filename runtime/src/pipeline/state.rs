@@ -187,7 +187,7 @@ impl LocalState for StateDirectory {
         let (from, to) = (self.pending_path(id), self.final_path(id));
         blocking(move || match std::fs::rename(&from, &to) {
             Ok(()) => sync_directory(to.parent().unwrap_or(Path::new("."))),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && to.exists() => Ok(()),
             Err(error) => Err(disk("rename", &from, error)),
         })
         .await
@@ -204,7 +204,7 @@ impl LocalState for StateDirectory {
     }
 
     async fn pending_letters(&self) -> Result<Vec<PendingLetters>> {
-        let directory = self.letters.clone();
+        let (directory, pipeline) = (self.letters.clone(), self.pipeline.clone());
         blocking(move || {
             let entries =
                 std::fs::read_dir(&directory).map_err(|error| disk("read", &directory, error))?;
@@ -221,7 +221,7 @@ impl LocalState for StateDirectory {
                     && path.extension().is_some_and(|extension| extension == "tmp")
                 {
                     let text = std::fs::read(&path).map_err(|error| disk("read", &path, error))?;
-                    pending.push(dead_letters::decode_begins(id, &text, &path)?);
+                    pending.extend(dead_letters::decode_begins(&pipeline, id, &text, &path)?);
                 }
             }
             pending.sort_by_key(|pending| pending.id);
@@ -260,7 +260,10 @@ impl LocalState for StateDirectory {
     }
 
     async fn remember_partitions(&self, keys: &BTreeSet<PartitionKey>) -> Result<()> {
-        let pairs: Vec<(&str, &str)> = keys
+        // Another process of this pipeline may have seen others.
+        let mut all = self.known_partitions().await?;
+        all.extend(keys.iter().cloned());
+        let pairs: Vec<(&str, &str)> = all
             .iter()
             .map(|key| (key.source(), key.partition()))
             .collect();
@@ -278,6 +281,55 @@ mod tests {
     use std::time::SystemTime;
 
     use super::*;
+
+    fn state(directory: &Path, pipeline: &str) -> StateDirectory {
+        StateDirectory::open(
+            &directory.join(pipeline),
+            &directory.join("letters"),
+            pipeline,
+        )
+        .unwrap()
+    }
+
+    fn pending(id: u64) -> PendingLetters {
+        PendingLetters {
+            id: CommitId::from_random(id),
+            begins: Begins::from([(PartitionKey::new("s", "0"), None)]),
+        }
+    }
+
+    #[tokio::test]
+    async fn pipelines_that_share_a_folder_leave_each_others_letters_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let (one, other) = (
+            state(directory.path(), "one"),
+            state(directory.path(), "other"),
+        );
+        one.write_letters(&pending(1), &[]).await.unwrap();
+        assert_eq!(other.pending_letters().await.unwrap(), []);
+        assert_eq!(one.pending_letters().await.unwrap(), [pending(1)]);
+    }
+
+    #[tokio::test]
+    async fn letters_that_are_gone_are_not_published() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = state(directory.path(), "p");
+        state.write_letters(&pending(1), &[]).await.unwrap();
+        for _ in 0..2 {
+            state.publish_letters(pending(1).id).await.unwrap();
+        }
+        assert!(state.publish_letters(pending(2).id).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn two_processes_remember_what_either_has_seen() {
+        let directory = tempfile::tempdir().unwrap();
+        let (one, other) = (state(directory.path(), "p"), state(directory.path(), "p"));
+        let seen = |partition: &str| BTreeSet::from([PartitionKey::new("s", partition)]);
+        one.remember_partitions(&seen("0")).await.unwrap();
+        other.remember_partitions(&seen("1")).await.unwrap();
+        assert_eq!(one.known_partitions().await.unwrap().len(), 2);
+    }
 
     #[test]
     fn what_a_crash_left_half_written_goes_and_what_is_at_work_stays() {

@@ -59,6 +59,8 @@ pub(super) struct Task {
     /// Where each of its partitions goes on.
     next: BTreeMap<PartitionKey, Option<Position>>,
     open: Option<OpenEpoch>,
+    /// Whether the last attempt found that the destination had changed under what was staged.
+    was_outdated: bool,
 }
 
 impl Task {
@@ -76,6 +78,7 @@ impl Task {
             instance: None,
             next: BTreeMap::new(),
             open: None,
+            was_outdated: false,
         }
     }
 
@@ -338,8 +341,17 @@ impl Task {
                 return Err(error);
             }
         };
+        let account = epoch.commit.account;
         if epoch.commit.moves.is_empty() {
-            return Ok(Delivery::Done);
+            if account.taken == 0 && epoch.dead_letters.is_empty() {
+                return Ok(Delivery::Done);
+            }
+            context.destination.home.discard(&staged).await;
+            return Err(Error::new(
+                Kind::Other,
+                Blame::Host,
+                "the source gave rows that move no position, so they could not be committed once",
+            ));
         }
         let moves = epoch.commit.moves.clone();
         let pending = PendingLetters {
@@ -358,6 +370,7 @@ impl Task {
             {
                 context.destination.home.discard(&staged).await;
                 return if error.is_transient() {
+                    context.quota.withdraw(&account);
                     Ok(Delivery::Again(error))
                 } else {
                     Err(error)
@@ -375,6 +388,10 @@ impl Task {
             return Err(gone());
         }
         let outcome = answer.await.map_err(|_| gone())?;
+        let was_outdated = std::mem::replace(
+            &mut self.was_outdated,
+            matches!(outcome, Outcome::Outdated(_)),
+        );
         match outcome {
             Outcome::Committed => {
                 if self
@@ -395,7 +412,22 @@ impl Task {
                 self.tell(TaskEvent::Committed(durable));
                 Ok(Delivery::Done)
             }
-            Outcome::Replay(error) => Ok(Delivery::Again(error)),
+            Outcome::Replay(error) => {
+                context.quota.withdraw(&account);
+                Ok(Delivery::Again(error))
+            }
+            Outcome::Outdated(error) if was_outdated => {
+                Err(error.context("the epoch was written again, and refused again"))
+            }
+            Outcome::Outdated(error) => {
+                context.quota.withdraw(&account);
+                let kind = Kind::Unavailable;
+                Ok(Delivery::Again(Error::new(
+                    kind,
+                    error.blame(),
+                    error.to_string(),
+                )))
+            }
             Outcome::Failed(error) => Err(error),
             Outcome::Lost {
                 key,

@@ -75,7 +75,7 @@ mod tests {
     fn question_mark_takes_common_errors() {
         fn parse(text: &str) -> crate::Result<u8> {
             if text.is_empty() {
-                return Err("nothing there")?;
+                Err("nothing there")?;
             }
             Ok(text.parse::<i64>()?.try_into()?)
         }

@@ -141,7 +141,7 @@ fn no_room_for_dead_letters() {
     super::expect_delivered(lake, 100);
     let letters = wasm_sink_tests::dead_letters(&volume.path().join("state/dead-letters"));
     assert_eq!(letters.len(), 1, "{letters:?}");
-    assert_eq!(letters[0].text("record"), "broken\n");
+    assert_eq!(letters[0].text("record"), "broken");
 }
 
 #[test]

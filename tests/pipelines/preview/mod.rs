@@ -115,8 +115,7 @@ fn a_dry_run_writes_nothing_to_s3() {
     };
     let case = case(lake);
     let outcome = dry_run(&case);
-    outcome.expect_said("would be created");
-    outcome.expect_said("s3://lake/dry");
+    outcome.expect_said("Table lake would be created");
     expect_the_first_five(&outcome);
     assert_eq!(files_below(&server.bucket_directory()), [] as [&str; 0]);
 

@@ -11,7 +11,7 @@ use wasm_sink_core::{Blame, Error, Kind, Result};
 
 use crate::log::Snapshot;
 use crate::log::action::Metadata;
-use crate::storage::TableStorage;
+use crate::storage::{TableStorage, presentable};
 
 /// Commits between checkpoints, unless the table says otherwise.
 const DEFAULT_INTERVAL: u64 = 10;
@@ -50,13 +50,9 @@ pub(crate) async fn write(storage: &TableStorage, base: &Snapshot, version: u64)
 }
 
 async fn try_write(storage: &TableStorage, version: u64) -> Result<()> {
-    let failed = |e| {
-        Error::new(
-            Kind::Other,
-            Blame::Destination,
-            "the checkpoint writer failed",
-        )
-        .with_source(e)
+    let failed = |e: deltalake_core::DeltaTableError| {
+        let message = format!("the checkpoint writer failed: {}", presentable(&e));
+        Error::new(Kind::Other, Blame::Destination, message)
     };
     let log_store = default_logstore(
         Arc::clone(&storage.store),

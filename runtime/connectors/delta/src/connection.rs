@@ -15,6 +15,10 @@ use crate::settings::Location;
 use crate::stage::DeltaStage;
 use crate::storage::Lake;
 use crate::table::Table;
+use crate::types::invalid;
+
+/// Tables of one connection at most, since a component names them and each is kept.
+const MAX_TABLES: usize = 1_000;
 
 /// A validated `[connections.<label>]`.
 pub(crate) struct DeltaSpec(pub(crate) Location);
@@ -43,12 +47,21 @@ pub(crate) struct Shared {
 
 impl Shared {
     /// The table of a name.
+    ///
+    /// # Errors
+    /// `invalid`: a name that leads elsewhere, and one more than [`MAX_TABLES`].
     pub(crate) fn table(&self, name: &str) -> Result<Arc<Table>> {
         let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(table) = tables.get(name) {
             return Ok(Arc::clone(table));
         }
         let storage = self.lake.table(name)?;
+        if tables.len() >= MAX_TABLES {
+            return Err(invalid(format!(
+                "`{name}` would be one table too many: a connection has at most {MAX_TABLES} in \
+                 one run"
+            )));
+        }
         let unit = UnitId {
             connection: Arc::clone(&self.label),
             name: Arc::from(name),
@@ -68,7 +81,7 @@ struct DeltaConnection(Arc<Shared>);
 #[async_trait]
 impl Connection for DeltaConnection {
     fn describe(&self) -> String {
-        format!("Delta tables at {}", self.0.lake)
+        format!("Delta tables at {}", self.0.lake.describe())
     }
 
     async fn check(&self) -> Result<()> {
@@ -99,5 +112,29 @@ impl Connection for DeltaConnection {
 
     fn as_any(&self) -> &dyn Any {
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_component_cannot_open_tables_without_end() {
+        let lake = Lake::new(&Location::Local("/lake".into()), "/".as_ref()).unwrap();
+        let shared = Shared {
+            label: Arc::from("lake"),
+            pipeline: Arc::from("pipeline"),
+            lake,
+            tables: Mutex::new(BTreeMap::new()),
+        };
+        for table in 0..MAX_TABLES {
+            shared.table(&format!("t{table}")).unwrap();
+        }
+        let error = shared.table("further").err().unwrap();
+        assert_eq!(error.kind(), Kind::Invalid);
+        assert!(error.message().contains("1000"), "{error}");
+        // Those that are known stay.
+        shared.table("t7").unwrap();
     }
 }

@@ -27,6 +27,8 @@ use crate::write::{DataFile, remove};
 
 /// How long readers of a table may rely on files that are no longer, or not yet, part of it.
 const DEFAULT_RETENTION: Duration = Duration::from_secs(7 * 24 * 3600);
+/// A table that keeps removed files for no time at all must still be written to.
+const MIN_STAGED_AGE: Duration = Duration::from_secs(600);
 /// A version that was read longer ago is not built upon: its successor may have been cleaned up
 /// since, and would then seem to be free.
 const MAX_BASE_AGE: Duration = Duration::from_secs(300);
@@ -92,9 +94,6 @@ impl DeltaHome {
             let has_files = parts.iter().any(|part| !part.files.is_empty());
             return has_files.then(|| changed("the table is gone".to_owned()));
         };
-        if let Err(error) = protocol::ensure_writable(snapshot) {
-            return Some(error);
-        }
         parts
             .iter()
             .filter(|part| !part.files.is_empty())
@@ -175,7 +174,9 @@ impl DeltaHome {
                 body.txn(&txn)?;
             }
         }
-        if overwrites {
+        let adds = parts.iter().any(|part| !part.files.is_empty());
+        if overwrites || (adds && marked == Overwrite::Due) {
+            // What this pipeline has appended is not what stood here before it.
             body.txn(&txns.mark(Overwrite::Done))?;
         } else if commit.purpose == CommitPurpose::Restart && marked == Overwrite::Done {
             body.txn(&txns.mark(Overwrite::Due))?;
@@ -218,9 +219,7 @@ impl Home for DeltaHome {
 
     async fn attempt(&self, base: &Base, commit: &Commit) -> Result<(), AttemptError> {
         let Some(token) = base.token.downcast_ref::<DeltaBase>() else {
-            return Err(AttemptError::Outdated(host_bug(
-                "the base is another home's",
-            )));
+            return Err(AttemptError::Failed(host_bug("the base is another home's")));
         };
         if token.read_at.elapsed() > MAX_BASE_AGE {
             return Err(AttemptError::Conflict(Error::new(
@@ -236,12 +235,15 @@ impl Home for DeltaHome {
             return Err(AttemptError::Conflict(error));
         }
         if commit.epochs.iter().any(|epoch| epoch.intent.is_some()) {
-            return Err(AttemptError::Outdated(host_bug(
+            return Err(AttemptError::Failed(host_bug(
                 "a Delta table takes no intents, since it is the only table of its pipeline",
             )));
         }
-        let parts = staged_parts(&self.table.unit, commit).map_err(AttemptError::Outdated)?;
+        let parts = staged_parts(&self.table.unit, commit).map_err(AttemptError::Failed)?;
         let snapshot = token.snapshot.as_deref();
+        if let Some(snapshot) = snapshot {
+            protocol::ensure_writable(snapshot).map_err(AttemptError::Failed)?;
+        }
         if let Some(error) = self.outdated(&parts, snapshot) {
             return Err(AttemptError::Outdated(error));
         }
@@ -253,7 +255,7 @@ impl Home for DeltaHome {
                 if error.is_transient() {
                     AttemptError::Conflict(error)
                 } else {
-                    AttemptError::Outdated(error)
+                    AttemptError::Failed(error)
                 }
             })?;
         let version = snapshot.map_or(0, |snapshot| snapshot.version + 1);
@@ -334,7 +336,7 @@ impl Home for DeltaHome {
             .last_known()
             .and_then(|snapshot| deleted_file_retention(&snapshot.metadata))
             .unwrap_or(DEFAULT_RETENTION);
-        Some(retention / 2)
+        Some((retention / 2).max(MIN_STAGED_AGE))
     }
 }
 

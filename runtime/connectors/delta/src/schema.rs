@@ -394,26 +394,26 @@ fn requested_fields(fields: &[wit::Field]) -> Result<Vec<StructField>> {
             let arrow = data_type::parse(&field.data_type)?;
             let delta = delta_type(&field.name, &arrow)?;
             refuse_name(&field.name)?;
-            refuse_inner_names(&field.name, &delta)?;
+            refuse_inner_names(&delta)?;
             Ok(StructField::new(&field.name, delta, field.nullable))
         })
         .collect()
 }
 
-fn refuse_inner_names(path: &str, delta: &DataType) -> Result<()> {
+fn refuse_inner_names(delta: &DataType) -> Result<()> {
     match delta {
         DataType::Struct(inner) => {
             refuse_twins(inner.fields().map(|field| field.name().as_str()))?;
             for field in inner.fields() {
                 refuse_name(field.name())?;
-                refuse_inner_names(field.name(), field.data_type())?;
+                refuse_inner_names(field.data_type())?;
             }
             Ok(())
         }
-        DataType::Array(array) => refuse_inner_names(path, array.element_type()),
+        DataType::Array(array) => refuse_inner_names(array.element_type()),
         DataType::Map(map) => {
-            refuse_inner_names(path, map.key_type())?;
-            refuse_inner_names(path, map.value_type())
+            refuse_inner_names(map.key_type())?;
+            refuse_inner_names(map.value_type())
         }
         DataType::Primitive(_) | DataType::Variant(_) => Ok(()),
     }

@@ -12,7 +12,7 @@ pub(crate) enum Location {
     /// A directory; a relative one counts from the configuration file.
     Local(PathBuf),
     /// A bucket.
-    S3(S3Settings),
+    S3(Box<S3Settings>),
 }
 
 /// A bucket and how to reach it.
@@ -24,7 +24,10 @@ pub(crate) struct S3Settings {
     /// None: Amazon's own for the region.
     pub(crate) endpoint: Option<Url>,
     pub(crate) region: Option<String>,
-    pub(crate) addressing: Addressing,
+    /// Whether requests may go unencrypted, if an endpoint says so.
+    pub(crate) allow_http: bool,
+    /// None: in the path at an endpoint, in the host's name at Amazon.
+    pub(crate) addressing: Option<Addressing>,
     pub(crate) credentials: Credentials,
 }
 
@@ -89,6 +92,7 @@ pub(crate) fn read(settings: &Table, problems: &mut Vec<Problem>) -> Option<Loca
 struct S3Keys {
     endpoint: Option<(Url, Span)>,
     region: Option<String>,
+    allow_http: bool,
     path_style: Option<bool>,
     credentials: Credentials,
 }
@@ -97,9 +101,7 @@ fn read_s3(reader: &mut Reader<'_>) -> S3Keys {
     let endpoint = reader
         .string("endpoint")
         .and_then(|(text, span)| match Url::parse(text) {
-            Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => {
-                Some((url, span))
-            }
+            Ok(url) if is_endpoint(&url) => Some((url, span)),
             _ => {
                 reader.bad_value(
                     &span,
@@ -126,6 +128,7 @@ fn read_s3(reader: &mut Reader<'_>) -> S3Keys {
     S3Keys {
         endpoint,
         region,
+        allow_http,
         path_style,
         credentials,
     }
@@ -204,19 +207,18 @@ fn read_location(text: &str, span: &Span, s3: S3Keys, reader: &mut Reader<'_>) -
                 );
                 return None;
             }
-            let path_style = s3.path_style.unwrap_or(s3.endpoint.is_some());
-            Some(Location::S3(S3Settings {
+            Some(Location::S3(Box::new(S3Settings {
                 bucket: bucket.to_owned(),
                 prefix: prefix.trim_matches('/').to_owned(),
                 endpoint: s3.endpoint.map(|(url, _)| url),
                 region: s3.region,
-                addressing: if path_style {
-                    Addressing::Path
-                } else {
-                    Addressing::VirtualHost
-                },
+                allow_http: s3.allow_http,
+                addressing: s3.path_style.map(|in_path| match in_path {
+                    true => Addressing::Path,
+                    false => Addressing::VirtualHost,
+                }),
                 credentials: s3.credentials,
-            }))
+            })))
         }
         other => {
             reader.bad_value(
@@ -227,6 +229,11 @@ fn read_location(text: &str, span: &Span, s3: S3Keys, reader: &mut Reader<'_>) -
             None
         }
     }
+}
+
+/// Whether requests can be sent there.
+pub(crate) fn is_endpoint(url: &Url) -> bool {
+    matches!(url.scheme(), "http" | "https") && url.has_host()
 }
 
 fn is_bucket_name(name: &str) -> bool {
@@ -303,7 +310,7 @@ mod tests {
             panic!("{problems:?}");
         };
         assert_eq!((s3.bucket.as_str(), s3.prefix.as_str()), ("lake", "a/b"));
-        assert_eq!(s3.addressing, Addressing::Path);
+        assert_eq!(s3.addressing, None);
         assert!(!format!("{s3:?}").contains("hush"));
     }
 

@@ -23,7 +23,7 @@ use crate::schema::{TableSchema, merge, mismatch};
 use crate::table::{Begins, Table, no_table};
 use crate::types::{delta_type, invalid, text};
 use crate::write::convert::{self, Fitted, Refusal};
-use crate::write::{DataFile, Encoder, EncoderSettings, remove};
+use crate::write::{DataFile, Encoder, EncoderSettings, partition, remove};
 
 /// Leaf columns with statistics, unless the table says otherwise.
 const DEFAULT_INDEXED_COLUMNS: usize = 32;
@@ -229,8 +229,9 @@ impl DeltaStage {
             }
             _ => return Ok(()),
         };
-        let encoder = stage.encoder.get_or_insert_with(|| {
-            Encoder::start(EncoderSettings {
+        let encoder = match &mut stage.encoder {
+            Some(encoder) => encoder,
+            none => none.insert(Encoder::start(EncoderSettings {
                 store: Arc::clone(&stage.table.log.storage.store),
                 commit,
                 nonce: uuid::Uuid::new_v4().as_fields().0,
@@ -239,8 +240,8 @@ impl DeltaStage {
                     .log
                     .last_known()
                     .map_or(DEFAULT_INDEXED_COLUMNS, |s| indexed_columns(&s.metadata)),
-            })
-        });
+            })?),
+        };
         if encoder.write(prepared.schema, prepared.rows).await.is_ok() {
             return Ok(());
         }
@@ -288,6 +289,7 @@ impl TableStage {
             refusals.extend(refused);
             if schema.is_partition_column(name) {
                 refusals.extend(convert::refuse_empty_text(name, &values));
+                refusals.extend(partition::refuse_far_times(name, &values));
             }
             columns.push(values);
         }

@@ -44,6 +44,14 @@ pub(crate) enum PutError {
     Unknown(Error),
 }
 
+/// What became of a commit of the host's own.
+enum Put {
+    Ours,
+    /// Somebody else's came first.
+    TooLate,
+    Unanswered(Error),
+}
+
 /// Where an epoch's partitions stand, seen from the epoch.
 enum Standing {
     AtBegin,
@@ -88,10 +96,10 @@ impl Table {
         }
         match storage.create_once(&entry_path(version), body).await {
             Ok(()) => Ok(()),
-            Err(e @ object_store::Error::AlreadyExists { .. }) => {
+            Err(object_store::Error::AlreadyExists { .. }) => {
                 let message = format!("version {version} of {storage} is there already");
                 let error = Error::new(Kind::Conflict, Blame::Destination, message);
-                Err(PutError::Exists(error.with_source(e)))
+                Err(PutError::Exists(error))
             }
             Err(e) => {
                 let doing = format!("committing version {version} of {storage}");
@@ -111,6 +119,7 @@ impl Table {
         wait: Duration,
     ) -> Result<Arc<Snapshot>> {
         let deadline = Instant::now() + wait;
+        let mut unanswered = None;
         for _ in 0..MAX_SCHEMA_ATTEMPTS {
             let snapshot = self.at_begin(begins, deadline).await?;
             let existing = snapshot
@@ -128,11 +137,13 @@ impl Table {
             }
             let body = self.creation(wanted, snapshot.as_deref())?;
             let version = snapshot.map_or(0, |snapshot| snapshot.version + 1);
-            if self.put_own(version, body, Step::TableCreated).await? {
-                tracing::info!(table = %self.log.storage, version, "table created");
+            match self.put_own(version, body, Step::TableCreated).await? {
+                Put::Ours => tracing::info!(table = %self.log.storage, version, "table created"),
+                Put::TooLate => unanswered = None,
+                Put::Unanswered(error) => unanswered = Some(error),
             }
         }
-        Err(self.too_many_conflicts())
+        Err(unanswered.unwrap_or_else(|| self.too_many_conflicts()))
     }
 
     fn creation(&self, wanted: &TableSchema, base: Option<&Snapshot>) -> Result<Bytes> {
@@ -170,6 +181,7 @@ impl Table {
         wait: Duration,
     ) -> Result<Arc<Snapshot>> {
         let deadline = Instant::now() + wait;
+        let mut unanswered = None;
         for _ in 0..MAX_SCHEMA_ATTEMPTS {
             let snapshot = self.at_begin(begins, deadline).await?;
             let Some(base) = snapshot.filter(|snapshot| !snapshot.schema.is_empty()) else {
@@ -181,11 +193,13 @@ impl Table {
             protocol::ensure_writable(&base)?;
             let body = self.growth(&base, &grown)?;
             let version = base.version + 1;
-            if self.put_own(version, body, Step::ColumnsAdded).await? {
-                tracing::info!(table = %self.log.storage, version, "columns added");
+            match self.put_own(version, body, Step::ColumnsAdded).await? {
+                Put::Ours => tracing::info!(table = %self.log.storage, version, "columns added"),
+                Put::TooLate => unanswered = None,
+                Put::Unanswered(error) => unanswered = Some(error),
             }
         }
-        Err(self.too_many_conflicts())
+        Err(unanswered.unwrap_or_else(|| self.too_many_conflicts()))
     }
 
     fn growth(&self, base: &Snapshot, grown: &TableSchema) -> Result<Bytes> {
@@ -203,23 +217,23 @@ impl Table {
     }
 
     /// Puts a commit of the host's own; whether it was ours that got in, the next look will tell.
-    async fn put_own(&self, version: u64, body: Bytes, step: Step) -> Result<bool> {
+    async fn put_own(&self, version: u64, body: Bytes, step: Step) -> Result<Put> {
         match self.put_entry(version, body).await {
             Ok(()) => {
                 step.reached();
-                Ok(true)
+                Ok(Put::Ours)
             }
             Err(PutError::Exists(_)) => {
                 // Others are at it as well: let one of them be first.
                 let pause = 1 + u64::from(uuid::Uuid::new_v4().as_bytes()[0]) / 4;
                 tokio::time::sleep(Duration::from_millis(pause)).await;
-                Ok(false)
+                Ok(Put::TooLate)
             }
             Err(PutError::Unknown(error)) => {
                 if error.is_transient() {
                     // A change of the schema is idempotent, so looking again settles it.
                     tracing::debug!(%error, "a schema change was not answered");
-                    return Ok(false);
+                    return Ok(Put::Unanswered(error));
                 }
                 Err(error)
             }

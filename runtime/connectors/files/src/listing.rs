@@ -1,6 +1,14 @@
 //! From what the user wrote to the files that are there.
+//!
+//! A file's name is part of its partition's key, so it must not depend on how its path was typed: a
+//! second name would deliver every row a second time. It is the path below the pipeline's directory
+//! where the file is below that, the absolute path elsewhere, and both with the links in the way to
+//! the file's folder followed. A link to the file itself is not followed: `current.jsonl` keeps its
+//! name when it is turned from one day's file to the next (what it leads to is told apart by the
+//! fingerprint). Where one file is listed both by itself and by links to it, it is read once: by its
+//! own name, or by that of the first link.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -15,20 +23,66 @@ const MATCHING: MatchOptions = MatchOptions {
     require_literal_leading_dot: true,
 };
 
-/// The files, by name: the path from `directory` where it leads there, as the user would write it.
+/// The files, by name.
 pub(crate) fn files(directory: &Path, paths: &[String]) -> Result<BTreeMap<String, PathBuf>> {
+    let directory = real(directory)?;
+    let mut folders = Folders::default();
     let mut files = BTreeMap::new();
     for written in paths {
-        let mut found = of_path(directory, written)?;
+        let mut found = of_path(&directory, written)?;
         found.retain(|path| path.is_file());
         if found.is_empty() {
-            return Err(nothing(directory, written));
+            return Err(nothing(&directory, written));
         }
         for path in found {
-            files.insert(name(directory, &path)?, path);
+            let path = folders.settle(&path)?;
+            files.insert(name(&directory, &path)?, path);
         }
     }
+    leave_out_links(&mut files)?;
     Ok(files)
+}
+
+/// Folders with the links in their way followed; most files share one.
+#[derive(Default)]
+struct Folders(HashMap<PathBuf, PathBuf>);
+
+impl Folders {
+    /// The one path of a file, however it was written.
+    fn settle(&mut self, path: &Path) -> Result<PathBuf> {
+        let (Some(folder), Some(file)) = (path.parent(), path.file_name()) else {
+            return real(path);
+        };
+        let folder = match self.0.get(folder) {
+            Some(known) => known,
+            None => self.0.entry(folder.to_owned()).or_insert(real(folder)?),
+        };
+        Ok(folder.join(file))
+    }
+}
+
+/// Keeps one of several names for the same file.
+fn leave_out_links(files: &mut BTreeMap<String, PathBuf>) -> Result<()> {
+    // The paths of files that are no links are real ones.
+    let mut links = Vec::new();
+    let mut taken = HashSet::new();
+    for (name, path) in &*files {
+        if path.is_symlink() {
+            links.push((name.clone(), real(path)?));
+        } else {
+            taken.insert(path.clone());
+        }
+    }
+    for (name, target) in links {
+        if !taken.insert(target) {
+            files.remove(&name);
+        }
+    }
+    Ok(())
+}
+
+fn real(path: &Path) -> Result<PathBuf> {
+    fs::canonicalize(path).map_err(|error| unreadable(path, error))
 }
 
 fn of_path(directory: &Path, written: &str) -> Result<Vec<PathBuf>> {
@@ -96,14 +150,13 @@ fn name(directory: &Path, path: &Path) -> Result<String> {
 }
 
 fn nothing(directory: &Path, written: &str) -> Error {
-    let base = fs::canonicalize(directory).unwrap_or_else(|_| directory.to_owned());
     Error::new(
         Kind::Invalid,
         Blame::Configuration,
         format!(
             "there is no file at \"{written}\", looked for in {}: relative paths count from the \
              folder of the pipeline's file",
-            base.display()
+            directory.display()
         ),
     )
 }
@@ -149,7 +202,9 @@ mod tests {
         let absolute = inside.join("data/a.csv");
         let elsewhere = tempfile::tempdir().unwrap();
         let absolute = absolute.to_str().unwrap();
-        assert_eq!(names(elsewhere.path(), &[absolute]).unwrap(), [absolute]);
+        let outside = names(elsewhere.path(), &[absolute]).unwrap();
+        let real_path = fs::canonicalize(absolute).unwrap();
+        assert_eq!(outside, [real_path.to_str().unwrap()]);
 
         let missing = names(inside, &["data/*.json"]).unwrap_err().to_string();
         assert!(
@@ -157,5 +212,57 @@ mod tests {
             "{missing}"
         );
         assert!(names(inside, &["nowhere.csv"]).is_err());
+    }
+
+    #[test]
+    fn a_name_does_not_depend_on_how_the_path_was_typed() {
+        let folder = tempfile::tempdir().unwrap();
+        let inside = folder.path();
+        fs::create_dir_all(inside.join("data")).unwrap();
+        fs::write(inside.join("data/a.jsonl"), "").unwrap();
+        let absolute = inside.join("data/a.jsonl");
+        let absolute = absolute.to_str().unwrap();
+        let globbed = format!("{}/data/*.jsonl", inside.display());
+        let round = "data/../data/a.jsonl";
+        for paths in [
+            &["data/a.jsonl"][..],
+            &[absolute],
+            &[&globbed],
+            &["data"],
+            &[round],
+            &["data/a.jsonl", absolute, &globbed, round],
+        ] {
+            assert_eq!(names(inside, paths).unwrap(), ["data/a.jsonl"], "{paths:?}");
+            let typed = inside.join("data/..");
+            assert_eq!(names(&typed, paths).unwrap(), ["data/a.jsonl"], "{paths:?}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_keep_their_names_and_no_file_is_read_twice() {
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().unwrap();
+        let inside = folder.path();
+        fs::create_dir_all(inside.join("2026")).unwrap();
+        fs::write(inside.join("2026/day.jsonl"), "").unwrap();
+        symlink("2026/day.jsonl", inside.join("current.jsonl")).unwrap();
+        symlink("2026/day.jsonl", inside.join("again.jsonl")).unwrap();
+        symlink("2026", inside.join("year")).unwrap();
+        let names = |paths: &[&str]| names(inside, paths).unwrap();
+        assert_eq!(names(&["current.jsonl"]), ["current.jsonl"]);
+        // A link in the way is followed.
+        assert_eq!(names(&["year/*.jsonl"]), ["2026/day.jsonl"]);
+        assert_eq!(names(&["current.jsonl", "again.jsonl"]), ["again.jsonl"]);
+        assert_eq!(names(&["*.jsonl", "2026/*.jsonl"]), ["2026/day.jsonl"]);
+        // The pipeline's directory may be reached by a link, too.
+        let elsewhere = tempfile::tempdir().unwrap();
+        let link = elsewhere.path().join("pipeline");
+        symlink(inside, &link).unwrap();
+        let paths = [link.join("2026/day.jsonl").to_str().unwrap().to_owned()];
+        for directory in [inside, &link] {
+            let names: Vec<_> = files(directory, &paths).unwrap().into_keys().collect();
+            assert_eq!(names, ["2026/day.jsonl"]);
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The open source: files one after the other, each in its order.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::io::{Chain, Cursor};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -42,7 +42,16 @@ pub(crate) struct Files {
     context: SourceContext,
     settings: Arc<Settings>,
     batch_rows: usize,
+    /// In the order of their names.
     files: Vec<FileState>,
+    /// There may be very many, and the pipeline speaks of each by its key.
+    by_key: HashMap<PartitionKey, usize>,
+    /// Those that wait for their turn, paused or not.
+    waiting: BTreeSet<usize>,
+    /// How many are not read to their end.
+    unfinished: usize,
+    /// How many of those that wait are open already.
+    kept_open: usize,
     evolution: Evolution,
     active: Option<Active>,
     phase: Phase,
@@ -81,6 +90,22 @@ enum Progress {
     Done,
 }
 
+impl Progress {
+    fn is_kept_open(&self) -> bool {
+        matches!(
+            self,
+            Self::Sought {
+                opened: Some(_),
+                ..
+            }
+        )
+    }
+
+    fn is_done(&self) -> bool {
+        matches!(self, Self::Done)
+    }
+}
+
 /// The file that is being read.
 #[derive(Debug)]
 struct Active {
@@ -108,6 +133,14 @@ impl Files {
             batch_rows: settings.batch_rows.unwrap_or(context.batch_rows),
             settings: Arc::clone(settings),
             context,
+            by_key: files
+                .iter()
+                .enumerate()
+                .map(|(index, file)| (file.origin.key.clone(), index))
+                .collect(),
+            waiting: BTreeSet::new(),
+            unfinished: files.len(),
+            kept_open: 0,
             files,
             evolution,
             active: None,
@@ -116,15 +149,31 @@ impl Files {
     }
 
     fn find(&mut self, key: &PartitionKey) -> Option<(usize, &mut FileState)> {
-        let mut files = self.files.iter_mut().enumerate();
-        files.find(|(_, file)| file.origin.key == *key)
+        let index = *self.by_key.get(key)?;
+        Some((index, self.files.get_mut(index)?))
+    }
+
+    /// The one place where a file's progress changes, with what is counted of all.
+    /// Returns what it was.
+    fn put_progress(&mut self, index: usize, progress: Progress) -> Option<Progress> {
+        let file = self.files.get_mut(index)?;
+        let is_waiting = matches!(progress, Progress::Sought { .. });
+        let (kept, done) = (progress.is_kept_open(), progress.is_done());
+        let before = std::mem::replace(&mut file.progress, progress);
+        self.kept_open = self.kept_open + usize::from(kept) - usize::from(before.is_kept_open());
+        self.unfinished = self.unfinished + usize::from(before.is_done()) - usize::from(done);
+        if is_waiting {
+            self.waiting.insert(index);
+        } else {
+            self.waiting.remove(&index);
+        }
+        Some(before)
     }
 
     /// The next file that may be read.
     fn next_file(&self) -> Option<usize> {
-        self.files
-            .iter()
-            .position(|file| !file.is_paused && matches!(file.progress, Progress::Sought { .. }))
+        let mut waiting = self.waiting.iter().copied();
+        waiting.find(|index| self.files.get(*index).is_some_and(|file| !file.is_paused))
     }
 
     async fn activate(&mut self, index: usize) -> Result<()> {
@@ -142,29 +191,28 @@ impl Files {
             Decoder::new(format, &beginning, schema.as_deref()).map_err(|error| error.context(name))
         })
         .await?;
-        let Progress::Sought { at, opened, .. } = &mut file.progress else {
+        let Progress::Sought { at, opened, .. } = &file.progress else {
             return Ok(());
         };
+        let mut found = None;
         if opened.is_none() {
             let (path, name, at) = (file.path.clone(), file.origin.name.clone(), *at);
-            let found = blocking(move || content::resume(&path, &name, at)).await?;
-            *opened = Some(Box::new(found));
+            found = Some(blocking(move || content::resume(&path, &name, at)).await?);
         }
-        let progress = std::mem::replace(&mut file.progress, Progress::Active);
-        let Progress::Sought {
-            begin,
-            opened: Some(opened),
-            ..
-        } = progress
+        let Some(Progress::Sought { begin, opened, .. }) =
+            self.put_progress(index, Progress::Active)
         else {
             return Ok(());
         };
-        let Resumed {
+        let Some(Resumed {
             content,
             offset,
             lines,
             before,
-        } = *opened;
+        }) = opened.map(|opened| *opened).or(found)
+        else {
+            return Ok(());
+        };
         let reader = BlockReader::resume(content, format, Fill::Whole, offset, before);
         self.active = Some(Active {
             index,
@@ -193,8 +241,9 @@ impl Files {
         let block = match active.stream.next(&mut self.evolution).await {
             Ok(Some(block)) => block,
             Ok(None) => {
-                file.progress = Progress::Done;
+                let index = active.index;
                 self.active = None;
+                self.put_progress(index, Progress::Done);
                 return Ok(None);
             }
             Err(StreamError::Read(error)) => {
@@ -313,8 +362,7 @@ impl Source for Files {
                 self.activate(index).await?;
                 continue;
             }
-            let is_done = |file: &FileState| matches!(file.progress, Progress::Done);
-            if self.phase == Phase::Flowing && self.files.iter().all(is_done) {
+            if self.phase == Phase::Flowing && self.unfinished == 0 {
                 self.phase = Phase::Ended;
                 return Ok(SourceEvent::End);
             }
@@ -335,16 +383,7 @@ impl Source for Files {
                 Error::new(Kind::Invalid, Blame::Source, message)
             })?,
         };
-        let kept = |file: &FileState| {
-            matches!(
-                &file.progress,
-                Progress::Sought {
-                    opened: Some(_),
-                    ..
-                }
-            )
-        };
-        let keep = self.files.iter().filter(|file| kept(file)).count() < MAX_KEPT_OPEN;
+        let keep = self.kept_open < MAX_KEPT_OPEN;
         let Some((index, file)) = self.find(key) else {
             let message = format!("{key} is no file of this source");
             return Err(Error::new(Kind::Invalid, Blame::Host, message));
@@ -355,12 +394,9 @@ impl Source for Files {
             let found = blocking(move || content::resume(&path, &name, at)).await?;
             opened = keep.then(|| Box::new(found));
         }
-        file.progress = Progress::Sought {
-            at,
-            begin: to.cloned(),
-            opened,
-        };
         file.is_paused = false;
+        let begin = to.cloned();
+        self.put_progress(index, Progress::Sought { at, begin, opened });
         self.active.take_if(|active| active.index == index);
         if self.phase == Phase::Ended {
             self.phase = Phase::Flowing;

@@ -1,4 +1,9 @@
 //! The generator by its public door.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails, and says where"
+)]
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

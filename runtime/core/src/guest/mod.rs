@@ -2,6 +2,7 @@
 //! the epoch that a guest is working on. A connector links its capability through [`HasGuest`].
 
 mod batch;
+mod charge;
 mod convert;
 #[cfg(test)]
 mod fixture;
@@ -11,6 +12,7 @@ mod plan;
 mod room;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use wasmtime::component::{Resource, ResourceTable};
@@ -26,6 +28,7 @@ pub use batch::Batch;
 pub use bindings::wasm_sink::sink::types as wit;
 pub use plan::Plan;
 
+use charge::{Charges, Ledger};
 use room::{Full, Room};
 
 /// Generated from wit/deps/sink. A connector's own `bindgen!` maps `wasm-sink:sink/types` here.
@@ -66,7 +69,8 @@ pub struct GuestLimits {
     pub dead_letters: usize,
     /// Parts of one `split`.
     pub split_parts: usize,
-    /// Bytes that batches made by kernels and `from-ipc` may hold at once.
+    /// Bytes that batches made by kernels and `from-ipc`, and plans for their schemas, may hold at
+    /// once.
     pub derived_bytes: usize,
     /// How long one staging call may wait for its destination.
     pub stage_wait: Duration,
@@ -84,8 +88,8 @@ pub struct Guest {
     dead_letters: Vec<DeadLetter>,
     doom: Doom,
     schemas: batch::SchemaIds,
-    /// Bytes of batches that kernels made and that are not freed.
-    derived_bytes: usize,
+    /// What batches that kernels made hold, and what plans keep for schemas.
+    ledger: Ledger,
     /// Bytes of text that plans hold.
     plan_bytes: usize,
 }
@@ -105,7 +109,7 @@ impl Guest {
             dead_letters: Vec::new(),
             doom: Doom::default(),
             schemas: batch::SchemaIds::default(),
-            derived_bytes: 0,
+            ledger: Ledger::default(),
             plan_bytes: 0,
         }
     }
@@ -177,14 +181,18 @@ impl Guest {
                 batch.free();
             }
         }
-        self.derived_bytes = 0;
         self.epoch += 1;
     }
 
-    /// Handles in the table, alive or dead. An instance with many dead ones is replaced between
-    /// epochs.
+    /// Handles in the table, alive or dead.
     pub fn handles(&mut self) -> usize {
         self.table.iter_mut().count()
+    }
+
+    /// Whether the instance is to be replaced between epochs: half of what it may collect in its
+    /// life is there, be it handles that it did not drop or schemas that it asked about.
+    pub fn is_worn(&mut self) -> bool {
+        self.handles() >= self.limits.handles / 2 || self.schemas.is_half_full()
     }
 
     /// The stages, by role.
@@ -244,40 +252,63 @@ impl Guest {
     /// # Errors
     /// A trap that says so where the handle is of an earlier epoch.
     pub fn rows(&self, batch: &Resource<Batch>) -> wasmtime::Result<&Rows> {
-        self.table.get(batch)?.rows(self.epoch)
+        Ok(self.content(batch)?.0)
     }
 
-    /// A new handle for rows, valid until the epoch ends.
+    /// The rows behind a handle, and what is charged for the memory that they refer to.
+    fn content(&self, batch: &Resource<Batch>) -> wasmtime::Result<(&Rows, &Charges)> {
+        self.table.get(batch)?.content(self.epoch)
+    }
+
+    /// A new handle for rows of a source, valid until the epoch ends.
     ///
     /// # Errors
     /// A trap where the instance holds too many handles.
     pub fn push_rows(&mut self, rows: Rows) -> wasmtime::Result<Resource<Batch>> {
-        Ok(self.table.push(Batch::new(self.epoch, rows, 0))?)
+        Ok(self.table.push(Batch::of_source(self.epoch, rows))?)
     }
 
     /// Room for batches that kernels make.
     fn room(&self) -> Room {
-        Room::new(self.limits.derived_bytes.saturating_sub(self.derived_bytes))
+        let held = self.ledger.bytes();
+        Room::new(self.limits.derived_bytes.saturating_sub(held))
     }
 
-    /// A new handle for rows that a kernel made in `bytes` of fresh memory.
+    /// A new handle for rows that a kernel made: in `bytes` of fresh memory, and in memory that is
+    /// charged for already, `shared`.
     fn push_derived(
         &mut self,
         rows: Rows,
+        shared: &Charges,
         bytes: usize,
     ) -> wasmtime::Result<Result<Resource<Batch>, Error>> {
-        if let Err(full) = self.room().take(bytes) {
+        let frame = batch::frame_bytes(rows.values());
+        let mut room = self.room();
+        if let Err(full) = room.take(frame).and_then(|()| room.take(bytes)) {
             return Ok(Err(self.out_of_room(full)));
         }
-        let handle = self.table.push(Batch::new(self.epoch, rows, bytes))?;
-        self.derived_bytes += bytes;
-        Ok(Ok(handle))
+        let memory = self.charged(shared, bytes);
+        let frame = self.ledger.charge(frame);
+        let batch = Batch::derived(self.epoch, rows, memory, frame);
+        Ok(Ok(self.table.push(batch)?))
+    }
+
+    /// `bytes` of fresh memory beside what is charged for already.
+    fn charged(&self, shared: &Charges, bytes: usize) -> Charges {
+        match bytes {
+            0 => shared.clone(),
+            bytes => {
+                let bytes = bytes.saturating_add(shared.next_list_bytes());
+                shared.and(&Charges::one(Arc::new(self.ledger.charge(bytes))))
+            }
+        }
     }
 
     fn out_of_room(&self, _: Full) -> Error {
         invalid(format!(
-            "batches made by `filter`, `split`, `apply`, `from-ipc` would hold more than {} MiB at \
-             once: drop what is no longer needed, or work on fewer rows at a time",
+            "batches made by `slice`, `filter`, `split`, `with-columns`, `apply`, `from-ipc` would \
+             hold more than {} MiB at once: drop what is no longer needed, or work on fewer rows at \
+             a time",
             self.limits.derived_bytes >> 20
         ))
     }

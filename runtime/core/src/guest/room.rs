@@ -25,11 +25,22 @@ impl Room {
         Ok(())
     }
 
+    /// Takes what is missing of `bytes` after what was taken since so much was `left`.
+    pub(super) fn take_since(&mut self, left: usize, bytes: usize) -> Result<(), Full> {
+        let taken = left.saturating_sub(self.0);
+        self.take(bytes.saturating_sub(taken))
+    }
+
     /// So many nulls: some types take room for each.
     pub(super) fn nulls(&mut self, data_type: &DataType, rows: usize) -> Result<ArrayRef, Full> {
-        self.take(null_bits(data_type).saturating_mul(rows) / 8)?;
+        self.take(null_bytes(data_type, rows))?;
         Ok(new_null_array(data_type, rows))
     }
+}
+
+/// What so many nulls take, and so many values of a type at least.
+pub(super) fn null_bytes(data_type: &DataType, rows: usize) -> usize {
+    null_bits(data_type).saturating_mul(rows) / 8
 }
 
 /// What one null takes, in bits.

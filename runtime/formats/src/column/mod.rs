@@ -23,11 +23,16 @@ use crate::fault::{Fault, Parsed};
 use number::Number;
 use time::Clock;
 
+/// What a cell is: the room of a number.
+const CELL_BYTES: usize = 8;
+
 /// One column: a flat one, or the root of nested ones.
 #[derive(Debug)]
 pub(crate) struct Column {
     pub(crate) field: FieldRef,
     nulls: NullBufferBuilder,
+    /// Cells of one value.
+    pub(crate) width: usize,
     pub(crate) values: Values,
 }
 
@@ -93,6 +98,7 @@ impl Column {
         Ok(Self {
             field: Arc::clone(field),
             nulls: NullBufferBuilder::new(0),
+            width: values.width(),
             values,
         })
     }
@@ -244,6 +250,7 @@ impl Column {
             field,
             mut nulls,
             values,
+            ..
         } = self;
         let array = values.finish(field.data_type(), nulls.finish())?;
         if array.data_type() == field.data_type() {
@@ -322,6 +329,18 @@ impl Values {
                 clock: Clock::of(time).ok_or_else(unsupported)?,
             },
         })
+    }
+
+    /// Cells that a value takes, also one that is missing; without what lists and maps hold.
+    fn width(&self) -> usize {
+        match self {
+            Self::Struct(record) => record.width,
+            Self::Decimal { .. } => 2,
+            Self::Binary {
+                width: Some(bytes), ..
+            } => 1 + bytes / CELL_BYTES,
+            _ => 1,
+        }
     }
 
     fn finish(self, target: &DataType, nulls: Option<NullBuffer>) -> Result<ArrayRef, ArrowError> {
@@ -418,6 +437,8 @@ pub(crate) struct Record {
     pub(crate) quoted: Vec<Box<[u8]>>,
     /// Where the next key is looked for first.
     pub(crate) likely: usize,
+    /// Cells that one object takes, however few fields it has.
+    pub(crate) width: usize,
 }
 
 impl Record {
@@ -433,9 +454,15 @@ impl Record {
                 [name, b"\""].concat().into()
             }
         });
+        let columns: Vec<_> = fields.iter().map(Column::new).collect::<Result<_, _>>()?;
         Ok(Self {
             quoted: quoted.collect(),
-            columns: fields.iter().map(Column::new).collect::<Result<_, _>>()?,
+            width: columns
+                .iter()
+                .map(|column| column.width)
+                .sum::<usize>()
+                .max(1),
+            columns,
             likely: 0,
         })
     }

@@ -32,7 +32,8 @@ impl Layout {
     }
 }
 
-/// Decodes `block[from..]`; false where new fields stopped it.
+/// Decodes `block[from..]` until `rows` are full, and returns where that is; None where new fields
+/// stopped it.
 pub(crate) fn decode(
     block: &[u8],
     from: usize,
@@ -40,11 +41,13 @@ pub(crate) fn decode(
     header: &Header,
     unknown: UnknownFields,
     rows: &mut Rows,
-) -> bool {
+) -> Option<usize> {
     let layout = Layout::new(header, rows);
     let mut fields = Fields::default();
     let mut start = from;
-    while let Some(rest) = block.get(start..).filter(|rest| !rest.is_empty()) {
+    while let Some(rest) = block.get(start..).filter(|rest| !rest.is_empty())
+        && !rows.is_full()
+    {
         let (length, is_closed) = match split::record_end(rest, delimiter, true) {
             End::At(length) => (length, true),
             End::Unclosed(length) => (length, false),
@@ -59,7 +62,7 @@ pub(crate) fn decode(
                 Err(Fault::new(0, "a quote is opened and never closed"))
             };
             match read {
-                Ok(true) => return false,
+                Ok(true) => return None,
                 Ok(false) => rows.accept(start, start + length),
                 Err(fault) => rows.refuse(start, start + length, &fault),
             }
@@ -67,7 +70,7 @@ pub(crate) fn decode(
         rows.pass_lines(memchr::memchr_iter(b'\n', record).count());
         start += length;
     }
-    true
+    Some(start)
 }
 
 /// Whether a field with a value has no column.

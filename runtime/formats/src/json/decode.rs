@@ -17,7 +17,7 @@
 
 use super::scan::{Cursor, Text};
 use crate::column::{Column, Record, Slices, Values};
-use crate::decoded::{Rows, UnknownFields};
+use crate::decoded::{MAX_RECORD_CELLS, Rows, UnknownFields};
 use crate::fault::{Fault, Parsed};
 
 /// What holds for a whole block.
@@ -25,28 +25,63 @@ struct Context {
     unknown: UnknownFields,
     /// Whether this record has a field with a value that no column takes.
     has_unknown: bool,
+    /// Cells in the lists and maps of this record.
+    unfolded: usize,
+    /// How many it may have.
+    most_unfolded: usize,
 }
 
-/// Decodes `block[from..]`; false where new fields stopped it.
-pub(crate) fn decode(block: &[u8], from: usize, unknown: UnknownFields, rows: &mut Rows) -> bool {
+impl Context {
+    /// One more value in a list or map, of so many cells.
+    #[inline]
+    fn unfold(&mut self, cells: usize, at: usize) -> Parsed<()> {
+        self.unfolded += cells;
+        if self.unfolded > self.most_unfolded {
+            let reason = "the objects in its lists have so many fields between them, most of them \
+                          missing, that memory would not hold them: name those that you want in \
+                          `schema`";
+            return Err(Fault::new(at, reason));
+        }
+        Ok(())
+    }
+}
+
+/// Decodes `block[from..]` until `rows` are full, and returns where that is; None where new fields
+/// stopped it.
+pub(crate) fn decode(
+    block: &[u8],
+    from: usize,
+    unknown: UnknownFields,
+    rows: &mut Rows,
+) -> Option<usize> {
+    let block = first_lines(block, from, rows.most_rows());
     let is_utf8 = std::str::from_utf8(block).is_ok();
     let mut context = Context {
         unknown,
         has_unknown: false,
+        unfolded: 0,
+        most_unfolded: 0,
     };
     let mut start = from;
-    while let Some(rest) = block.get(start..).filter(|rest| !rest.is_empty()) {
+    while let Some(rest) = block.get(start..).filter(|rest| !rest.is_empty())
+        && !rows.is_full()
+    {
         let length = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
         let line = rest.get(..length).unwrap_or_default();
         let has_end = length < rest.len();
         let end = start + length + usize::from(has_end);
         if !line.trim_ascii().is_empty() {
             context.has_unknown = false;
+            context.unfolded = 0;
+            context.most_unfolded = MAX_RECORD_CELLS + line.len();
             let read = if is_utf8 { Ok(()) } else { check_utf8(line) }
                 .and_then(|()| read_record(line, &mut rows.root, &mut context));
             match read {
-                Ok(()) if context.has_unknown => return false,
-                Ok(()) => rows.accept(start, end),
+                Ok(()) if context.has_unknown => return None,
+                Ok(()) => {
+                    rows.unfold(context.unfolded);
+                    rows.accept(start, end);
+                }
                 Err(fault) => {
                     // What is wrong with the line itself is said first.
                     let fault = check_syntax(line).err().unwrap_or(fault);
@@ -57,7 +92,17 @@ pub(crate) fn decode(block: &[u8], from: usize, unknown: UnknownFields, rows: &m
         rows.pass_lines(usize::from(has_end));
         start = end;
     }
-    true
+    Some(start)
+}
+
+/// `block` up to the end of its line number `most` from `from` on: no more will be decoded, so no
+/// more needs to be looked at.
+fn first_lines(block: &[u8], from: usize, most: usize) -> &[u8] {
+    let rest = block.get(from..).unwrap_or_default();
+    match memchr::memchr_iter(b'\n', rest).nth(most.saturating_sub(1)) {
+        Some(end) => block.get(..=from + end).unwrap_or(block),
+        None => block,
+    }
 }
 
 fn check_utf8(line: &[u8]) -> Parsed<()> {
@@ -232,7 +277,10 @@ impl Column {
                 .map(|()| true)
                 .map_err(|fault| fault.inside(self.field.name()))?,
             Values::List { offsets, item } if next == b'[' => cursor
-                .list(|cursor| item.read_json(cursor, context, depth + 1))
+                .list(|cursor| {
+                    context.unfold(item.width, cursor.at)?;
+                    item.read_json(cursor, context, depth + 1)
+                })
                 .map(|()| offsets.close(item.len()))
                 .map_err(|fault| fault.inside(self.field.name()))?,
             Values::Map {
@@ -241,6 +289,7 @@ impl Column {
                 values,
             } if next == b'{' => {
                 let mut entry = |cursor: &mut Cursor<'_>, key: Text<'_>| {
+                    context.unfold(1 + values.width, cursor.at)?;
                     push_string(key, &mut keys.bytes)?;
                     // Keys are shorter than the record, which 32 bits can count.
                     let _ = keys.close();

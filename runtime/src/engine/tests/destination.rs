@@ -43,17 +43,33 @@ pub(super) fn engine() -> Engine {
     Engine::with_capabilities(&EngineSettings::default(), depot).unwrap()
 }
 
-/// Limits that a test reaches quickly.
+/// Little memory, and the usual deadline: host calls count while they wait for a core, which takes
+/// long where many tests run.
 pub(super) fn limits() -> InstanceLimits {
     InstanceLimits {
         memory_bytes: 4 << 20,
-        call_deadline: Duration::from_millis(50),
         ..InstanceLimits::default()
+    }
+}
+
+/// Limits with a deadline that a test reaches quickly.
+pub(super) fn hasty_limits() -> InstanceLimits {
+    InstanceLimits {
+        call_deadline: Duration::from_millis(50),
+        ..limits()
     }
 }
 
 /// A guest that may use a depot, and what the depot hears.
 pub(super) fn component(guest: &Guest) -> (Arc<dyn Component>, Heard) {
+    component_within(guest, limits())
+}
+
+/// As above, with other limits.
+pub(super) fn component_within(
+    guest: &Guest,
+    limits: InstanceLimits,
+) -> (Arc<dyn Component>, Heard) {
     let heard = Heard::default();
     let grant = Grant {
         connector: "depot".to_owned(),
@@ -65,7 +81,7 @@ pub(super) fn component(guest: &Guest) -> (Arc<dyn Component>, Heard) {
     let component = engine()
         .load("guest", &guest.build(), None)
         .unwrap()
-        .grant("pipeline", grants, "{}".to_owned(), limits())
+        .grant("pipeline", grants, "{}".to_owned(), limits)
         .unwrap();
     (component, heard)
 }

@@ -9,7 +9,7 @@ use wasm_sink_core::epoch::{Account, CommitId};
 use wasm_sink_core::error::{Blame, Kind};
 use wasm_sink_core::stage::Purpose;
 
-use super::destination::{INVALID, LOST, UNAVAILABLE, component};
+use super::destination::{INVALID, LOST, UNAVAILABLE, component, component_within, hasty_limits};
 use super::guest::{Guest, SKIP_IMPORT, SKIP_ONE};
 use super::rows::{batch, rows};
 
@@ -113,7 +113,9 @@ async fn rejecting_rows_or_trapping_does_not_talk_away_a_failed_call() {
         "unreachable",
         "(loop $again (br $again)) unreachable",
     ] {
-        let mut instance = start(&putting(UNAVAILABLE, then)).await;
+        let (component, _) = component_within(&putting(UNAVAILABLE, then), hasty_limits());
+        let mut instance = component.start(Purpose::Commit).await.unwrap();
+        instance.begin(CommitId::from_random(1));
         let failure = instance.write(rows("0", 0, 3)).await.unwrap_err();
         assert_eq!(failure.cause, FailureCause::Answer, "{failure}");
         assert_eq!(failure.error.kind(), Kind::Unavailable, "{failure}");

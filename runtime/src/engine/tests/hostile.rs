@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use wasm_sink_core::component::{Failure, FailureCause, Instance};
 use wasm_sink_core::epoch::CommitId;
@@ -9,7 +10,7 @@ use wasm_sink_core::error::{Blame, Error};
 use wasm_sink_core::stage::Purpose;
 
 use super::super::Loaded;
-use super::destination::{component, engine, limits};
+use super::destination::{component, component_within, engine, hasty_limits};
 use super::guest::Guest;
 use super::rows::rows;
 
@@ -20,7 +21,7 @@ fn load(guest: &Guest) -> Loaded {
 }
 
 async fn start_error(guest: &Guest) -> Error {
-    let (component, _) = component(guest);
+    let (component, _) = component_within(guest, hasty_limits());
     match component.start(Purpose::Commit).await {
         Ok(_) => panic!("it started"),
         Err(error) => error,
@@ -28,7 +29,7 @@ async fn start_error(guest: &Guest) -> Error {
 }
 
 async fn started(guest: &Guest) -> Box<dyn Instance> {
-    let (component, _) = component(guest);
+    let (component, _) = component_within(guest, hasty_limits());
     let mut instance = component.start(Purpose::Commit).await.unwrap();
     instance.begin(CommitId::from_random(1));
     instance
@@ -70,13 +71,19 @@ async fn a_loop_in_any_call_ends_at_the_deadline() {
         config_schema: LOOP,
         ..Guest::default()
     };
-    let error = load(&schema).config_schema(&limits()).await.unwrap_err();
+    let error = load(&schema)
+        .config_schema(&hasty_limits())
+        .await
+        .unwrap_err();
     assert_deadline(&error, "`config-schema`");
     let validate = Guest {
         validate: LOOP,
         ..Guest::default()
     };
-    let error = load(&validate).validate("{}", &limits()).await.unwrap_err();
+    let error = load(&validate)
+        .validate("{}", &hasty_limits())
+        .await
+        .unwrap_err();
     assert_deadline(&error, "`validate`");
 
     let write = Guest {
@@ -103,6 +110,31 @@ async fn a_loop_of_host_calls_ends_as_well() {
         ..Guest::default()
     };
     assert_eq!(write_failure(&guest).await.cause, FailureCause::Deadline);
+}
+
+#[tokio::test]
+async fn a_loop_of_kernels_is_the_guests_own_time() {
+    let guest = Guest {
+        imports: r#"(import "wasm-sink:sink/types@0.1.0" "[method]batch.ipc"
+            (func $ipc (param i32 i32 i32 i32)))"#,
+        // Each answer is put where the last one stood.
+        write: "(loop $again
+                (global.set $heap (i32.const 65536))
+                (call $ipc (local.get $rows) (i32.const 0) (i32.const 0) (i32.const 256))
+                (br $again))
+            unreachable",
+        pages: 60,
+        ..Guest::default()
+    };
+    let mut instance = started(&guest).await;
+    // The host's work is nearly all of the loop: at its own pace it would go on for half a minute.
+    let write = instance.write(rows("0", 0, 200_000));
+    let failure = tokio::time::timeout(Duration::from_secs(5), write)
+        .await
+        .expect("the deadline comes first")
+        .unwrap_err();
+    assert_eq!(failure.cause, FailureCause::Deadline);
+    assert_deadline(&failure.error, "`write`");
 }
 
 #[tokio::test]
@@ -237,6 +269,9 @@ async fn a_flood_of_lines_is_counted_and_left_out() {
         .with_ansi(false)
         .with_writer(move || writer.clone())
         .finish();
+    // While there is but one subscriber, whoever logs a line first decides whether it is on: a test
+    // on a thread without any would turn it off.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let _guard = tracing::subscriber::set_default(subscriber);
     let guest = Guest {
         imports: r#"(import "wasm-sink:sink/log@0.1.0" "write" (func $log (param i32 i32 i32)))"#,
@@ -248,7 +283,8 @@ async fn a_flood_of_lines_is_counted_and_left_out() {
             call $ok",
         ..Guest::default()
     };
-    let mut instance = started(&guest).await;
+    let mut instance = component(&guest).0.start(Purpose::Commit).await.unwrap();
+    instance.begin(CommitId::from_random(1));
     instance.write(rows("0", 0, 3)).await.unwrap();
     drop(instance);
     let text = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();

@@ -9,14 +9,15 @@ use futures::TryStreamExt;
 use object_store::ObjectMeta;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::async_reader::{ParquetObjectReader, ParquetRecordBatchStreamBuilder};
+use parquet::errors::ParquetError;
 use parquet::schema::types::SchemaDescriptor;
 use serde::de::DeserializeOwned;
-use wasm_sink_core::Result;
+use wasm_sink_core::{Error, Result};
 
 use super::action::{FileLine, Line, parse_lines};
 use super::corrupt;
 use super::listing::Checkpoint;
-use crate::storage::TableStorage;
+use crate::storage::{TableStorage, storage_error};
 
 /// Protocol, metadata and transactions.
 ///
@@ -77,9 +78,7 @@ async fn read<L: DeserializeOwned>(
         };
         return parse_lines(&bytes, name);
     }
-    let damaged = |e: parquet::errors::ParquetError| {
-        corrupt(&format!("the checkpoint {name} cannot be read"), e)
-    };
+    let damaged = |e: ParquetError| not_read(storage, name, e);
     let reader = ParquetObjectReader::new(Arc::clone(&storage.store), file.location.clone())
         .with_file_size(file.size);
     let builder = ParquetRecordBatchStreamBuilder::new(reader)
@@ -96,6 +95,18 @@ async fn read<L: DeserializeOwned>(
         }
     }
     Ok(lines)
+}
+
+/// A checkpoint that is damaged, or a storage that did not give it out.
+fn not_read(storage: &TableStorage, name: &str, error: ParquetError) -> Error {
+    let error = match error {
+        ParquetError::External(inner) => match inner.downcast::<object_store::Error>() {
+            Ok(inner) => return storage_error(&format!("reading {storage}/{name}"), *inner),
+            Err(inner) => ParquetError::External(inner),
+        },
+        other => other,
+    };
+    corrupt(&format!("the checkpoint {name} cannot be read"), error)
 }
 
 /// Statistics are most of a checkpoint and of no use here.

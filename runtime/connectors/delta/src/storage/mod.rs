@@ -1,7 +1,9 @@
 //! Files of a lake: on a local disk, durably, or in a bucket.
 
+mod directories;
 mod error;
 mod local;
+mod s3;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,19 +11,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use object_store::aws::{AmazonS3Builder, S3ConditionalPut};
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use object_store::{
-    BackoffConfig, ClientOptions, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions,
-    RetryConfig,
+    BackoffConfig, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, RetryConfig,
 };
 use url::Url;
 use wasm_sink_core::Result;
+use wasm_sink_core::error::Context;
 
-pub(crate) use self::error::storage_error;
+pub(crate) use self::error::{presentable, storage_error};
 use self::local::DurableLocal;
-use crate::settings::{Addressing, Credentials, Location, S3Settings};
+use self::s3::{Surroundings, Way};
+use crate::settings::{Location, S3Settings};
 
 /// The directory beside the tables that holds what is ours alone.
 const OWN_DIRECTORY: &str = "_wasm_sink";
@@ -41,6 +43,8 @@ pub(crate) struct Lake {
     prefix: Path,
     url: Url,
     directory: Option<PathBuf>,
+    /// The endpoint that only the environment names.
+    ambient_endpoint: Option<Arc<str>>,
 }
 
 /// The place of one table. Paths count from the table.
@@ -82,7 +86,7 @@ impl Lake {
     pub(crate) fn new(location: &Location, base: &std::path::Path) -> Result<Self> {
         match location {
             Location::Local(path) => Self::local(base.join(path)),
-            Location::S3(settings) => Self::s3(settings),
+            Location::S3(settings) => Self::s3(settings, &Surroundings::of_process()),
         }
     }
 
@@ -94,30 +98,31 @@ impl Lake {
             .map_err(|()| error::bad_path(&directory, "it is not absolute"))?;
         let prefix =
             Path::from_absolute_path(&directory).map_err(|e| error::bad_path(&directory, e))?;
-        let store: Arc<dyn ObjectStore> = Arc::new(DurableLocal::new());
+        let store: Arc<dyn ObjectStore> = Arc::new(DurableLocal::new(directory.clone()));
         Ok(Self {
             root: Arc::clone(&store),
             once: store,
             prefix,
             url,
             directory: Some(directory),
+            ambient_endpoint: None,
         })
     }
 
-    fn s3(settings: &S3Settings) -> Result<Self> {
+    fn s3(settings: &S3Settings, surroundings: &Surroundings) -> Result<Self> {
         let place = format!("s3://{}/{}", settings.bucket, settings.prefix);
         let place = place.trim_end_matches('/');
         let prefix = Path::parse(&settings.prefix).map_err(|e| error::bad_path(&place, e))?;
         let url = Url::parse(&format!("{place}/")).map_err(|e| error::bad_path(&place, e))?;
+        let setting_up = || format!("setting up {place}");
+        let way = Way::new(settings, surroundings).context(setting_up)?;
         let build = |max_retries| {
-            s3_builder(settings)
-                .with_retry(RetryConfig {
-                    backoff: BackoffConfig::default(),
-                    max_retries,
-                    retry_timeout: RETRY_TIMEOUT,
-                })
-                .build()
-                .map_err(|e| storage_error(&format!("setting up {place}"), e))
+            way.client(RetryConfig {
+                backoff: BackoffConfig::default(),
+                max_retries,
+                retry_timeout: RETRY_TIMEOUT,
+            })
+            .map_err(|e| storage_error(&setting_up(), e))
         };
         Ok(Self {
             root: Arc::new(build(3)?),
@@ -125,7 +130,16 @@ impl Lake {
             prefix,
             url,
             directory: None,
+            ambient_endpoint: way.ambient_endpoint.map(Arc::from),
         })
+    }
+
+    /// What it is called where people should see all of it.
+    pub(crate) fn describe(&self) -> String {
+        match &self.ambient_endpoint {
+            Some(endpoint) => format!("{self}, by {endpoint}"),
+            None => self.to_string(),
+        }
     }
 
     /// The table of a name; "" is the place itself.
@@ -168,7 +182,7 @@ impl Lake {
             return Err(storage_error(&doing("listing"), e));
         }
         let made = match &self.directory {
-            Some(directory) => local::first_missing(&directory.join(OWN_DIRECTORY)),
+            Some(directory) => directories::first_missing(&directory.join(OWN_DIRECTORY)),
             None => None,
         };
         let probe = self
@@ -188,7 +202,7 @@ impl Lake {
         }
         .await;
         if let (Some(made), Some(directory)) = (made, &self.directory) {
-            local::remove_empty(&directory.join(OWN_DIRECTORY), &made);
+            directories::remove_empty(&directory.join(OWN_DIRECTORY), &made);
         }
         outcome
     }
@@ -250,55 +264,6 @@ impl TableStorage {
             .as_ref()
             .is_none_or(|directory| directory.join("_delta_log").is_dir())
     }
-}
-
-fn s3_builder(settings: &S3Settings) -> AmazonS3Builder {
-    let client = ClientOptions::new()
-        .with_timeout(REQUEST_TIMEOUT)
-        .with_connect_timeout(CONNECT_TIMEOUT)
-        .with_allow_http(
-            settings
-                .endpoint
-                .as_ref()
-                .is_some_and(|url| url.scheme() == "http"),
-        );
-    let mut builder = match &settings.credentials {
-        Credentials::Ambient => AmazonS3Builder::from_env(),
-        Credentials::Keys {
-            access_key_id,
-            secret_access_key,
-            session_token,
-        } => {
-            let builder = AmazonS3Builder::new()
-                .with_access_key_id(access_key_id)
-                .with_secret_access_key(secret_access_key.expose());
-            match session_token {
-                Some(token) => builder.with_token(token.expose()),
-                None => builder,
-            }
-        }
-    };
-    builder = builder
-        .with_bucket_name(&settings.bucket)
-        .with_client_options(client)
-        .with_conditional_put(S3ConditionalPut::ETagMatch)
-        .with_virtual_hosted_style_request(settings.addressing == Addressing::VirtualHost);
-    if let Some(region) = &settings.region {
-        builder = builder.with_region(region);
-    }
-    if let Some(endpoint) = &settings.endpoint {
-        let mut endpoint = endpoint.clone();
-        // The client wants the bucket in the endpoint when it stands in the host's name.
-        if settings.addressing == Addressing::VirtualHost
-            && let Some(host) = endpoint.host_str()
-        {
-            let host = format!("{}.{host}", settings.bucket);
-            // Only an address without a host refuses one, and such an endpoint was refused before.
-            let _ = endpoint.set_host(Some(&host));
-        }
-        builder = builder.with_endpoint(endpoint.as_str().trim_end_matches('/'));
-    }
-    builder
 }
 
 fn is_table_name_part(part: &str) -> bool {

@@ -11,14 +11,15 @@ use futures::StreamExt;
 use object_store::ObjectStore;
 use object_store::path::Path;
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
 use wasm_sink_core::{Blame, CommitId, Error, Kind, Result};
 
 use super::file::{Closed, FileWriter, SUFFIX, put_rest};
 use super::partition::{self, PartitionValues};
 use crate::log::action::Add;
 use crate::schema::TableSchema;
+use crate::storage::presentable;
 
 /// Batches that wait for the encoder.
 const QUEUED_BATCHES: usize = 2;
@@ -60,16 +61,33 @@ enum Order {
 /// The way to the encoder's thread. Dropped without `finish`, the thread removes its files.
 pub(crate) struct Encoder {
     orders: mpsc::Sender<Order>,
-    thread: JoinHandle<Result<Vec<DataFile>>>,
+    /// Comes when the thread is done; gone without an outcome where it died.
+    outcome: oneshot::Receiver<Result<Vec<DataFile>>>,
 }
 
 impl Encoder {
-    pub(crate) fn start(settings: EncoderSettings) -> Self {
+    /// A thread of its own, since it lives as long as its epoch: on the runtime's threads for
+    /// blocking work, of which there is a bounded number, hundreds of open epochs would leave none
+    /// for the writes that they wait for.
+    ///
+    /// # Errors
+    /// Where the machine gives no further thread.
+    pub(crate) fn start(settings: EncoderSettings) -> Result<Self> {
         let (orders, received) = mpsc::channel(QUEUED_BATCHES);
+        let (done, outcome) = oneshot::channel();
         let runtime = Handle::current();
-        let thread =
-            tokio::task::spawn_blocking(move || Worker::new(settings, runtime).run(received));
-        Self { orders, thread }
+        std::thread::Builder::new()
+            .name("delta-encoder".to_owned())
+            .spawn(move || {
+                // Nobody waits for it where the epoch was dropped.
+                let _ = done.send(Worker::new(settings, runtime).run(received));
+            })
+            .map_err(|e| {
+                let message = "no further thread can be started to encode rows; run fewer tasks, \
+                               or raise the limit of threads (`ulimit -u`)";
+                Error::new(Kind::Unavailable, Blame::Configuration, message).with_source(e)
+            })?;
+        Ok(Self { orders, outcome })
     }
 
     /// Waits for room; ok means accepted. After an error only `finish` is of use: it says why.
@@ -92,7 +110,7 @@ impl Encoder {
         // A thread that is gone says why when it is joined.
         let _ = self.orders.send(Order::Finish).await;
         drop(self.orders);
-        self.thread.await.unwrap_or_else(|e| {
+        self.outcome.await.unwrap_or_else(|e| {
             Err(Error::new(Kind::Other, Blame::Host, "the encoder's thread died").with_source(e))
         })
     }
@@ -101,7 +119,7 @@ impl Encoder {
     pub(crate) async fn forget(self) {
         drop(self.orders);
         // Its files are gone, or vacuum will find them.
-        let _ = self.thread.await;
+        let _ = self.outcome.await;
     }
 }
 
@@ -389,7 +407,8 @@ pub(crate) async fn remove(store: &Arc<dyn ObjectStore>, paths: Vec<Path>) {
         match outcome {
             Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
             Err(e) => {
-                tracing::debug!(error = %e, "a staged file stays until the table is vacuumed")
+                let error = presentable(&e);
+                tracing::debug!(error, "a staged file stays until the table is vacuumed")
             }
         }
     }

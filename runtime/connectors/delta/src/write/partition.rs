@@ -4,16 +4,26 @@ use std::collections::HashMap;
 use std::fmt::Write;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
+use arrow::buffer::BooleanBuffer;
 use arrow::compute::take_record_batch;
-use arrow::datatypes::{DataType as Arrow, Date32Type, Decimal128Type, TimestampMicrosecondType};
+use arrow::datatypes::{
+    DataType as Arrow, Date32Type, Decimal128Type, TimeUnit, TimestampMicrosecondType,
+};
 use arrow::error::ArrowError;
 use arrow::row::{RowConverter, SortField};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
+
+use super::convert::Refusal;
 
 /// What stands in a directory's name for null.
 const NULL_DIRECTORY: &str = "__HIVE_DEFAULT_PARTITION__";
 /// File systems refuse longer names.
 const MAX_DIRECTORY_BYTES: usize = 200;
+
+/// 0000-01-01 and 9999-12-31, in days since 1970: the protocol's text of a date has four digits
+/// for the year.
+const TEXT_DAYS: (i32, i32) = (-719_528, 2_932_896);
+const US_PER_DAY: i64 = 86_400_000_000;
 
 /// One text per partition column; None for null.
 pub(crate) type PartitionValues = Vec<Option<String>>;
@@ -103,6 +113,42 @@ fn text(array: &ArrayRef, row: usize) -> Result<Option<String>, ArrowError> {
                 .try_to_string()?
         }
     }))
+}
+
+/// Dates and times in a partition column that have no text in the form of the protocol.
+pub(crate) fn refuse_far_times(path: &str, values: &ArrayRef) -> Option<Refusal> {
+    let (first, last) = TEXT_DAYS;
+    let is_far = |row: usize, value: i64, per_day: i64| {
+        let range = i64::from(first) * per_day..(i64::from(last) + 1) * per_day;
+        values.is_valid(row) && !range.contains(&value)
+    };
+    let rows = match values.data_type() {
+        Arrow::Date32 => {
+            let days = values.as_primitive::<Date32Type>().values();
+            let far = |row: usize| {
+                days.get(row)
+                    .is_some_and(|day| is_far(row, (*day).into(), 1))
+            };
+            BooleanBuffer::collect_bool(days.len(), far)
+        }
+        Arrow::Timestamp(TimeUnit::Microsecond, _) => {
+            let times = values.as_primitive::<TimestampMicrosecondType>().values();
+            let far = |row: usize| {
+                times
+                    .get(row)
+                    .is_some_and(|us| is_far(row, *us, US_PER_DAY))
+            };
+            BooleanBuffer::collect_bool(times.len(), far)
+        }
+        _ => return None,
+    };
+    (rows.count_set_bits() > 0).then(|| Refusal {
+        rows,
+        reason: format!(
+            "column `{path}` is not in the years 0 to 9999, and Delta has no text for that in \
+             `partition_by`"
+        ),
+    })
 }
 
 /// The directory of a partition below the table, as an object's name: "" for none.

@@ -1,17 +1,22 @@
 //! The `batch` resource.
 
 mod columns;
+mod copy;
 mod schema_ids;
 mod split;
 
-use arrow::array::{Array, BooleanArray, RecordBatch, UInt32Array};
+use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, UInt32Array};
 use arrow::buffer::BooleanBuffer;
+use arrow::datatypes::FieldRef;
 use wasmtime::component::Resource;
 
+pub(super) use self::copy::{Copied, filtered, number_bytes, numbers_alone};
 pub(super) use self::schema_ids::SchemaIds;
 
 use self::columns::{project, with_columns};
 use self::split::{Parts, split};
+use super::charge::{Charge, Charges};
+use super::room::Full;
 use super::{Guest, invalid, ipc, wit};
 use crate::batch::{Rows, SourceBatch, record};
 use crate::data_type;
@@ -23,32 +28,51 @@ use crate::position::Position;
 #[derive(Debug)]
 pub struct Batch {
     epoch: u64,
-    rows: Option<Rows>,
-    /// What a kernel allocated for it.
-    bytes: usize,
+    content: Option<Content>,
+}
+
+#[derive(Debug)]
+struct Content {
+    rows: Rows,
+    /// For what kernels allocated that the rows refer to, be it for another batch. What a source
+    /// allocated is in the byte budget.
+    memory: Charges,
+    /// For the arrays' frames. Each batch pays for all of its own, and for no other's.
+    _frame: Option<Charge>,
 }
 
 impl Batch {
-    pub(super) fn new(epoch: u64, rows: Rows, bytes: usize) -> Self {
+    pub(super) fn of_source(epoch: u64, rows: Rows) -> Self {
+        Self::new(epoch, rows, Charges::default(), None)
+    }
+
+    pub(super) fn derived(epoch: u64, rows: Rows, memory: Charges, frame: Charge) -> Self {
+        Self::new(epoch, rows, memory, Some(frame))
+    }
+
+    fn new(epoch: u64, rows: Rows, memory: Charges, frame: Option<Charge>) -> Self {
         Self {
             epoch,
-            rows: Some(rows),
-            bytes,
+            content: Some(Content {
+                rows,
+                memory,
+                _frame: frame,
+            }),
         }
     }
 
     pub(super) fn free(&mut self) {
-        self.rows = None;
-        self.bytes = 0;
+        self.content = None;
     }
 
-    pub(super) fn rows(&self, epoch: u64) -> wasmtime::Result<&Rows> {
-        self.rows.as_ref().ok_or_else(|| {
+    pub(super) fn content(&self, epoch: u64) -> wasmtime::Result<(&Rows, &Charges)> {
+        let content = self.content.as_ref().ok_or_else(|| {
             wasmtime::Error::msg(format!(
                 "a batch of epoch {} was used in epoch {epoch}: batches live until `flush` returns",
                 self.epoch
             ))
-        })
+        })?;
+        Ok((&content.rows, &content.memory))
     }
 }
 
@@ -96,13 +120,16 @@ fn span(source: &SourceBatch, numbers: &UInt32Array) -> wit::Span {
     }
 }
 
-/// What the arrays of a batch hold, shared or not.
-pub(super) fn held_bytes(batch: &RecordBatch) -> usize {
-    batch
-        .columns()
-        .iter()
-        .map(|column| column.get_buffer_memory_size())
-        .sum()
+/// What a batch takes beside the buffers of its arrays and its schema: little, but a guest can
+/// have a great many slices of a great many columns.
+pub(super) fn frame_bytes(batch: &RecordBatch) -> usize {
+    let frames = batch.columns().iter().map(|column| {
+        let arrays = column
+            .get_array_memory_size()
+            .saturating_sub(column.get_buffer_memory_size());
+        arrays + size_of::<ArrayRef>()
+    });
+    frames.fold(size_of::<Batch>(), usize::saturating_add)
 }
 
 impl wit::Host for Guest {}
@@ -122,7 +149,7 @@ impl wit::HostBatch for Guest {
 
     async fn schema_id(&mut self, batch: Resource<Batch>) -> wasmtime::Result<u32> {
         let schema = self.rows(&batch)?.values().schema();
-        Ok(self.schemas.of(&schema))
+        Ok(self.schemas.of(&schema)?)
     }
 
     async fn fields(&mut self, batch: Resource<Batch>) -> wasmtime::Result<Vec<wit::Field>> {
@@ -143,7 +170,19 @@ impl wit::HostBatch for Guest {
         columns: Vec<String>,
     ) -> wasmtime::Result<Result<Vec<u8>, wit::Error>> {
         let rows = self.rows(&batch)?;
-        let bytes = project(rows.values(), &columns).and_then(|batch| ipc::encode(&batch));
+        let most = self.limits.derived_bytes;
+        let bytes = project(rows.values(), &columns).and_then(|batch| {
+            let bytes = ipc::size(&batch);
+            if bytes > most {
+                return Err(invalid(format!(
+                    "the stream would have {} MiB, the limit is {} MiB: ask for fewer columns, or \
+                     slice the rows",
+                    bytes.div_ceil(1 << 20),
+                    most >> 20
+                )));
+            }
+            ipc::encode(&batch)
+        });
         Ok(self.answer(bytes))
     }
 
@@ -153,7 +192,7 @@ impl wit::HostBatch for Guest {
         offset: u32,
         length: u32,
     ) -> wasmtime::Result<Result<Resource<Batch>, wit::Error>> {
-        let rows = self.rows(&batch)?;
+        let (rows, memory) = self.content(&batch)?;
         let (offset, length) = (offset as usize, length as usize);
         if offset
             .checked_add(length)
@@ -166,8 +205,9 @@ impl wit::HostBatch for Guest {
             ));
             return Ok(self.answer(Err(error)));
         }
-        let rows = rows.slice(offset, length);
-        self.push_rows(rows).map(Ok)
+        let (rows, memory) = (rows.slice(offset, length), memory.clone());
+        let pushed = self.push_derived(rows, &memory, 0)?;
+        Ok(self.answer(pushed))
     }
 
     async fn filter(
@@ -175,7 +215,7 @@ impl wit::HostBatch for Guest {
         batch: Resource<Batch>,
         keep: Vec<u8>,
     ) -> wasmtime::Result<Result<Resource<Batch>, wit::Error>> {
-        let rows = self.rows(&batch)?;
+        let (rows, memory) = self.content(&batch)?;
         if keep.len() != rows.len() {
             let error = invalid(format!(
                 "{} bytes to keep or leave out {} rows: one for each row is needed",
@@ -187,18 +227,21 @@ impl wit::HostBatch for Guest {
         let keep = BooleanBuffer::collect_bool(keep.len(), |row| {
             keep.get(row).is_some_and(|keep| *keep != 0)
         });
-        let (rows, bytes) = match keep.count_set_bits() {
-            all if all == rows.len() => (rows.clone(), 0),
-            0 => (rows.slice(0, 0), 0),
-            _ => match rows.filter(&BooleanArray::new(keep, None)) {
-                Ok(kept) => {
-                    let bytes = held_bytes(kept.values());
-                    (kept, bytes)
-                }
-                Err(error) => return Ok(self.answer(Err(invalid(error.to_string())))),
-            },
+        let shared = match keep.count_set_bits() {
+            all if all == rows.len() => Some(rows.clone()),
+            0 => Some(rows.slice(0, 0)),
+            _ => None,
         };
-        let pushed = self.push_derived(rows, bytes)?;
+        let pushed = match shared {
+            Some(rows) => {
+                let memory = memory.clone();
+                self.push_derived(rows, &memory, 0)?
+            }
+            None => {
+                let kept = filtered(rows, &BooleanArray::new(keep, None), &mut self.room());
+                self.push_copied(kept)?
+            }
+        };
         Ok(self.answer(pushed))
     }
 
@@ -207,7 +250,8 @@ impl wit::HostBatch for Guest {
         batch: Resource<Batch>,
         column: String,
     ) -> wasmtime::Result<Result<Vec<(Option<String>, Resource<Batch>)>, wit::Error>> {
-        let rows = self.rows(&batch)?.clone();
+        let (rows, memory) = self.content(&batch)?;
+        let (rows, memory) = (rows.clone(), memory.clone());
         let most = self.limits.split_parts;
         let parts = match split(&rows, &column, most, &mut self.room()) {
             Ok(Ok(parts)) => parts,
@@ -219,26 +263,29 @@ impl wit::HostBatch for Guest {
         };
         let (sorted, parts) = match parts {
             Parts::One(value) => {
-                let rows = self.push_rows(rows)?;
-                return Ok(Ok(vec![(value, rows)]));
+                let pushed = self.push_derived(rows, &memory, 0)?;
+                let pushed = pushed.map(|rows| vec![(value, rows)]);
+                return Ok(self.answer(pushed));
             }
             Parts::Many(sorted, parts) => (sorted, parts),
         };
-        // The parts share one copy, which is freed with the last of them.
-        let bytes = held_bytes(sorted.values());
-        if let Err(full) = self.room().take(bytes) {
+        // All or none: a part that the guest is not given stays until the instance goes.
+        let frames = frame_bytes(sorted.rows.values()).saturating_mul(parts.len());
+        let mut room = self.room();
+        if let Err(full) = room.take(frames).and_then(|()| room.take(sorted.bytes)) {
             let error = self.out_of_room(full);
             return Ok(self.answer(Err(error)));
         }
-        let each = bytes.div_ceil(parts.len().max(1));
+        // The parts share one copy, which is freed with the last of them.
+        let memory = self.charged(&Charges::default(), sorted.bytes);
         let mut handles = Vec::with_capacity(parts.len());
         let mut offset = 0;
         for (value, length) in parts {
-            let part = sorted.slice(offset, length);
+            let part = sorted.rows.slice(offset, length);
             offset += length;
-            let handle = self.table.push(Batch::new(self.epoch, part, each))?;
-            self.derived_bytes += each;
-            handles.push((value, handle));
+            let frame = self.ledger.charge(frame_bytes(part.values()));
+            let part = Batch::derived(self.epoch, part, memory.clone(), frame);
+            handles.push((value, self.table.push(part)?));
         }
         Ok(Ok(handles))
     }
@@ -248,11 +295,19 @@ impl wit::HostBatch for Guest {
         batch: Resource<Batch>,
         columns: Resource<Batch>,
     ) -> wasmtime::Result<Result<Resource<Batch>, wit::Error>> {
-        let rows = with_columns(self.rows(&batch)?, self.rows(&columns)?.values());
-        match rows {
-            Ok(rows) => self.push_rows(rows).map(Ok),
-            Err(error) => Ok(self.answer(Err(error))),
-        }
+        let (rows, memory) = self.content(&batch)?;
+        let (columns, others) = self.content(&columns)?;
+        let made = with_columns(rows, columns.values());
+        let memory = memory.and(others);
+        let pushed = match made {
+            Ok(rows) => {
+                // The schema is new; its fields are those of the two.
+                let fields = (rows.values().num_columns() + 1) * size_of::<FieldRef>();
+                self.push_derived(rows, &memory, fields)?
+            }
+            Err(error) => Err(error),
+        };
+        Ok(self.answer(pushed))
     }
 
     async fn from_ipc(
@@ -266,7 +321,10 @@ impl wit::HostBatch for Guest {
             return Ok(self.answer(Err(error)));
         }
         let pushed: Result<Resource<Batch>, Error> = match ipc::decode(bytes) {
-            Ok(values) => self.push_derived(Rows::made_up(values), size)?,
+            Ok(values) => {
+                let size = size.saturating_add(values.schema_ref().fields().size());
+                self.push_derived(Rows::made_up(values), &Charges::default(), size)?
+            }
             Err(error) => Err(error),
         };
         Ok(self.answer(pushed))
@@ -274,9 +332,24 @@ impl wit::HostBatch for Guest {
 
     /// The guest's own table no longer has this handle, so that the entry can go with the rows.
     async fn drop(&mut self, batch: Resource<Batch>) -> wasmtime::Result<()> {
-        let batch = self.table.delete(batch)?;
-        self.derived_bytes = self.derived_bytes.saturating_sub(batch.bytes);
+        self.table.delete(batch)?;
         Ok(())
+    }
+}
+
+impl Guest {
+    /// A new handle for rows in memory of their own.
+    fn push_copied(
+        &mut self,
+        copied: Result<Result<Copied>, Full>,
+    ) -> wasmtime::Result<Result<Resource<Batch>>> {
+        Ok(match copied {
+            Ok(Ok(Copied { rows, bytes })) => {
+                self.push_derived(rows, &Charges::default(), bytes)?
+            }
+            Ok(Err(error)) => Err(error),
+            Err(full) => Err(self.out_of_room(full)),
+        })
     }
 }
 

@@ -6,6 +6,7 @@ use arrow::array::{Array, AsArray, UInt32Array};
 use arrow::datatypes::DataType;
 
 use super::columns::column;
+use super::copy::{Copied, taken};
 use crate::batch::Rows;
 use crate::data_type;
 use crate::error::Result;
@@ -18,7 +19,7 @@ pub(super) enum Parts {
     /// All rows have one value.
     One(Option<String>),
     /// All rows, part after part, and each part's value and number of rows.
-    Many(Rows, Vec<(Option<String>, usize)>),
+    Many(Copied, Vec<(Option<String>, usize)>),
 }
 
 pub(super) fn split(
@@ -83,9 +84,7 @@ pub(super) fn split(
             *place += 1;
         }
     }
-    let sorted = rows
-        .take(&UInt32Array::from(order))
-        .map_err(|error| invalid(error.to_string()));
+    let sorted = taken(rows, &UInt32Array::from(order), room)?;
     let parts = values.iter().map(owned).zip(counts).collect();
     Ok(sorted.map(|sorted| Parts::Many(sorted, parts)))
 }

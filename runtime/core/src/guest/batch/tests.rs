@@ -5,9 +5,10 @@ use wasmtime::component::Resource;
 
 use crate::batch::Rows;
 use crate::dead_letter::RefusedBy;
-use crate::guest::Batch;
-use crate::guest::fixture::{ROWS, Test, again, json_rows, run, source};
+use crate::guest::fixture::{ROWS, Test, again, json_rows, now, run, source};
+use crate::guest::room::Room;
 use crate::guest::wit::{Error, ErrorKind, HostBatch};
+use crate::guest::{Batch, ipc};
 
 fn numbers(test: &Test, handle: &Resource<Batch>) -> Vec<u32> {
     test.guest
@@ -115,9 +116,12 @@ fn split_goes_by_first_appearance() {
     );
     // One value: nothing is copied.
     let one = run(test.guest.slice(again(&test.input), 3, 1)).unwrap();
-    let held = test.guest.derived_bytes;
-    assert_eq!(run(test.guest.split(one, "n".into())).unwrap().len(), 1);
-    assert_eq!(test.guest.derived_bytes, held);
+    let parts = run(test.guest.split(again(&one), "n".into())).unwrap();
+    let [(_, part)] = parts.as_slice() else {
+        panic!("{} parts", parts.len());
+    };
+    let column = |handle| Arc::clone(test.guest.rows(handle).unwrap().values().column(0));
+    assert!(Arc::ptr_eq(&column(part), &column(&one)));
     let none = run(test.guest.slice(again(&test.input), 0, 0)).unwrap();
     assert!(run(test.guest.split(none, "n".into())).unwrap().is_empty());
 }
@@ -192,5 +196,151 @@ fn what_kernels_make_is_bounded_and_freed() {
     assert!(filter(&mut test).is_ok());
     assert!(filter(&mut test).is_err());
     test.guest.end_epoch();
-    assert_eq!(test.guest.derived_bytes, 0);
+    assert_eq!(test.guest.ledger.bytes(), 0);
+}
+
+/// A guest with room for two MiB, and a batch of one.
+fn one_of_two_mebibytes() -> (Test, Resource<Batch>) {
+    let mut test = Test::new(ROWS);
+    test.guest.limits.derived_bytes = (2 << 20) + (64 << 10);
+    let numbers = Arc::new(Int64Array::from(vec![7; 64 << 10])) as ArrayRef;
+    let batch = RecordBatch::try_from_iter([("n", numbers)]).unwrap();
+    let bytes = ipc::encode(&batch).unwrap();
+    let handle = run(test.guest.from_ipc(bytes)).unwrap();
+    assert!(test.guest.ledger.bytes() >= 1 << 20);
+    (test, handle)
+}
+
+fn drop_handle(test: &mut Test, handle: Resource<Batch>) {
+    run(HostBatch::drop(&mut test.guest, handle));
+}
+
+#[test]
+fn rows_that_share_memory_hold_it_when_the_first_batch_is_dropped() {
+    type Derive = fn(&mut Test, Resource<Batch>) -> Resource<Batch>;
+    let ways: [(&str, Derive); 6] = [
+        ("slice", |test, batch| {
+            run(test.guest.slice(batch, 0, 1)).unwrap()
+        }),
+        ("filter, all", |test, batch| {
+            run(test.guest.filter(batch, vec![1; 64 << 10])).unwrap()
+        }),
+        ("filter, none", |test, batch| {
+            run(test.guest.filter(batch, vec![0; 64 << 10])).unwrap()
+        }),
+        ("split", |test, batch| {
+            let parts = run(test.guest.split(batch, "n".into())).unwrap();
+            parts.into_iter().next().unwrap().1
+        }),
+        ("with-columns", |test, batch| {
+            let same = again(&batch);
+            run(test.guest.with_columns(batch, same)).unwrap()
+        }),
+        ("apply", |test, batch| {
+            test.input = batch;
+            test.rest(&[]).unwrap();
+            test.apply().unwrap()
+        }),
+    ];
+    for (way, derive) in ways {
+        let (mut test, first) = one_of_two_mebibytes();
+        let derived = derive(&mut test, again(&first));
+        drop_handle(&mut test, first);
+        let held = test.guest.ledger.bytes();
+        assert!((1 << 20..2 << 20).contains(&held), "{way}: {held}");
+        // And through one more.
+        let last = run(test.guest.slice(again(&derived), 0, 0)).unwrap();
+        drop_handle(&mut test, derived);
+        assert!(test.guest.ledger.bytes() >= 1 << 20, "{way}");
+        drop_handle(&mut test, last);
+        let left = test.guest.ledger.bytes();
+        assert!(left < 4 << 10, "{way}: {left}");
+    }
+}
+
+#[test]
+fn keeping_a_slice_of_each_batch_runs_out_of_room() {
+    let (mut test, first) = one_of_two_mebibytes();
+    let bytes = run(test.guest.ipc(again(&first), vec![])).unwrap();
+    let _kept = run(test.guest.slice(again(&first), 0, 1)).unwrap();
+    drop_handle(&mut test, first);
+    let second = run(test.guest.from_ipc(bytes.clone())).unwrap();
+    let _kept = run(test.guest.slice(again(&second), 0, 1)).unwrap();
+    drop_handle(&mut test, second);
+    let error = run(test.guest.from_ipc(bytes.clone())).unwrap_err();
+    assert!(error.message.contains("would hold more"), "{error:?}");
+    test.guest.end_epoch();
+    assert_eq!(test.guest.ledger.bytes(), 0);
+    assert!(run(test.guest.from_ipc(bytes)).is_ok());
+}
+
+#[test]
+fn with_columns_holds_what_both_hold() {
+    let (mut test, left) = one_of_two_mebibytes();
+    let numbers = Arc::new(Int8Array::from(vec![7; 64 << 10])) as ArrayRef;
+    let batch = RecordBatch::try_from_iter([("m", numbers)]).unwrap();
+    let right = run(test.guest.from_ipc(ipc::encode(&batch).unwrap())).unwrap();
+    let held = test.guest.ledger.bytes();
+    let both = run(test.guest.with_columns(again(&left), again(&right))).unwrap();
+    drop_handle(&mut test, left);
+    drop_handle(&mut test, right);
+    assert!(test.guest.ledger.bytes() > held - 4_000);
+    drop_handle(&mut test, both);
+    assert_eq!(test.guest.ledger.bytes(), 0);
+}
+
+#[test]
+fn slices_of_many_columns_take_room_for_each() {
+    let mut test = Test::new(ROWS);
+    test.guest.limits.derived_bytes = 1 << 20;
+    let column = |n: usize| {
+        (
+            format!("c{n}"),
+            Arc::new(Int8Array::from(vec![1])) as ArrayRef,
+        )
+    };
+    let wide = RecordBatch::try_from_iter((0..1_000).map(column)).unwrap();
+    let wide = test.guest.push_rows(Rows::whole(source(wide))).unwrap();
+    let refused = (0..100).find(|_| run(test.guest.slice(again(&wide), 0, 1)).is_err());
+    assert!(refused.is_some_and(|slices| slices > 0), "{refused:?}");
+}
+
+#[test]
+fn columns_of_one_array_are_copied_one_by_one() {
+    // 1000 columns of 512 KiB, all the same.
+    let (mut test, first) = one_of_two_mebibytes();
+    let wide = test.guest.rows(&first).unwrap().values().column(0).clone();
+    let wide = (0..1_000).map(|n| (format!("c{n}"), Arc::clone(&wide)));
+    let wide = Rows::whole(source(RecordBatch::try_from_iter(wide).unwrap()));
+    let keep: BooleanArray = (0..64 << 10).map(|row| Some(row > 0)).collect();
+    let mut room = Room::new(2 << 20);
+    assert!(super::filtered(&wide, &keep, &mut room).is_err());
+    // The next did not fit, and was the last that was made.
+    assert!(room.left() < 1 << 20);
+    let wide = test.guest.push_rows(wide).unwrap();
+    let error = run(test.guest.ipc(wide, vec![])).unwrap_err();
+    assert!(error.message.contains("ask for fewer columns"), "{error:?}");
+}
+
+#[test]
+fn asking_about_ever_new_schemas_traps_and_says_so() {
+    let mut test = Test::new(ROWS);
+    let mut refused = None;
+    for n in 0..1_000 {
+        let column = |m: usize| {
+            let column = Arc::new(Int8Array::from(vec![1])) as ArrayRef;
+            (format!("{n} {m}"), column)
+        };
+        let wide = RecordBatch::try_from_iter((0..2_000).map(column)).unwrap();
+        let wide = test.guest.push_rows(Rows::made_up(wide)).unwrap();
+        assert!(n > 0 || !test.guest.is_worn());
+        if let Err(error) = now(test.guest.schema_id(again(&wide))) {
+            refused = Some(error.to_string());
+            break;
+        }
+        drop_handle(&mut test, wide);
+    }
+    let refused = refused.unwrap();
+    assert!(refused.contains("`schema-id` was asked"), "{refused}");
+    assert!(test.guest.is_worn());
 }

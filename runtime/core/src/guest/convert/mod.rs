@@ -31,7 +31,7 @@ pub(super) use nested::masked;
 
 use super::ipc;
 use super::json;
-use super::room::{Full, Room};
+use super::room::{Full, Room, null_bytes};
 
 /// Why an array was not converted.
 #[derive(Debug)]
@@ -170,6 +170,7 @@ fn by_cast(array: &ArrayRef, to: &DataType, room: &mut Room) -> Converted {
     if array.data_type() == to {
         return Ok(array.clone());
     }
+    room.take(null_bytes(to, array.len()))?;
     match cast(array, to) {
         Ok(converted) => settled(array, converted),
         Err(_) => unsupported(array, to, room),

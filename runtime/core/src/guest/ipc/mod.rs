@@ -5,7 +5,7 @@ mod schema;
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema};
 use arrow::ipc::writer::StreamWriter;
@@ -14,6 +14,16 @@ use super::invalid;
 use crate::error::Result;
 
 pub(super) use read::decode;
+
+/// What the values of a batch take as a stream, about: columns that share an array do not share it
+/// there, and a slice is no more than itself.
+pub(super) fn size(batch: &RecordBatch) -> usize {
+    let columns = batch.columns().iter().map(|column| {
+        let written = column.to_data().get_slice_memory_size();
+        written.unwrap_or_else(|_| column.get_buffer_memory_size())
+    });
+    columns.fold(0, usize::saturating_add)
+}
 
 /// One stream with one record batch, in plain types.
 ///
@@ -47,9 +57,8 @@ pub(super) fn encode(batch: &RecordBatch) -> Result<Vec<u8>> {
     let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     let schema = Arc::new(Schema::new(fields));
     let plain = RecordBatch::try_new_with_options(schema, columns, &rows).map_err(failed)?;
-    let bytes = plain.get_array_memory_size();
-    let mut writer = StreamWriter::try_new(Vec::with_capacity(bytes + 1024), plain.schema_ref())
-        .map_err(failed)?;
+    let stream = Vec::with_capacity(size(&plain).saturating_add(1024));
+    let mut writer = StreamWriter::try_new(stream, plain.schema_ref()).map_err(failed)?;
     writer.write(&plain).map_err(failed)?;
     writer.into_inner().map_err(failed)
 }

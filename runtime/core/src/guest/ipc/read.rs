@@ -1,8 +1,9 @@
 //! Streams that a guest made. Nothing in them is believed: every length, offset and count is
 //! checked against the bytes that are there, then Arrow validates what was built.
 //!
-//! Buffers are used where they stand. Apart from copies of misaligned ones, and one where a stream
-//! has several record batches, nothing grows beyond the bytes that came in.
+//! Buffers are used where they stand, and no bytes serve two of them. Apart from copies of misaligned
+//! ones, and one where a stream has several record batches, nothing grows beyond the bytes that came
+//! in.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -117,6 +118,7 @@ fn record_batch(
     }
     let mut columns = Columns {
         bytes,
+        unused: body.len(),
         body,
         nodes: batch.nodes().map(|nodes| nodes.iter()),
         buffers: batch.buffers().map(|buffers| buffers.iter()),
@@ -147,6 +149,8 @@ fn most_values(bytes: &Buffer) -> usize {
 struct Columns<'a, N, B> {
     bytes: &'a Buffer,
     body: Range<usize>,
+    /// Bytes of the body that no buffer took so far.
+    unused: usize,
     nodes: Option<N>,
     buffers: Option<B>,
 }
@@ -171,6 +175,11 @@ where
         if end > self.body.len() {
             return Err(outside());
         }
+        // Where columns share bytes, what is copied of each could be many times the stream.
+        self.unused = self
+            .unused
+            .checked_sub(length)
+            .ok_or("its buffers overlap")?;
         Ok(self
             .bytes
             .slice_with_length(self.body.start + offset, length))

@@ -243,6 +243,23 @@ fn what_cannot_be_taken_is_named() {
     assert!(refusal(of(Arc::new(NullArray::new(1 << 21)))).contains("more than its bytes"));
 }
 
+#[test]
+fn buffers_cannot_share_bytes() {
+    let numbers = Arc::new(Int64Array::from_iter_values(0..8)) as ArrayRef;
+    let columns = ["x", "y"].map(|name| (name, Arc::clone(&numbers)));
+    let mut bytes = write(&[RecordBatch::try_from_iter(columns).unwrap()]);
+    assert!(judge(bytes.clone()));
+    let place = |offset: i64, length: i64| [offset.to_le_bytes(), length.to_le_bytes()].concat();
+    // Both have the whole body, of which they need a half.
+    let (halves, whole) = ([place(0, 64), place(64, 64)], place(0, 128));
+    for half in halves {
+        let at = (0..bytes.len()).find(|at| bytes[*at..].starts_with(&half));
+        let at = at.expect("the writer aligns to 64 bytes and leaves out validity");
+        bytes[at..at + whole.len()].copy_from_slice(&whole);
+    }
+    assert!(refusal(bytes).contains("overlap"));
+}
+
 /// Whatever a guest writes, the answer is `invalid` or rows that are valid in full.
 fn judge(bytes: Vec<u8>) -> bool {
     match decode(bytes) {

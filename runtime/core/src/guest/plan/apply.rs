@@ -6,7 +6,7 @@ use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, RecordBatchOption
 use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::{DataType, Field};
 
-use super::compile::{Compiled, Output, Place};
+use super::compile::{Compiled, Origin, Output, Place};
 use super::metadata;
 use crate::batch::Rows;
 use crate::data_type;
@@ -18,8 +18,12 @@ use crate::guest::{invalid, json};
 
 /// What became of a batch.
 pub(super) enum Applied {
-    /// Every row passes; `bytes` were allocated.
-    Whole { rows: Rows, bytes: usize },
+    /// Every row passes; `bytes` were allocated, for what is not shared with the input.
+    Whole {
+        rows: Rows,
+        bytes: usize,
+        is_shared: bool,
+    },
     /// Some rows must go first: those that are not in `keep`, each with its reason.
     Refused {
         keep: BooleanArray,
@@ -31,7 +35,8 @@ pub(super) enum Applied {
 
 /// One output column, or the rows that stand in its way.
 enum Made {
-    Shared(ArrayRef),
+    /// In the input's memory, but for so many bytes.
+    Shared(ArrayRef, usize),
     Fresh(ArrayRef),
     Refused(Refusal),
 }
@@ -61,18 +66,21 @@ pub(super) fn apply(
     let mut columns = Vec::with_capacity(plan.outputs.len());
     let mut refusals = Vec::new();
     let mut bytes = 0_usize;
+    let mut is_shared = false;
     for (output, field) in plan.outputs.iter().zip(plan.schema.fields()) {
+        let left = room.left();
         let made = match output {
             Output::AsIs(index) => Ok(batch.columns().get(*index).map_or_else(
                 || unexpected(field, batch),
-                |column| Made::Shared(Arc::clone(column)),
+                |column| Made::Shared(Arc::clone(column), 0),
             )),
             Output::Value { place, path } => {
                 value(place.as_ref(), path, field, batch, policy, room)
             }
-            Output::Json(Some(place)) => match place.dig(batch) {
-                Some((values, _)) => json::texts(&values, room).map(Made::Fresh),
-                None => Ok(unexpected(field, batch)),
+            Output::Json(Some(place)) => match place.dig(batch, room) {
+                Ok(Some(dug)) => json::texts(&dug.values, room).map(Made::Fresh),
+                Ok(None) => Ok(unexpected(field, batch)),
+                Err(full) => Err(full),
             },
             Output::Json(None) => room
                 .nulls(field.data_type(), batch.num_rows())
@@ -82,9 +90,18 @@ pub(super) fn apply(
             Output::AllMetadata => metadata::all(rows, room)?.map(Made::Fresh),
         };
         match made {
-            Ok(Made::Shared(column)) => columns.push(column),
+            Ok(Made::Shared(column, own)) => {
+                bytes = bytes.saturating_add(own);
+                is_shared = true;
+                columns.push(column);
+            }
             Ok(Made::Fresh(column)) => {
-                bytes = bytes.saturating_add(column.get_buffer_memory_size());
+                let held = column.get_buffer_memory_size();
+                // Not every conversion knows before what it will take.
+                if let Err(full) = room.take_since(left, held) {
+                    return Ok(Applied::Full(full));
+                }
+                bytes = bytes.saturating_add(held);
                 columns.push(column);
             }
             Ok(Made::Refused(refusal)) => refusals.push((field, refusal)),
@@ -98,7 +115,11 @@ pub(super) fn apply(
     let rows = RecordBatch::try_new_with_options(Arc::clone(&plan.schema), columns, &options)
         .and_then(|values| rows.with_values(values))
         .map_err(|error| invalid(format!("the plan does not fit the batch: {error}")))?;
-    Ok(Applied::Whole { rows, bytes })
+    Ok(Applied::Whole {
+        rows,
+        bytes,
+        is_shared,
+    })
 }
 
 fn value(
@@ -120,10 +141,10 @@ fn value(
             }))
         };
     };
-    let Some((found, copied)) = place.dig(batch) else {
+    let Some(dug) = place.dig(batch, room)? else {
         return Ok(unexpected(field, batch));
     };
-    let fresh = copied || found.data_type() != field.data_type();
+    let found = dug.values;
     let converted = match convert(&found, field.data_type(), room) {
         // Where null is no answer either, the row is refused for the value that it has.
         Err(Failure::Rows(rows)) if policy == Mismatch::SetNull && field.is_nullable() => {
@@ -150,10 +171,11 @@ fn value(
             seen: Seen::Nothing(path.to_owned()),
         }));
     }
-    Ok(if fresh {
-        Made::Fresh(converted)
-    } else {
-        Made::Shared(converted)
+    Ok(match dug.origin {
+        Origin::Shared { mask_bytes } if found.data_type() == field.data_type() => {
+            Made::Shared(converted, mask_bytes)
+        }
+        _ => Made::Fresh(converted),
     })
 }
 

@@ -12,12 +12,21 @@ use crate::batch::MetadataKey;
 use crate::error::Result;
 use crate::guest::convert::masked;
 use crate::guest::invalid;
+use crate::guest::room::{Full, Room};
 
 /// A plan for one schema.
 #[derive(Debug)]
 pub(super) struct Compiled {
     pub(super) schema: SchemaRef,
     pub(super) outputs: Vec<Output>,
+}
+
+impl Compiled {
+    /// What it takes, about.
+    pub(super) fn bytes(&self) -> usize {
+        let outputs: usize = self.outputs.iter().map(Output::bytes).sum();
+        self.schema.fields().size() + outputs
+    }
 }
 
 /// How one output column is made.
@@ -36,6 +45,21 @@ pub(super) enum Output {
     Record,
     Metadata(MetadataKey),
     AllMetadata,
+}
+
+impl Output {
+    fn bytes(&self) -> usize {
+        let steps = |place: &Option<Place>| {
+            let steps = place.as_ref().map_or(0, |place| place.steps.len());
+            steps * size_of::<Step>()
+        };
+        let inside = match self {
+            Self::Value { place, path } => steps(place) + path.len(),
+            Self::Json(place) => steps(place),
+            Self::AsIs(_) | Self::Record | Self::Metadata(_) | Self::AllMetadata => 0,
+        };
+        size_of::<Self>() + inside
+    }
 }
 
 /// Where a value stands.
@@ -160,23 +184,87 @@ fn find(schema: &SchemaRef, path: &[String]) -> Option<(Place, DataType)> {
 }
 
 impl Place {
-    /// The values that stand here, and whether they had to be copied.
-    pub(super) fn dig(&self, batch: &RecordBatch) -> Option<(ArrayRef, bool)> {
-        let mut values = Arc::clone(batch.columns().get(self.column)?);
-        let mut copied = false;
+    /// The values that stand here; None where the batch lacks what its schema had. Takes room for
+    /// each step that copies.
+    pub(super) fn dig(&self, batch: &RecordBatch, room: &mut Room) -> Result<Option<Dug>, Full> {
+        let Some(column) = batch.columns().get(self.column) else {
+            return Ok(None);
+        };
+        let mut dug = Dug {
+            values: Arc::clone(column),
+            origin: Origin::Shared { mask_bytes: 0 },
+        };
         for step in &self.steps {
-            values = match step {
-                Step::Field(index) => {
-                    let parents = values.as_struct_opt()?;
-                    masked(parents.columns().get(*index)?, parents.nulls())
-                }
-                Step::Item(index) => {
-                    copied = true;
-                    item(&values, *index)?
-                }
+            let next = match step {
+                Step::Field(index) => dug.field(*index, room)?,
+                Step::Item(index) => dug.item(*index, room)?,
             };
+            match next {
+                Some(next) => dug = next,
+                None => return Ok(None),
+            }
         }
-        Some((values, copied))
+        Ok(Some(dug))
+    }
+}
+
+/// What stands at a place.
+pub(super) struct Dug {
+    pub(super) values: ArrayRef,
+    pub(super) origin: Origin,
+}
+
+/// Whose memory values are in.
+#[derive(Clone, Copy)]
+pub(super) enum Origin {
+    /// The batch's, but for the bitmaps that say where a parent is null.
+    Shared { mask_bytes: usize },
+    /// Their own.
+    Copied,
+}
+
+impl Dug {
+    /// A field of structs; null where they are.
+    fn field(&self, index: usize, room: &mut Room) -> Result<Option<Self>, Full> {
+        let Some(parents) = self.values.as_struct_opt() else {
+            return Ok(None);
+        };
+        let Some(child) = parents.columns().get(index) else {
+            return Ok(None);
+        };
+        let is_masked = parents.null_count() > 0;
+        let values = masked(child, parents.nulls());
+        let keeps_nulls_inside = matches!(
+            child.data_type(),
+            DataType::Union(..) | DataType::RunEndEncoded(..)
+        );
+        let origin = match self.origin {
+            _ if is_masked && keeps_nulls_inside => {
+                room.take(values.get_buffer_memory_size())?;
+                Origin::Copied
+            }
+            Origin::Shared { mask_bytes } if is_masked => {
+                let bitmap = child.len().div_ceil(8);
+                room.take(bitmap)?;
+                Origin::Shared {
+                    mask_bytes: mask_bytes.saturating_add(bitmap),
+                }
+            }
+            origin => origin,
+        };
+        Ok(Some(Self { values, origin }))
+    }
+
+    /// An item of lists; null where they are shorter.
+    fn item(&self, index: u32, room: &mut Room) -> Result<Option<Self>, Full> {
+        let Some(values) = item(&self.values, index) else {
+            return Ok(None);
+        };
+        room.take(values.get_buffer_memory_size())?;
+        Ok(Some(Self {
+            values,
+            origin: Origin::Copied,
+        }))
     }
 }
 

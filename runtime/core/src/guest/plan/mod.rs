@@ -14,6 +14,9 @@ use wasmtime::component::Resource;
 
 use self::apply::{Applied, apply};
 use self::compile::{Compiled, compile};
+use super::batch::{Copied, filtered, number_bytes, numbers_alone};
+use super::charge::{Charges, Ledger};
+use super::room::{Full, Room};
 use super::{Batch, Guest, invalid, wit};
 use crate::batch::{MetadataKey, Rows};
 use crate::data_type;
@@ -35,9 +38,18 @@ pub struct Plan {
     columns: Vec<Column>,
     names: HashSet<String>,
     policy: wit::Mismatch,
-    compiled: Vec<(SchemaRef, Arc<Compiled>)>,
+    compiled: Vec<Known>,
     /// Bytes of names and paths.
     text_bytes: usize,
+}
+
+/// A schema that a plan was compiled for.
+#[derive(Clone, Debug)]
+struct Known {
+    schema: SchemaRef,
+    compiled: Arc<Compiled>,
+    /// For all of that, which stays across epochs. Batches that have the new schema hold it, too.
+    memory: Charges,
 }
 
 /// What one call added.
@@ -120,21 +132,35 @@ impl Plan {
 
     /// # Errors
     /// `rest` brings a name that the plan uses otherwise.
-    fn compiled(&mut self, schema: &SchemaRef) -> Result<Arc<Compiled>> {
+    fn compiled(
+        &mut self,
+        schema: &SchemaRef,
+        ledger: &Ledger,
+        room: &mut Room,
+    ) -> Result<Result<Known>, Full> {
         let known = self
             .compiled
             .iter()
-            .find(|(known, _)| Arc::ptr_eq(known, schema) || known == schema);
-        if let Some((_, compiled)) = known {
-            return Ok(Arc::clone(compiled));
+            .find(|known| Arc::ptr_eq(&known.schema, schema) || known.schema == *schema);
+        if let Some(known) = known {
+            return Ok(Ok(known.clone()));
         }
-        let compiled = Arc::new(compile(&self.columns, schema)?);
+        let compiled = match compile(&self.columns, schema) {
+            Ok(compiled) => Arc::new(compiled),
+            Err(error) => return Ok(Err(error)),
+        };
+        let bytes = compiled.bytes().saturating_add(schema.fields().size());
+        room.take(bytes)?;
         if self.compiled.len() >= MAX_COMPILED {
             self.compiled.remove(0);
         }
-        self.compiled
-            .push((Arc::clone(schema), Arc::clone(&compiled)));
-        Ok(compiled)
+        let known = Known {
+            schema: Arc::clone(schema),
+            compiled,
+            memory: Charges::one(Arc::new(ledger.charge(bytes))),
+        };
+        self.compiled.push(known.clone());
+        Ok(Ok(known))
     }
 }
 
@@ -164,23 +190,47 @@ impl Guest {
         plan: &Resource<Plan>,
         input: &Resource<Batch>,
     ) -> wasmtime::Result<Result<Resource<Batch>>> {
-        let mut rows = self.rows(input)?.clone();
+        let (rows, memory) = self.content(input)?;
+        let mut input = Input {
+            rows: rows.clone(),
+            memory: memory.clone(),
+            copied_bytes: 0,
+        };
+        let (ledger, mut room) = (self.ledger.clone(), self.room());
         let plan = self.table.get_mut(plan)?;
         let policy = plan.policy;
-        let compiled = match plan.compiled(&rows.values().schema()) {
-            Ok(compiled) => compiled,
-            Err(error) => return Ok(Err(error)),
+        let schema = input.rows.values().schema();
+        let known = match plan.compiled(&schema, &ledger, &mut room) {
+            Ok(Ok(known)) => known,
+            Ok(Err(error)) => return Ok(Err(error)),
+            Err(full) => return Ok(Err(self.out_of_room(full))),
         };
         loop {
-            match apply(&compiled, &rows, policy, &mut self.room()) {
-                Ok(Applied::Whole { rows, bytes }) => return self.push_derived(rows, bytes),
+            let mut room = self.room();
+            if let Err(full) = room.take(input.copied_bytes) {
+                return Ok(Err(self.out_of_room(full)));
+            }
+            match apply(&known.compiled, &input.rows, policy, &mut room) {
+                Ok(Applied::Whole {
+                    rows,
+                    bytes,
+                    is_shared,
+                }) => {
+                    let (memory, held) = input.held(is_shared);
+                    let memory = memory.and(&known.memory);
+                    return self.push_derived(rows, &memory, bytes.saturating_add(held));
+                }
                 Ok(Applied::Refused { keep, reasons }) => {
-                    let kept = match self.reject_others(&rows, keep, &reasons) {
-                        Ok(kept) => kept,
-                        Err(error) => return Ok(Err(error)),
-                    };
                     // What is kept converts; each turn leaves fewer rows.
-                    rows = kept;
+                    input = match self.reject_others(&input.rows, &keep, &reasons, &mut room) {
+                        Ok(Ok(Copied { rows, bytes })) => Input {
+                            rows,
+                            memory: Charges::default(),
+                            copied_bytes: bytes,
+                        },
+                        Ok(Err(error)) => return Ok(Err(error)),
+                        Err(full) => return Ok(Err(self.out_of_room(full))),
+                    };
                 }
                 Ok(Applied::Full(full)) => return Ok(Err(self.out_of_room(full))),
                 Err(error) => return Ok(Err(error)),
@@ -191,17 +241,45 @@ impl Guest {
     fn reject_others(
         &mut self,
         rows: &Rows,
-        keep: BooleanArray,
+        keep: &BooleanArray,
         reasons: &[String],
-    ) -> Result<Rows> {
-        let failed = |error: arrow::error::ArrowError| invalid(error.to_string());
+        room: &mut Room,
+    ) -> Result<Result<Copied>, Full> {
+        let kept = match filtered(rows, keep, room)? {
+            Ok(kept) => kept,
+            Err(error) => return Ok(Err(error)),
+        };
         let others = BooleanArray::new(!keep.values(), None);
-        let rejected = rows.filter(&others).map_err(failed)?;
-        let kept = rows.filter(&keep).map_err(failed)?;
-        self.reject(&rejected, RefusedBy::Host, |row| {
-            reasons.get(row).cloned().unwrap_or_default()
-        })?;
-        Ok(kept)
+        let rejected = numbers_alone(rows)
+            .and_then(|numbers| numbers.filter(&others))
+            .map_err(|error| invalid(error.to_string()))
+            .and_then(|rejected| {
+                self.reject(&rejected, RefusedBy::Host, |row| {
+                    reasons.get(row).cloned().unwrap_or_default()
+                })
+            });
+        Ok(rejected.map(|()| kept))
+    }
+}
+
+/// What a plan is applied to: a batch, or a copy of those of its rows that are left.
+struct Input {
+    rows: Rows,
+    /// For what the batch refers to; nothing yet where it is a copy.
+    memory: Charges,
+    /// What the copy holds.
+    copied_bytes: usize,
+}
+
+impl Input {
+    /// What a result holds of it: charged for already, and not.
+    fn held(&self, is_shared: bool) -> (Charges, usize) {
+        if is_shared {
+            (self.memory.clone(), self.copied_bytes)
+        } else {
+            // Where the rows are from, which every result says.
+            (Charges::default(), number_bytes(&self.rows))
+        }
     }
 }
 

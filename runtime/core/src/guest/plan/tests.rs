@@ -3,10 +3,13 @@ use std::sync::Arc;
 use arrow::array::*;
 use wasmtime::component::Resource;
 
+use super::apply::{Applied, apply};
 use crate::batch::Rows;
 use crate::dead_letter::RefusedBy;
 use crate::guest::Batch;
+use crate::guest::charge::Ledger;
 use crate::guest::fixture::{ROWS, Test, again, run, source};
+use crate::guest::room::Room;
 use crate::guest::wit::{Error, ErrorKind, HostBatch, HostPlan, Mismatch};
 use crate::position::Position;
 
@@ -201,7 +204,8 @@ fn a_plan_serves_any_schema_and_shares_what_it_only_names() {
     let output = test.guest.rows(&first).unwrap().values().clone();
     let input = test.guest.rows(&test.input).unwrap().values().clone();
     assert!(Arc::ptr_eq(output.column(0), input.column(0)));
-    assert_eq!(test.guest.derived_bytes, 0);
+    // What the plan keeps for the schema, and the frames.
+    assert!(test.guest.ledger.bytes() < 4_000);
     let second = test.apply().unwrap();
     assert!(Arc::ptr_eq(
         &output.schema(),
@@ -215,6 +219,120 @@ fn a_plan_serves_any_schema_and_shares_what_it_only_names() {
             .unwrap();
     test.input = test.guest.push_rows(Rows::whole(source(other))).unwrap();
     assert_eq!(test.applied(), [r#"{"key":"x"}"#]);
+}
+
+#[test]
+fn items_take_room_as_they_are_copied() {
+    let mut test = Test::new(ROWS);
+    test.guest.limits.derived_bytes = 4 << 20;
+    // 256 KiB for each column that is made of the items.
+    let mut lists = ListBuilder::new(Int64Builder::new());
+    for row in 0..32 << 10 {
+        lists.append_value([Some(row)]);
+    }
+    let lists = Arc::new(lists.finish()) as ArrayRef;
+    let batch = RecordBatch::try_from_iter([("items", lists)]).unwrap();
+    test.input = test.guest.push_rows(Rows::whole(source(batch))).unwrap();
+    for n in 0..1_000 {
+        test.column(&format!("c{n}"), &["items", "0"], None, true)
+            .unwrap();
+    }
+    let error = test.apply().unwrap_err();
+    assert!(error.message.contains("would hold more"), "{error:?}");
+    assert!(matches!(applied(&mut test, 4 << 20), Applied::Full(_)));
+
+    // Conversions, too.
+    test.plan = run(HostPlan::new(&mut test.guest));
+    for n in 0..1_000 {
+        test.column(&format!("c{n}"), &["items", "0"], Some("utf8"), true)
+            .unwrap();
+    }
+    assert!(matches!(applied(&mut test, 4 << 20), Applied::Full(_)));
+}
+
+/// What the plan comes to with so many bytes of room, before anybody else looks at the result.
+fn applied(test: &mut Test, room: usize) -> Applied {
+    let rows = test.guest.rows(&test.input).unwrap().clone();
+    let plan = test.guest.table.get_mut(&test.plan).unwrap();
+    let (ledger, mut any) = (Ledger::default(), Room::new(usize::MAX));
+    let known = plan.compiled(&rows.values().schema(), &ledger, &mut any);
+    let compiled = known.unwrap().unwrap().compiled;
+    apply(&compiled, &rows, Mismatch::Fail, &mut Room::new(room)).unwrap()
+}
+
+#[test]
+fn masks_below_null_structs_take_room() {
+    let mut test = Test::new(ROWS);
+    test.column("name", &["user", "name"], None, true).unwrap();
+    // A bit for each row.
+    assert!(matches!(
+        applied(&mut test, 1),
+        Applied::Whole {
+            bytes: 1,
+            is_shared: true,
+            ..
+        }
+    ));
+    assert!(matches!(applied(&mut test, 0), Applied::Full(_)));
+}
+
+#[test]
+fn rows_that_are_left_of_a_batch_are_paid_for() {
+    let mut test = Test::new(ROWS);
+    let columns: [(&str, ArrayRef); 2] = [
+        (
+            "n",
+            Arc::new(StringArray::from_iter_values(
+                (0..32 << 10).map(|n| n.to_string()),
+            )),
+        ),
+        (
+            "id",
+            Arc::new(Int64Array::from_iter(
+                (0..32 << 10).map(|n| (n > 0).then_some(n)),
+            )),
+        ),
+    ];
+    let rows = Rows::whole(source(RecordBatch::try_from_iter(columns).unwrap()));
+    test.input = test.guest.push_rows(rows).unwrap();
+    test.column("id", &["id"], None, false).unwrap();
+    test.rest(&[]).unwrap();
+    let output = test.apply().unwrap();
+    assert_eq!(test.letters().len(), 1);
+    // Nothing is converted, and yet it is a copy.
+    assert!(test.guest.ledger.bytes() > 256 << 10);
+    run(HostBatch::drop(&mut test.guest, output));
+    assert!(test.guest.ledger.bytes() < 4_000);
+}
+
+#[test]
+fn what_plans_keep_for_schemas_takes_room() {
+    let mut test = Test::new(ROWS);
+    test.guest.limits.derived_bytes = 1 << 20;
+    let column = |n: usize| {
+        (
+            format!("c{n}"),
+            Arc::new(Int8Array::from(vec![1])) as ArrayRef,
+        )
+    };
+    let wide = RecordBatch::try_from_iter((0..1_000).map(column)).unwrap();
+    test.input = test.guest.push_rows(Rows::whole(source(wide))).unwrap();
+    let mut plans = Vec::new();
+    let error = loop {
+        plans.push(Resource::new_own(test.plan.rep()));
+        test.rest(&["c0"]).unwrap();
+        match test.apply() {
+            Ok(output) => run(HostBatch::drop(&mut test.guest, output)),
+            Err(error) => break error,
+        }
+        test.plan = run(HostPlan::new(&mut test.guest));
+        assert!(plans.len() < 100);
+    };
+    assert!(error.message.contains("would hold more"), "{error:?}");
+    for plan in plans {
+        run(HostPlan::drop(&mut test.guest, plan));
+    }
+    assert_eq!(test.guest.ledger.bytes(), 0);
 }
 
 #[test]
