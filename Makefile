@@ -47,8 +47,8 @@ lint: toolchain ## Formatting and lints, as CI checks them
 fmt: ## Formats the code
 	cargo fmt --all
 
-doc: toolchain ## The API documentation: target/doc
-	RUSTDOCFLAGS="-D warnings" cargo doc $(LOCKED) --workspace --no-deps
+doc: toolchain ## The documentation of the code, private parts included: target/doc
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" cargo doc $(LOCKED) --workspace --no-deps --document-private-items
 
 model: ## Checks the TLA+ models of the commit protocol: about 25 minutes
 	tests/model/run.py

@@ -20,9 +20,9 @@ use crate::infer::Inference;
 /// What a block is taken for until it is decoded: its bytes, and as much for its rows.
 const RESERVED_BYTES: usize = 2 * BLOCK_BYTES;
 
-/// What may be on its way at once, however many cores there are: a quarter of the default budget.
+/// What may be on its way at once, however many cores there are, is the budget divided by this.
 /// More would leave no room for batches to gather in, and make a commit of each.
-const MAX_PREFETCHED_BYTES: usize = 32 << 20;
+const PREFETCHED_SHARE: usize = 4;
 
 /// The decoded blocks of one file or stream, in order.
 #[derive(Debug)]
@@ -91,8 +91,8 @@ impl<R: Read + Send + 'static> DecodedStream<R> {
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         Self {
             decoder,
+            width: width(cores, &budget),
             budget,
-            width: width(cores),
             reader: Some(reader),
             reading: None,
             reserved: None,
@@ -304,8 +304,9 @@ fn extend(decoder: &Decoder, schema: SchemaRef, block: &Block) -> (SchemaRef, Re
 }
 
 /// Blocks that may be on their way at once.
-fn width(cores: usize) -> usize {
-    (cores + 1).min(MAX_PREFETCHED_BYTES / RESERVED_BYTES)
+fn width(cores: usize, budget: &Budget) -> usize {
+    let share = budget.capacity_bytes() / PREFETCHED_SHARE / RESERVED_BYTES;
+    (cores + 1).min(share).max(1)
 }
 
 fn stopped(error: JoinError) -> StreamError {
@@ -319,10 +320,13 @@ mod tests {
 
     #[test]
     fn many_cores_do_not_spend_the_budget_on_what_is_on_its_way() {
-        assert_eq!(width(1), 2);
-        assert_eq!(width(4), 5);
+        let budget = Budget::new(128 << 20);
+        assert_eq!(width(1, &budget), 2);
+        assert_eq!(width(4, &budget), 5);
         for cores in [8, 15, 64, 1000] {
-            assert!(width(cores) * RESERVED_BYTES <= (128 << 20) / 4, "{cores}");
+            let prefetched_bytes = width(cores, &budget) * RESERVED_BYTES;
+            assert!(prefetched_bytes <= budget.capacity_bytes() / 4, "{cores}");
         }
+        assert_eq!(width(64, &Budget::new(1 << 20)), 1);
     }
 }

@@ -43,9 +43,9 @@ pub(super) fn start(format: Format, verbosity: Verbosity, terminal: &Terminal) {
     let level = match verbosity {
         Verbosity::Quiet => "error",
         Verbosity::Warnings => "warn",
-        // Of the libraries below only what may concern a user. The name stands for every crate that
-        // begins with it.
-        Verbosity::Normal => "warn,wasm_sink=info",
+        // Of the libraries below only what may concern a user. A name stands for all that begin
+        // with it; `component` is what guests say.
+        Verbosity::Normal => "warn,wasm_sink=info,component=info",
     };
     let filter = match std::env::var(VARIABLE) {
         // What stopped a run is shown whatever else is asked for.

@@ -17,8 +17,8 @@ use object_store::{
     BackoffConfig, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, RetryConfig,
 };
 use url::Url;
-use wasm_sink_core::Result;
 use wasm_sink_core::error::Context;
+use wasm_sink_core::{Blame, Error, Kind, Result};
 
 pub(crate) use self::error::{presentable, storage_error};
 use self::local::DurableLocal;
@@ -171,7 +171,8 @@ impl Lake {
         })
     }
 
-    /// Tries whether we may list, write and delete here; leaves nothing behind.
+    /// Tries whether we may list, write and delete here, and whether the store keeps two writers
+    /// from making the same object; leaves nothing behind.
     ///
     /// # Errors
     /// What is not allowed, or away.
@@ -192,13 +193,32 @@ impl Lake {
             .join(format!("probe-{nonce:016x}"));
         let outcome = async {
             let doing_write = doing("writing below");
-            let put = self
-                .root
-                .put(&probe, Bytes::from_static(b"probe").into())
-                .await;
-            put.map_err(|e| storage_error(&doing_write, e))?;
+            let create = || {
+                let options = PutOptions::from(PutMode::Create);
+                let payload = Bytes::from_static(b"probe").into();
+                self.root.put_opts(&probe, payload, options)
+            };
+            match create().await {
+                // The name is ours alone: the store repeats a request whose answer was lost.
+                Ok(_) | Err(object_store::Error::AlreadyExists { .. }) => {}
+                Err(e) => return Err(storage_error(&doing_write, e)),
+            }
+            let is_refused = match create().await {
+                Ok(_) => false,
+                Err(object_store::Error::AlreadyExists { .. }) => true,
+                Err(e) => return Err(storage_error(&doing_write, e)),
+            };
             let deleted = self.root.delete(&probe).await;
-            deleted.map_err(|e| storage_error(&doing("deleting below"), e))
+            deleted.map_err(|e| storage_error(&doing("deleting below"), e))?;
+            if !is_refused {
+                let message = format!(
+                    "{self} lets an object be created twice (it leaves out If-None-Match), so that \
+                     two writers would both make the same version of a table: use a store with \
+                     conditional writes"
+                );
+                return Err(Error::new(Kind::Denied, Blame::Destination, message));
+            }
+            Ok(())
         }
         .await;
         if let (Some(made), Some(directory)) = (made, &self.directory) {

@@ -195,8 +195,10 @@ async fn an_overwrite_removes_what_came_after_it_was_staged() {
     append(&mut stage, &numbers(0..3)).await.unwrap();
     let staged = stage.finish().await.unwrap();
     let late = lake.staged(2, 50..60).await;
-    let base = home.read().await.unwrap();
-    home.attempt(&base, &commit(vec![epoch(2, "other", (None, 1), late)]))
+    let stranger = super::fixture::home(&*connect(lake.directory.path().into(), "another").await);
+    let base = stranger.read().await.unwrap();
+    stranger
+        .attempt(&base, &commit(vec![epoch(2, "0", (None, 1), late)]))
         .await
         .unwrap();
     let base = home.read().await.unwrap();
@@ -204,6 +206,26 @@ async fn an_overwrite_removes_what_came_after_it_was_staged() {
         .await
         .unwrap();
     assert_eq!(lake.numbers().await, [0, 1, 2]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_overwrite_spares_what_its_own_pipeline_appended() {
+    let lake = Fixture::new().await;
+    let home = lake.home();
+    let appended = lake.staged(1, 0..3).await;
+    let base = home.read().await.unwrap();
+    home.attempt(&base, &commit(vec![epoch(1, "0", (None, 3), appended)]))
+        .await
+        .unwrap();
+    let mut stage = lake.stage(2, &[("n", "int64")], &[]).await;
+    delta(&mut stage).overwrite("").unwrap();
+    append(&mut stage, &numbers(3..5)).await.unwrap();
+    let staged = stage.finish().await.unwrap();
+    let base = home.read().await.unwrap();
+    home.attempt(&base, &commit(vec![epoch(2, "0", (Some(3), 5), staged)]))
+        .await
+        .unwrap();
+    assert_eq!(lake.numbers().await, [0, 1, 2, 3, 4]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
