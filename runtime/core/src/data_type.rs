@@ -27,7 +27,7 @@ use arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
 
 pub use parse::{MAX_DEPTH, MAX_FIXED_SIZE, parse};
 
-/// The text of a type; what [`parse`] reads back.
+/// The text of a type; what [`parse()`] reads back.
 pub fn name(data_type: &DataType) -> String {
     Text(data_type).to_string()
 }

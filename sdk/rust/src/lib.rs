@@ -46,7 +46,7 @@ pub use bindings::wasm_sink::sink::types::{Batch, Error, ErrorKind, Field, Misma
 pub use sink::{Result, Sink, instance};
 
 impl Field {
-    /// A column that allows nulls. `data_type` as in "int64", "list<utf8>".
+    /// A column that allows nulls. `data_type` as in `int64`, `list<utf8>`.
     pub fn new(name: impl Into<String>, data_type: impl Into<String>) -> Self {
         Self {
             name: name.into(),

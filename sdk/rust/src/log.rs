@@ -1,5 +1,5 @@
 //! Lines for the operator's log: [`debug!`](crate::debug), [`info!`](crate::info),
-//! [`warn!`](crate::warn), [`error!`](crate::error).
+//! [`warn!`](crate::warn!), [`error!`](crate::error!).
 
 use std::fmt::Arguments;
 

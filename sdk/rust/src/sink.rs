@@ -113,7 +113,7 @@ macro_rules! sink {
     };
 }
 
-/// What [`sink!`](crate::sink) expands to.
+/// What [`sink!`](crate::sink!) expands to.
 #[doc(hidden)]
 pub mod instance {
     use super::*;

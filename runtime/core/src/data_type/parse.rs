@@ -20,7 +20,7 @@ pub const MAX_FIXED_SIZE: i32 = 65_536;
 /// The longest text that is quoted in a message, in characters.
 const QUOTED_CHARS: usize = 100;
 
-/// "int64", "decimal(10,2)", "timestamp(us,+00:00)", "list<utf8>", "struct<country: utf8>".
+/// `int64`, `decimal(10,2)`, `timestamp(us,+00:00)`, `list<utf8>`, `struct<country: utf8>`.
 ///
 /// # Errors
 /// A text that names no type that we carry, with a hint.

@@ -48,7 +48,7 @@ pub(super) fn column(
 /// All metadata of each row as one JSON object; what there is not is left out.
 ///
 /// # Errors
-/// As for [`column`].
+/// As for [`column()`].
 pub(super) fn all(rows: &Rows, room: &mut Room) -> Result<Result<ArrayRef, Full>> {
     let mut parts = Vec::with_capacity(MetadataKey::ALL.len());
     for key in MetadataKey::ALL {
