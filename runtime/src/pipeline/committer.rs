@@ -15,7 +15,7 @@ use wasm_sink_core::step::Step;
 use wasm_sink_core::{Account, Blame, Error, Kind, PartitionKey, Position, Result};
 
 use super::backoff::Backoff;
-use super::driver::Context;
+use super::context::Context;
 use super::epoch::ReadyEpoch;
 use super::observe::Committed;
 use super::roll_forward::roll_forward;

@@ -7,23 +7,17 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio::time::timeout;
-use wasm_sink_core::budget::Budget;
-use wasm_sink_core::component::Component;
-use wasm_sink_core::home::{Base, Winner};
-use wasm_sink_core::source::{Membership, Source, SourceEvent};
+use wasm_sink_core::source::{Source, SourceEvent};
 use wasm_sink_core::step::Step;
-use wasm_sink_core::{Blame, CommitId, Error, Kind, PartitionKey, Position, Result, SourceBatch};
+use wasm_sink_core::{Blame, Error, Kind, PartitionKey, Position, Result, SourceBatch};
 
-use super::backoff::persist;
-use super::committer::{Committer, Request};
-use super::dead_letters;
-use super::entropy::Entropy;
-use super::limits::{EpochLimits, Retry};
-use super::observe::{Committed, Observer};
+use super::committer::Committer;
+use super::context::Context;
+use super::observe::Observer;
 use super::quota::Quota;
-use super::state::{LocalState, PendingLetters};
 use super::task::{Order, Task};
-use super::{Destination, Pipeline, Start, Summary};
+use super::totals::Totals;
+use super::{Pipeline, Start, Summary};
 
 /// Batches that may wait for one task before its partitions are paused.
 const QUEUED_BATCHES: usize = 4;
@@ -41,125 +35,6 @@ pub(super) enum TaskEvent {
     Committed(Vec<(PartitionKey, Position)>),
     /// These partitions stand elsewhere; positions must be read again.
     Displaced(TaskNumber, Vec<PartitionKey>),
-}
-
-/// What tasks and committer share.
-pub(super) struct Context {
-    pub(super) component: Arc<dyn Component>,
-    pub(super) destination: Destination,
-    pub(super) epoch: EpochLimits,
-    pub(super) retry: Retry,
-    pub(super) budget: Budget,
-    pub(super) state: Arc<dyn LocalState>,
-    pub(super) entropy: Arc<dyn Entropy>,
-    pub(super) observer: Arc<dyn Observer>,
-    pub(super) quota: Quota,
-    pub(super) membership: Membership,
-    pub(super) committer: mpsc::UnboundedSender<Request>,
-    #[cfg(feature = "planted")]
-    pub(super) planted: Option<super::planted::Fault>,
-}
-
-impl Context {
-    pub(super) fn new_commit_id(&self) -> CommitId {
-        CommitId::from_random(self.entropy.next())
-    }
-
-    /// The home as it stands, however often one must ask.
-    pub(super) async fn read_home(&self) -> Result<Base> {
-        let home = &self.destination.home;
-        persist(&self.retry, &*self.entropy, &*self.observer, || home.read()).await
-    }
-
-    /// Settles every dead-letter file that a crash or a lost partition left behind.
-    async fn settle_all_letters(&self) -> Result<()> {
-        self.settle_letters(&self.state.pending_letters().await?)
-            .await
-    }
-
-    /// Settles dead letters of epochs that are no longer at work.
-    pub(super) async fn settle_letters(&self, pending: &[PendingLetters]) -> Result<()> {
-        if pending.is_empty() {
-            return Ok(());
-        }
-        let base = self.read_home().await?;
-        for pending in pending {
-            dead_letters::settle(pending, &base, &*self.destination.home, &*self.state).await?;
-        }
-        Ok(())
-    }
-
-    /// A partition moved without us. In a group that is its new owner; without one it is a second
-    /// process under the same name.
-    pub(super) fn lost(
-        &self,
-        key: &PartitionKey,
-        stored: Option<&Position>,
-        winner: &Winner,
-    ) -> Result<()> {
-        let stands = stored.map_or_else(|| "nowhere".to_owned(), |at| format!("at {at}"));
-        if self.membership == Membership::Group {
-            tracing::info!(partition = %key, "the partition stands {stands}; reading positions again");
-            return Ok(());
-        }
-        let version = winner
-            .version
-            .map(|version| format!(" by version {version}"))
-            .unwrap_or_default();
-        let who = if winner.description.is_empty() {
-            String::new()
-        } else {
-            format!(" ({})", winner.description)
-        };
-        Err(Error::new(
-            Kind::Conflict,
-            Blame::Configuration,
-            format!(
-                "another process commits to {} under this pipeline's name: partition {key} stands \
-                 {stands}, put there{version}{who}. Nothing of this epoch was committed here; run \
-                 one process, or give this pipeline another name",
-                self.destination.home.describe()
-            ),
-        ))
-    }
-}
-
-/// What a run has come to; fed by the committer's reports.
-#[derive(Default)]
-struct Totals {
-    summary: std::sync::Mutex<Summary>,
-}
-
-/// Passes events on and keeps the totals.
-struct Counting {
-    totals: Arc<Totals>,
-    inner: Arc<dyn Observer>,
-}
-
-impl Observer for Counting {
-    fn read(&self, rows: u64, bytes: u64) {
-        self.inner.read(rows, bytes);
-    }
-
-    fn committed(&self, commit: &Committed) {
-        {
-            let mut summary = lock(&self.totals.summary);
-            summary.commits += 1;
-            summary.account.add(&commit.account);
-            summary.bytes += commit.bytes;
-        }
-        self.inner.committed(commit);
-    }
-
-    fn retrying(&self, error: &Error, wait: std::time::Duration) {
-        self.inner.retrying(error, wait);
-    }
-}
-
-fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 struct TaskHandle {
@@ -188,7 +63,7 @@ pub(super) struct Driver {
 
 /// Runs a pipeline to its end.
 pub(super) async fn drive(pipeline: Pipeline) -> Result<Summary> {
-    let totals = Arc::new(Totals::default());
+    let totals = Arc::new(Totals::new(pipeline.observer));
     let (committer, requests) = mpsc::unbounded_channel();
     let context = Arc::new(Context {
         component: pipeline.component,
@@ -198,10 +73,7 @@ pub(super) async fn drive(pipeline: Pipeline) -> Result<Summary> {
         budget: pipeline.budget,
         state: pipeline.state,
         entropy: pipeline.entropy,
-        observer: Arc::new(Counting {
-            totals: Arc::clone(&totals),
-            inner: pipeline.observer,
-        }),
+        observer: Arc::clone(&totals) as Arc<dyn Observer>,
         quota: Quota::new(pipeline.limits.max_rejected),
         membership: pipeline.source.membership(),
         committer,
@@ -265,7 +137,7 @@ pub(super) async fn drive(pipeline: Pipeline) -> Result<Summary> {
     } else {
         finish.await?;
     }
-    let mut summary = lock(&totals.summary).clone();
+    let mut summary = totals.so_far();
     summary.positions = driver.positions;
     Ok(summary)
 }

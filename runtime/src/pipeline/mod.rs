@@ -7,6 +7,7 @@
 
 mod backoff;
 mod committer;
+mod context;
 mod dead_letters;
 mod destination;
 mod driver;
@@ -23,6 +24,7 @@ mod roll_forward;
 mod start;
 mod state;
 mod task;
+mod totals;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -9,7 +9,7 @@ use wasm_sink_core::stage::Purpose;
 use wasm_sink_core::{CommitId, Error, Kind, Result, Rows};
 
 use super::backoff::Backoff;
-use super::driver::Context;
+use super::context::Context;
 use super::epoch::{Isolation, Piece};
 
 /// What to do about a failure.

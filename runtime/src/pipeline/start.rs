@@ -8,7 +8,8 @@ use wasm_sink_core::{Account, Blame, Error, Kind, Move, PartitionKey, Position, 
 
 use super::Start;
 use super::committer::{Outcome, Request};
-use super::driver::{Context, Driver};
+use super::context::Context;
+use super::driver::Driver;
 use super::epoch::ReadyEpoch;
 
 impl Driver {

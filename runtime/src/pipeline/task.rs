@@ -1,7 +1,9 @@
 //! One component instance and the source partitions that feed it: batches become epochs, epochs
 //! become commits, and whatever fails before a commit is written again from memory.
 
-use std::collections::{BTreeMap, VecDeque};
+mod recover;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
@@ -14,10 +16,12 @@ use wasm_sink_core::{Blame, CommitId, Error, Kind, PartitionKey, Position, Resul
 
 use super::backoff::Backoff;
 use super::committer::{Outcome, Request};
-use super::driver::{Context, TaskEvent, TaskNumber};
-use super::epoch::{Isolation, OpenEpoch, Piece, ReadyEpoch, moves};
-use super::poison::{Remedy, isolate};
+use super::context::Context;
+use super::driver::{TaskEvent, TaskNumber};
+use super::epoch::{OpenEpoch, Piece, ReadyEpoch};
 use super::state::PendingLetters;
+
+use recover::Broken;
 
 /// How long an epoch may stay open that only moves positions.
 const POSITIONS_ALONE: std::time::Duration = std::time::Duration::from_secs(60);
@@ -42,12 +46,6 @@ enum Delivery {
     Displaced,
     /// To be written again from memory.
     Again(Error),
-}
-
-/// An epoch that failed while it was written: how, and at which piece (None: in `flush`).
-struct Broken {
-    failure: Failure,
-    at: Option<usize>,
 }
 
 pub(super) struct Task {
@@ -229,105 +227,6 @@ impl Task {
         }
     }
 
-    /// Writes pieces again until they are committed: as one epoch, or as smaller ones around the
-    /// rows that the component cannot take.
-    async fn recover(&mut self, pieces: Vec<Piece>, broken: Broken) -> Result<()> {
-        let context = Arc::clone(&self.context);
-        let mut backoff = Backoff::new(&context.retry, &*context.entropy);
-        let mut groups = VecDeque::from([pieces]);
-        let mut broken = Some(broken);
-        while let Some(group) = groups.pop_front() {
-            let result = match broken.take() {
-                Some(broken) => Err(broken),
-                None => self.write_group(&group).await?,
-            };
-            let broken = match result {
-                Ok(Delivery::Done) => {
-                    backoff = Backoff::new(&context.retry, &*context.entropy);
-                    continue;
-                }
-                Ok(Delivery::Displaced) => {
-                    self.displaced(&group)?;
-                    // What follows of these partitions begins where this would have ended.
-                    let rest: Vec<Piece> = groups.into_iter().flatten().collect();
-                    return self.displaced(&rest);
-                }
-                Ok(Delivery::Again(error)) => {
-                    groups.push_front(group);
-                    pause(&context, &mut backoff, error).await?;
-                    continue;
-                }
-                Err(broken) => broken,
-            };
-            match Remedy::of(broken.failure) {
-                Remedy::Stop(error) => return Err(error),
-                Remedy::Retry(error)
-                    if error.kind() == Kind::Conflict && is_displaced(&context, &group).await? =>
-                {
-                    let rest: Vec<Piece> = group
-                        .into_iter()
-                        .chain(groups.into_iter().flatten())
-                        .collect();
-                    return self.displaced(&rest);
-                }
-                Remedy::Retry(error) => {
-                    groups.push_front(group);
-                    pause(&context, &mut backoff, error).await?;
-                }
-                Remedy::Isolate(failure) => {
-                    tracing::warn!(
-                        error = %failure.error,
-                        "the component failed; looking for the rows that it cannot take"
-                    );
-                    for smaller in narrow(&context, group, broken.at, failure)
-                        .await?
-                        .into_iter()
-                        .rev()
-                    {
-                        groups.push_front(smaller);
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// One epoch from memory, on a fresh instance.
-    async fn write_group(&mut self, group: &[Piece]) -> Result<Result<Delivery, Broken>> {
-        self.drop_instance().await;
-        let id = self.context.new_commit_id();
-        let mut begun = false;
-        for (index, piece) in group.iter().enumerate() {
-            let Some(rows) = piece.rows()? else { continue };
-            let instance = match self.instance().await {
-                Ok(instance) => instance,
-                Err(error) => return Err(error),
-            };
-            if !begun {
-                instance.begin(id);
-                begun = true;
-            }
-            if let Err(failure) = instance.write(rows).await {
-                let at = Some(index);
-                self.drop_instance().await;
-                return Ok(Err(Broken { failure, at }));
-            }
-        }
-        let sealed = if begun {
-            match self.instance().await?.flush().await {
-                Ok(sealed) => sealed,
-                Err(failure) => {
-                    self.drop_instance().await;
-                    return Ok(Err(Broken { failure, at: None }));
-                }
-            }
-        } else {
-            Sealed::default()
-        };
-        Step::Staged.reached();
-        self.commit(id, group, sealed).await.map(Ok)
-    }
-
     /// Hands a sealed epoch to the committer, with its dead letters written down before.
     async fn commit(&mut self, id: CommitId, pieces: &[Piece], sealed: Sealed) -> Result<Delivery> {
         let context = Arc::clone(&self.context);
@@ -492,58 +391,9 @@ fn show(position: Option<&Position>) -> String {
     position.map_or_else(|| "its beginning".to_owned(), ToString::to_string)
 }
 
-/// The smaller epochs that take the place of one that failed.
-async fn narrow(
-    context: &Context,
-    mut group: Vec<Piece>,
-    at: Option<usize>,
-    failure: Failure,
-) -> Result<Vec<Vec<Piece>>> {
-    match (at, group.len()) {
-        (_, 0) => Ok(Vec::new()),
-        // The epoch closes before the bad batch.
-        (Some(index), _) if index > 0 => {
-            let rest = group.split_off(index);
-            Ok(vec![group, rest])
-        }
-        (_, 1) => {
-            let piece = group.remove(0);
-            match &piece.isolation {
-                Isolation::Fresh => Ok(vec![vec![isolate(context, &piece).await?]]),
-                Isolation::Joint(ranges) if ranges.len() > 1 => Ok(piece
-                    .cut(ranges)
-                    .into_iter()
-                    .map(|piece| vec![piece])
-                    .collect()),
-                Isolation::Joint(_) | Isolation::Alone => Err(failure
-                    .error
-                    .context("these rows pass when they are probed and fail when they are staged")),
-            }
-        }
-        _ => Ok(group.into_iter().map(|piece| vec![piece]).collect()),
-    }
-}
-
 async fn pause(context: &Context, backoff: &mut Backoff<'_>, error: Error) -> Result<()> {
     let (wait, error) = backoff.wait(error)?;
     context.observer.retrying(&error, wait);
     sleep(wait).await;
     Ok(())
-}
-
-/// Whether a conflict means that these partitions are no longer ours, so that waiting is of no use.
-async fn is_displaced(context: &Context, group: &[Piece]) -> Result<bool> {
-    let base = context.read_home().await?;
-    for moved in moves(group)? {
-        let stored = base
-            .positions
-            .get(&moved.key)
-            .map(|stored| &stored.position);
-        if stored != moved.begin.as_ref() {
-            let winner = context.destination.home.winner(&base, &moved.key).await;
-            context.lost(&moved.key, stored, &winner)?;
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }

@@ -1,0 +1,101 @@
+//! What the parts of a running pipeline share.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use wasm_sink_core::budget::Budget;
+use wasm_sink_core::component::Component;
+use wasm_sink_core::home::{Base, Winner};
+use wasm_sink_core::source::Membership;
+use wasm_sink_core::{Blame, CommitId, Error, Kind, PartitionKey, Position, Result};
+
+use super::Destination;
+use super::backoff::persist;
+use super::committer::Request;
+use super::dead_letters;
+use super::entropy::Entropy;
+use super::limits::{EpochLimits, Retry};
+use super::observe::Observer;
+use super::quota::Quota;
+use super::state::{LocalState, PendingLetters};
+
+/// What tasks and committer share.
+pub(super) struct Context {
+    pub(super) component: Arc<dyn Component>,
+    pub(super) destination: Destination,
+    pub(super) epoch: EpochLimits,
+    pub(super) retry: Retry,
+    pub(super) budget: Budget,
+    pub(super) state: Arc<dyn LocalState>,
+    pub(super) entropy: Arc<dyn Entropy>,
+    pub(super) observer: Arc<dyn Observer>,
+    pub(super) quota: Quota,
+    pub(super) membership: Membership,
+    pub(super) committer: mpsc::UnboundedSender<Request>,
+    #[cfg(feature = "planted")]
+    pub(super) planted: Option<super::planted::Fault>,
+}
+
+impl Context {
+    pub(super) fn new_commit_id(&self) -> CommitId {
+        CommitId::from_random(self.entropy.next())
+    }
+
+    /// The home as it stands, however often one must ask.
+    pub(super) async fn read_home(&self) -> Result<Base> {
+        let home = &self.destination.home;
+        persist(&self.retry, &*self.entropy, &*self.observer, || home.read()).await
+    }
+
+    /// Settles every dead-letter file that a crash or a lost partition left behind.
+    pub(super) async fn settle_all_letters(&self) -> Result<()> {
+        self.settle_letters(&self.state.pending_letters().await?)
+            .await
+    }
+
+    /// Settles dead letters of epochs that are no longer at work.
+    pub(super) async fn settle_letters(&self, pending: &[PendingLetters]) -> Result<()> {
+        if pending.is_empty() {
+            return Ok(());
+        }
+        let base = self.read_home().await?;
+        for pending in pending {
+            dead_letters::settle(pending, &base, &*self.destination.home, &*self.state).await?;
+        }
+        Ok(())
+    }
+
+    /// A partition moved without us. In a group that is its new owner; without one it is a second
+    /// process under the same name.
+    pub(super) fn lost(
+        &self,
+        key: &PartitionKey,
+        stored: Option<&Position>,
+        winner: &Winner,
+    ) -> Result<()> {
+        let stands = stored.map_or_else(|| "nowhere".to_owned(), |at| format!("at {at}"));
+        if self.membership == Membership::Group {
+            tracing::info!(partition = %key, "the partition stands {stands}; reading positions again");
+            return Ok(());
+        }
+        let version = winner
+            .version
+            .map(|version| format!(" by version {version}"))
+            .unwrap_or_default();
+        let who = if winner.description.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", winner.description)
+        };
+        Err(Error::new(
+            Kind::Conflict,
+            Blame::Configuration,
+            format!(
+                "another process commits to {} under this pipeline's name: partition {key} stands \
+                 {stands}, put there{version}{who}. Nothing of this epoch was committed here; run \
+                 one process, or give this pipeline another name",
+                self.destination.home.describe()
+            ),
+        ))
+    }
+}

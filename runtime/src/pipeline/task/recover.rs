@@ -1,0 +1,171 @@
+//! An epoch that failed before it was committed: written again from memory, as one or as smaller
+//! ones (commit protocol, rules 6 and 10).
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use wasm_sink_core::component::{Failure, Sealed};
+use wasm_sink_core::step::Step;
+use wasm_sink_core::{Kind, Result};
+
+use super::{Delivery, Task, pause};
+use crate::pipeline::backoff::Backoff;
+use crate::pipeline::context::Context;
+use crate::pipeline::epoch::{Isolation, Piece, moves};
+use crate::pipeline::poison::{Remedy, isolate};
+
+/// An epoch that failed while it was written: how, and at which piece (None: in `flush`).
+pub(super) struct Broken {
+    pub(super) failure: Failure,
+    pub(super) at: Option<usize>,
+}
+
+impl Task {
+    /// Writes pieces again until they are committed: as one epoch, or as smaller ones around the
+    /// rows that the component cannot take.
+    pub(super) async fn recover(&mut self, pieces: Vec<Piece>, broken: Broken) -> Result<()> {
+        let context = Arc::clone(&self.context);
+        let mut backoff = Backoff::new(&context.retry, &*context.entropy);
+        let mut groups = VecDeque::from([pieces]);
+        let mut broken = Some(broken);
+        while let Some(group) = groups.pop_front() {
+            let result = match broken.take() {
+                Some(broken) => Err(broken),
+                None => self.write_group(&group).await?,
+            };
+            let broken = match result {
+                Ok(Delivery::Done) => {
+                    backoff = Backoff::new(&context.retry, &*context.entropy);
+                    continue;
+                }
+                Ok(Delivery::Displaced) => {
+                    self.displaced(&group)?;
+                    // What follows of these partitions begins where this would have ended.
+                    let rest: Vec<Piece> = groups.into_iter().flatten().collect();
+                    return self.displaced(&rest);
+                }
+                Ok(Delivery::Again(error)) => {
+                    groups.push_front(group);
+                    pause(&context, &mut backoff, error).await?;
+                    continue;
+                }
+                Err(broken) => broken,
+            };
+            match Remedy::of(broken.failure) {
+                Remedy::Stop(error) => return Err(error),
+                Remedy::Retry(error)
+                    if error.kind() == Kind::Conflict && is_displaced(&context, &group).await? =>
+                {
+                    let rest: Vec<Piece> = group
+                        .into_iter()
+                        .chain(groups.into_iter().flatten())
+                        .collect();
+                    return self.displaced(&rest);
+                }
+                Remedy::Retry(error) => {
+                    groups.push_front(group);
+                    pause(&context, &mut backoff, error).await?;
+                }
+                Remedy::Isolate(failure) => {
+                    tracing::warn!(
+                        error = %failure.error,
+                        "the component failed; looking for the rows that it cannot take"
+                    );
+                    for smaller in narrow(&context, group, broken.at, failure)
+                        .await?
+                        .into_iter()
+                        .rev()
+                    {
+                        groups.push_front(smaller);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// One epoch from memory, on a fresh instance.
+    async fn write_group(&mut self, group: &[Piece]) -> Result<Result<Delivery, Broken>> {
+        self.drop_instance().await;
+        let id = self.context.new_commit_id();
+        let mut begun = false;
+        for (index, piece) in group.iter().enumerate() {
+            let Some(rows) = piece.rows()? else { continue };
+            let instance = match self.instance().await {
+                Ok(instance) => instance,
+                Err(error) => return Err(error),
+            };
+            if !begun {
+                instance.begin(id);
+                begun = true;
+            }
+            if let Err(failure) = instance.write(rows).await {
+                let at = Some(index);
+                self.drop_instance().await;
+                return Ok(Err(Broken { failure, at }));
+            }
+        }
+        let sealed = if begun {
+            match self.instance().await?.flush().await {
+                Ok(sealed) => sealed,
+                Err(failure) => {
+                    self.drop_instance().await;
+                    return Ok(Err(Broken { failure, at: None }));
+                }
+            }
+        } else {
+            Sealed::default()
+        };
+        Step::Staged.reached();
+        self.commit(id, group, sealed).await.map(Ok)
+    }
+}
+
+/// The smaller epochs that take the place of one that failed.
+async fn narrow(
+    context: &Context,
+    mut group: Vec<Piece>,
+    at: Option<usize>,
+    failure: Failure,
+) -> Result<Vec<Vec<Piece>>> {
+    match (at, group.len()) {
+        (_, 0) => Ok(Vec::new()),
+        // The epoch closes before the bad batch.
+        (Some(index), _) if index > 0 => {
+            let rest = group.split_off(index);
+            Ok(vec![group, rest])
+        }
+        (_, 1) => {
+            let piece = group.remove(0);
+            match &piece.isolation {
+                Isolation::Fresh => Ok(vec![vec![isolate(context, &piece).await?]]),
+                Isolation::Joint(ranges) if ranges.len() > 1 => Ok(piece
+                    .cut(ranges)
+                    .into_iter()
+                    .map(|piece| vec![piece])
+                    .collect()),
+                Isolation::Joint(_) | Isolation::Alone => Err(failure
+                    .error
+                    .context("these rows pass when they are probed and fail when they are staged")),
+            }
+        }
+        _ => Ok(group.into_iter().map(|piece| vec![piece]).collect()),
+    }
+}
+
+/// Whether a conflict means that these partitions are no longer ours, so that waiting is of no use.
+async fn is_displaced(context: &Context, group: &[Piece]) -> Result<bool> {
+    let base = context.read_home().await?;
+    for moved in moves(group)? {
+        let stored = base
+            .positions
+            .get(&moved.key)
+            .map(|stored| &stored.position);
+        if stored != moved.begin.as_ref() {
+            let winner = context.destination.home.winner(&base, &moved.key).await;
+            context.lost(&moved.key, stored, &winner)?;
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

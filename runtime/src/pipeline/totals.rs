@@ -1,0 +1,53 @@
+//! What a run has come to, counted on the way to whoever observes it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use wasm_sink_core::Error;
+
+use super::Summary;
+use super::observe::{Committed, Observer};
+
+/// Passes events on and keeps the totals.
+pub(super) struct Totals {
+    summary: Mutex<Summary>,
+    observer: Arc<dyn Observer>,
+}
+
+impl Totals {
+    pub(super) fn new(observer: Arc<dyn Observer>) -> Self {
+        Self {
+            summary: Mutex::default(),
+            observer,
+        }
+    }
+
+    fn summary(&self) -> MutexGuard<'_, Summary> {
+        self.summary.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// So far; without positions.
+    pub(super) fn so_far(&self) -> Summary {
+        self.summary().clone()
+    }
+}
+
+impl Observer for Totals {
+    fn read(&self, rows: u64, bytes: u64) {
+        self.observer.read(rows, bytes);
+    }
+
+    fn committed(&self, commit: &Committed) {
+        {
+            let mut summary = self.summary();
+            summary.commits += 1;
+            summary.account.add(&commit.account);
+            summary.bytes += commit.bytes;
+        }
+        self.observer.committed(commit);
+    }
+
+    fn retrying(&self, error: &Error, wait: Duration) {
+        self.observer.retrying(error, wait);
+    }
+}
