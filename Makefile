@@ -13,9 +13,11 @@ LOCKED := --locked
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
+# One selection of packages for demo, build and test: Cargo unifies features over what is selected,
+# and every other selection would compile the dependencies once more.
 demo: toolchain ## Real records into a local Delta table: build, run, show
-	@echo "1/3  compiling what the demo needs: about ten minutes on two cores the first time, seconds later"
-	@started=$$SECONDS; cargo build $(LOCKED) -p wasm-sink -p wasm-sink-quickstart; \
+	@echo "1/3  compiling: 15 to 20 minutes on two cores the first time, seconds later"
+	@started=$$SECONDS; cargo build $(LOCKED) --workspace; \
 	echo "     compiled in $$((SECONDS - started)) s"
 	@echo "2/3  $(DEBUG)/wasm-sink run $(EXAMPLE)/pipeline.toml: a second or two"
 	@$(DEBUG)/wasm-sink run $(EXAMPLE)/pipeline.toml
@@ -26,8 +28,6 @@ demo: toolchain ## Real records into a local Delta table: build, run, show
 	@echo "  $(DEBUG)/wasm-sink init path/to/data.jsonl --output pipeline.toml"
 	@echo "  $(DEBUG)/wasm-sink run pipeline.toml"
 
-# One selection of packages for build and test: Cargo unifies features over what is selected, and
-# every other selection would compile the dependencies once more.
 test: toolchain setup ## Every test; installs what they need, once per machine
 	cargo build $(LOCKED) --workspace
 	cargo test $(LOCKED) --workspace

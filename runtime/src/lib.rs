@@ -5,6 +5,7 @@
 //! all of them, `connectors` names what this build can talk to.
 
 pub mod admin;
+pub mod allocator;
 pub mod cli;
 pub mod config;
 pub mod connectors;

@@ -31,6 +31,7 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 const ROLE: &str = "default";
 
 fn main() -> ExitCode {
+    wasm_sink::allocator::tune();
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
