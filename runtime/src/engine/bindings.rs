@@ -12,5 +12,5 @@ wasmtime::component::bindgen!({
     },
 });
 
-pub use exports::wasm_sink::sink::sink::Problem;
-pub use wasm_sink::sink::{dead_letters, epoch, log};
+pub use self::exports::wasm_sink::sink::sink::Problem;
+pub use self::wasm_sink::sink::{dead_letters, epoch, log};
