@@ -16,7 +16,7 @@ help: ## This list
 # One selection of packages for demo, build and test: Cargo unifies features over what is selected,
 # and every other selection would compile the dependencies once more.
 demo: toolchain ## Real records into a local Delta table: build, run, show
-	@echo "1/3  compiling: 15 to 20 minutes on two cores the first time, seconds later"
+	@echo "1/3  compiling: about 20 minutes on two cores the first time, seconds later"
 	@started=$$SECONDS; cargo build $(LOCKED) --workspace; \
 	echo "     compiled in $$((SECONDS - started)) s"
 	@echo "2/3  $(DEBUG)/wasm-sink run $(EXAMPLE)/pipeline.toml: a second or two"
@@ -35,7 +35,7 @@ test: toolchain setup ## Every test; installs what they need, once per machine
 build: toolchain ## The release binary: target/release/wasm-sink
 	cargo build $(LOCKED) --release -p wasm-sink
 
-bench: toolchain setup ## Speed and memory of the release binary, as ratios: about ten minutes
+bench: toolchain setup ## Speed and memory of the release binary, as ratios: minutes, once it is compiled
 	cargo build $(LOCKED) --release -p wasm-sink -p wasm-sink-bench
 	$$(tests/setup.sh python | cut -d= -f2) tests/bench/run.py
 

@@ -13,6 +13,7 @@ use wasm_sink::launch::Launcher;
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
-    wasm_sink::allocator::tune();
+    // SAFETY: this is the first thing that the process does.
+    unsafe { wasm_sink::allocator::tune() };
     cli::main(Cli::from_process(), Launcher::new)
 }

@@ -31,7 +31,8 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 const ROLE: &str = "default";
 
 fn main() -> ExitCode {
-    wasm_sink::allocator::tune();
+    // SAFETY: this is the first thing that the process does.
+    unsafe { wasm_sink::allocator::tune() };
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {

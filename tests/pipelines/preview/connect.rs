@@ -26,6 +26,21 @@ fn a_store_that_can_be_used() {
 }
 
 #[test]
+fn a_component_without_the_connection_that_it_needs() {
+    let folder = tempfile::tempdir().unwrap();
+    let case = case(Lake::Disk(folder.path()));
+    case.rewrite(
+        &super::PIPELINE.replace("connection = \"lake\"\n", ""),
+        Lake::Disk(folder.path()),
+    );
+    for command in ["check", "run"] {
+        let outcome = case.command(command).finish().expect_code(2);
+        outcome.expect_said("wasm-sink:delta");
+        outcome.expect_said("connection = \"<label>\"");
+    }
+}
+
+#[test]
 fn a_folder_that_can_be_used() {
     let folder = tempfile::tempdir().unwrap();
     let place = folder.path().join("not/there/yet");

@@ -229,6 +229,29 @@ async fn an_overwrite_spares_what_its_own_pipeline_appended() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_waiting_cannot_mend_is_not_tried_again() {
+    let lake = Fixture::new().await;
+    let home = lake.home();
+    let mut stage = lake.stage(1, &[("n", "int64")], &[]).await;
+    delta(&mut stage).overwrite("").unwrap();
+    append(&mut stage, &numbers(0..3)).await.unwrap();
+    let staged = stage.finish().await.unwrap();
+    // Meanwhile somebody forbids overwriting.
+    let mut metadata = lake.actions(0, "metaData").remove(0);
+    metadata["configuration"]["delta.appendOnly"] = "true".into();
+    let entry = serde_json::json!({ "metaData": metadata }).to_string();
+    std::fs::write(lake.entry(1), entry).unwrap();
+    let base = home.read().await.unwrap();
+    let refused = home
+        .attempt(&base, &commit(vec![epoch(1, "0", (None, 3), staged)]))
+        .await;
+    assert!(
+        matches!(refused, Err(AttemptError::Failed(_))),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn positions_alone_need_no_columns() {
     let lake = Fixture::new().await;
     let home = lake.home();
