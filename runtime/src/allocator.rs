@@ -1,32 +1,19 @@
-//! The binary's allocator, and how long it keeps what is free.
+//! The allocator of the binaries. The system's gives the pages of every large batch back at once and
+//! faults them in again for the next one; allocators with a heap per thread keep pages of every
+//! thread that ever made a batch, since batches are freed by other threads than made them.
 
-use std::ffi::{c_int, c_long};
+use std::ffi::c_char;
 
-/// `mi_option_purge_delay` of mimalloc's `mi_option_e`, which its bindings do not name.
-const PURGE_DELAY: c_int = 15;
-/// Milliseconds. Batches are freed by other threads than made them, so that within the default of a
-/// second some hundred MB of free pages gather; given back at once, they are faulted in again for
-/// the next batch.
-const PURGE_DELAY_MS: c_long = 20;
+pub use tikv_jemallocator::Jemalloc;
 
-/// Sets the allocator up.
-///
-/// # Safety
-/// No other thread has been started yet: options are plain integers that every thread reads.
-pub unsafe fn tune() {
-    // SAFETY: the option exists (a test sees to that), and by the above nobody reads it now.
-    unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, PURGE_DELAY_MS) }
-}
+/// What jemalloc reads when it starts.
+pub type Configuration = Option<&'static c_char>;
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The number stands for what it should in the mimalloc of this build.
-    #[test]
-    fn the_option_is_the_purge_delay() {
-        // SAFETY: nothing in this test binary sets options.
-        let default_ms = unsafe { libmimalloc_sys::mi_option_get(PURGE_DELAY) };
-        assert_eq!(default_ms, 1000);
-    }
-}
+/// Two arenas, however many cores there are: what one thread frees, another takes, and small pieces
+/// come from caches of the threads anyway. Free pages go back within half a second, by a thread of
+/// jemalloc's own, so that an idle pipeline gives back what a busy one took.
+pub const CONFIGURATION: Configuration = {
+    const TEXT: &[u8] = b"narenas:2,dirty_decay_ms:500,muzzy_decay_ms:0,background_thread:true\0";
+    // SAFETY: it is not null, and points into a constant that ends with a zero byte.
+    Some(unsafe { &*TEXT.as_ptr().cast::<c_char>() })
+};

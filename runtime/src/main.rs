@@ -2,18 +2,27 @@
 
 use std::process::ExitCode;
 
-use mimalloc::MiMalloc;
+use wasm_sink::allocator::{self, Configuration, Jemalloc};
 use wasm_sink::cli::{self, Cli};
 use wasm_sink::launch::Launcher;
 
-/// The system's allocator gives the pages of every large batch back and faults them in again for
-/// the next one, which costs half as much again as the work on the batch. Without huge pages, of
-/// which a part in use would keep the whole.
 #[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
+static ALLOCATOR: Jemalloc = Jemalloc;
+
+// SAFETY: jemalloc has a weak definition of this name and type, which this one replaces.
+#[unsafe(export_name = "_rjem_malloc_conf")]
+static ALLOCATOR_CONFIGURATION: Configuration = allocator::CONFIGURATION;
 
 fn main() -> ExitCode {
-    // SAFETY: this is the first thing that the process does.
-    unsafe { wasm_sink::allocator::tune() };
     cli::main(Cli::from_process(), Launcher::new)
+}
+
+#[cfg(test)]
+mod tests {
+    /// Linked, understood, and not merely written down.
+    #[test]
+    fn the_allocator_is_configured() {
+        assert_eq!(tikv_jemalloc_ctl::opt::narenas::read(), Ok(2));
+        assert_eq!(tikv_jemalloc_ctl::opt::background_thread::read(), Ok(true));
+    }
 }

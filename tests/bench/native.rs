@@ -7,9 +7,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use mimalloc::MiMalloc;
 use tokio::sync::watch;
 use tokio::time::Instant;
+use wasm_sink::allocator::{self, Configuration, Jemalloc};
 use wasm_sink::cli::Beginning;
 use wasm_sink::config::{self, LoadError, Registry, Style};
 use wasm_sink::engine::InstanceLimits;
@@ -26,13 +26,15 @@ use wasm_sink_delta::bindings::wasm_sink::delta::delta::HostTable;
 use wasmtime::component::Resource;
 
 #[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
+static ALLOCATOR: Jemalloc = Jemalloc;
+
+// SAFETY: jemalloc has a weak definition of this name and type, which this one replaces.
+#[unsafe(export_name = "_rjem_malloc_conf")]
+static ALLOCATOR_CONFIGURATION: Configuration = allocator::CONFIGURATION;
 
 const ROLE: &str = "default";
 
 fn main() -> ExitCode {
-    // SAFETY: this is the first thing that the process does.
-    unsafe { wasm_sink::allocator::tune() };
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {

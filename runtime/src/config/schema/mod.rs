@@ -45,7 +45,7 @@ pub fn check_sink_config(config: &Value, schema: &str) -> Result<Vec<SinkConfigP
         .with_draft(Draft::Draft202012)
         .with_pattern_options(PatternOptions::fancy_regex().backtrack_limit(MAX_PATTERN_STEPS))
         .build(&schema)
-        .map_err(|error| unusable(format!("at {}: {error}", error.instance_path.as_str())))?;
+        .map_err(|error| unusable(format!("at {}: {error}", error.instance_path().as_str())))?;
     let mut names = BTreeSet::new();
     collect_names(&schema, &mut names);
     let mut problems: Vec<_> = validator
@@ -117,9 +117,9 @@ fn collect_names<'a>(schema: &'a Value, names: &mut BTreeSet<&'a str>) {
 }
 
 fn describe(error: &ValidationError<'_>, names: &BTreeSet<&str>) -> Vec<SinkConfigProblem> {
-    let path = steps(error.instance_path.as_str());
+    let path = steps(error.instance_path().as_str());
     let subject = subject(&path);
-    match &error.kind {
+    match error.kind() {
         ValidationErrorKind::AdditionalProperties { unexpected }
         | ValidationErrorKind::UnevaluatedProperties { unexpected } => unexpected
             .iter()

@@ -59,7 +59,7 @@ pub(super) fn sentence(
             let mut shapes: Vec<String> = Vec::new();
             for branch in context {
                 let shape = match branch.as_slice() {
-                    [only] => wanted(&only.kind),
+                    [only] => wanted(only.kind()),
                     _ => None,
                 };
                 match shape {
