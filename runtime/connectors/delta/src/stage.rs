@@ -1,13 +1,12 @@
 //! What one instance hands to tables, before it is visible.
 
+mod layout;
+
 use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
-use arrow::buffer::BooleanBuffer;
-use arrow::compute::{filter_record_batch, not};
-use arrow::datatypes::SchemaRef;
+use arrow::array::RecordBatch;
 use async_trait::async_trait;
 use wasm_sink_core::error::Context;
 use wasm_sink_core::guest::wit;
@@ -19,11 +18,13 @@ use crate::home::{DeltaStaged, append_only};
 use crate::log::action::Metadata;
 use crate::positions::Overwrite;
 use crate::protocol;
-use crate::schema::{TableSchema, merge, mismatch};
+use crate::schema::TableSchema;
 use crate::table::{Begins, Table, no_table};
-use crate::types::{delta_type, invalid, text};
-use crate::write::convert::{self, Fitted, Refusal};
-use crate::write::{DataFile, Encoder, EncoderSettings, partition, remove};
+use crate::types::invalid;
+use crate::write::{DataFile, Encoder, EncoderSettings, remove};
+
+use layout::Layout;
+pub(crate) use layout::Prepared;
 
 /// Leaf columns with statistics, unless the table says otherwise.
 const DEFAULT_INDEXED_COLUMNS: usize = 32;
@@ -50,38 +51,6 @@ struct TableStage {
     encoder: Option<Encoder>,
     overwrite: bool,
     preview: Vec<RecordBatch>,
-}
-
-/// Where the columns of equal batches go.
-struct Layout {
-    rows: SchemaRef,
-    table: Arc<TableSchema>,
-    /// For each column of the table its place in the rows.
-    places: Vec<Option<usize>>,
-}
-
-/// Rows fitted to their table.
-#[derive(Debug)]
-pub(crate) struct Prepared {
-    schema: Arc<TableSchema>,
-    rows: RecordBatch,
-    /// Of the original rows, those that do not fit, each with its reason.
-    pub(crate) refused: Option<Refused>,
-}
-
-/// Rows that the table does not take.
-#[derive(Debug)]
-pub(crate) struct Refused {
-    /// True for each original row that is refused.
-    pub(crate) rows: BooleanArray,
-    /// One for each refused row, in order.
-    pub(crate) reasons: Vec<String>,
-}
-
-impl Prepared {
-    pub(crate) fn row_count(&self) -> usize {
-        self.rows.num_rows()
-    }
 }
 
 impl DeltaStage {
@@ -261,54 +230,11 @@ impl TableStage {
         let Some(schema) = self.schema.clone() else {
             return Err(no_table(&self.table.log.storage));
         };
-        let is_known = self.layout.as_ref().is_some_and(|layout| {
-            Arc::ptr_eq(&layout.table, &schema)
-                && (Arc::ptr_eq(&layout.rows, rows.schema_ref()) || layout.rows == rows.schema())
-        });
-        if !is_known {
-            self.layout = Some(Layout::new(rows.schema(), Arc::clone(&schema))?);
-        }
-        let places = self
-            .layout
-            .as_ref()
-            .map(|layout| layout.places.as_slice())
-            .unwrap_or_default();
-
-        let mut columns: Vec<ArrayRef> = Vec::with_capacity(places.len());
-        let mut refusals: Vec<Refusal> = Vec::new();
-        for (column, place) in schema.columns().iter().zip(places) {
-            let (name, to) = (column.name(), column.data_type());
-            let values = place.and_then(|index| rows.columns().get(index));
-            let Fitted {
-                values,
-                refusals: refused,
-            } = match values {
-                Some(values) => convert::fit(name, values, to, column.is_nullable())?,
-                None => convert::absent(name, to, rows.num_rows())?,
-            };
-            refusals.extend(refused);
-            if schema.is_partition_column(name) {
-                refusals.extend(convert::refuse_empty_text(name, &values));
-                refusals.extend(partition::refuse_far_times(name, &values));
-            }
-            columns.push(values);
-        }
-        let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
-        let whole = RecordBatch::try_new_with_options(Arc::clone(schema.rows()), columns, &options)
-            .map_err(host_bug)?;
-        let refused = collect(refusals, rows.num_rows());
-        let rows = match &refused {
-            Some(refused) => {
-                let kept = not(&refused.rows).map_err(host_bug)?;
-                filter_record_batch(&whole, &kept).map_err(host_bug)?
-            }
-            None => whole,
+        let layout = match self.layout.take() {
+            Some(layout) if layout.is_for(rows, &schema) => layout,
+            _ => Layout::new(rows.schema(), schema)?,
         };
-        Ok(Prepared {
-            schema,
-            rows,
-            refused,
-        })
+        self.layout.insert(layout).fit(rows)
     }
 
     async fn finish_files(&mut self) -> Result<Vec<DataFile>> {
@@ -339,83 +265,6 @@ impl TableStage {
     }
 }
 
-impl Layout {
-    fn new(rows: SchemaRef, table: Arc<TableSchema>) -> Result<Self> {
-        for (index, field) in rows.fields().iter().enumerate() {
-            let name = field.name();
-            if rows.index_of(name).is_ok_and(|first| first != index) {
-                return Err(invalid(format!("the rows have two columns `{name}`")));
-            }
-            let Some(column) = table.column(name) else {
-                // A column without values of any type carries nothing that could be lost.
-                if field.data_type().is_null() {
-                    continue;
-                }
-                let known: Vec<_> = table.columns().iter().map(|column| column.name()).collect();
-                return Err(invalid(format!(
-                    "column `{name}` is not in the table, which has: {}; add it with add-columns, \
-                     or leave it out",
-                    known.join(", ")
-                )));
-            };
-            if field.data_type().is_null() {
-                continue;
-            }
-            let wanted = delta_type(name, field.data_type())?;
-            let grown = merge(name, column.data_type(), &wanted)?;
-            if grown.is_some() {
-                return Err(mismatch(name, column.data_type(), &wanted).context(format!(
-                    "`{name}` has fields that the table's {} lacks",
-                    text(column.data_type())
-                )));
-            }
-        }
-        let places = table
-            .columns()
-            .iter()
-            .map(|column| {
-                let place = rows.index_of(column.name()).ok();
-                if place.is_none() && !column.is_nullable() {
-                    return Err(invalid(format!(
-                        "the rows have no column `{}`, and the table does not allow nulls there",
-                        column.name()
-                    )));
-                }
-                Ok(place)
-            })
-            .collect::<Result<_>>()?;
-        Ok(Self {
-            rows,
-            table,
-            places,
-        })
-    }
-}
-
-fn collect(refusals: Vec<Refusal>, rows: usize) -> Option<Refused> {
-    if refusals.is_empty() {
-        return None;
-    }
-    let mut any = BooleanBuffer::new_unset(rows);
-    for refusal in &refusals {
-        any = &any | &refusal.rows;
-    }
-    let reasons = any
-        .set_indices()
-        .map(|row| {
-            let mut reasons = refusals.iter().filter(|refusal| refusal.rows.value(row));
-            reasons
-                .next()
-                .map(|refusal| refusal.reason.clone())
-                .unwrap_or_default()
-        })
-        .collect();
-    Some(Refused {
-        rows: BooleanArray::new(any, None),
-        reasons,
-    })
-}
-
 fn indexed_columns(metadata: &Metadata) -> usize {
     let set = metadata
         .configuration
@@ -425,15 +274,6 @@ fn indexed_columns(metadata: &Metadata) -> usize {
         Some(count) => usize::try_from(count).unwrap_or(usize::MAX),
         None => DEFAULT_INDEXED_COLUMNS,
     }
-}
-
-fn host_bug(error: arrow::error::ArrowError) -> Error {
-    Error::new(
-        Kind::Other,
-        Blame::Host,
-        "rows could not be fitted to the table",
-    )
-    .with_source(error)
 }
 
 #[async_trait]

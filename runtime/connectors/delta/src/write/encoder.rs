@@ -373,9 +373,10 @@ fn encode_waiting(
     values: &PartitionValues,
     open: &mut Open,
 ) -> Result<usize> {
-    let file = match &mut open.file {
-        Some(file) => file,
-        None => {
+    let file = match (&mut open.file, open.waiting.first()) {
+        (Some(file), _) => file,
+        (None, None) => return Ok(0),
+        (none, Some(first)) => {
             let directory = partition::directory(&schema.partition_names(), values);
             let name = format!(
                 "{directory}part-{:05}-{}-{:08x}-{SUFFIX}",
@@ -387,7 +388,7 @@ fn encode_waiting(
                 Error::new(Kind::Other, Blame::Host, format!("`{name}` is no path")).with_source(e)
             })?;
             named.push(path.clone());
-            open.file.insert(FileWriter::new(path, schema)?)
+            none.insert(FileWriter::new(path, schema, first)?)
         }
     };
     open.waiting_bytes = 0;

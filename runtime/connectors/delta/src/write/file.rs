@@ -8,14 +8,16 @@ use arrow::array::RecordBatch;
 use bytes::Bytes;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, WriteMultipart};
-use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::arrow::{ArrowSchemaConverter, ArrowWriter};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::SchemaDescriptor;
 use tokio::runtime::Handle;
 use wasm_sink_core::{Blame, Error, Kind, Result};
 
+use super::dictionary;
 use super::stats::{self, NansSeen};
 use crate::schema::TableSchema;
 use crate::storage::storage_error;
@@ -30,12 +32,18 @@ const PARTS_IN_FLIGHT: usize = 2;
 /// The end of a data file's name, which tells people its codec.
 pub(super) const SUFFIX: &str = "c000.zstd.parquet";
 
-fn writer_properties() -> WriterProperties {
-    WriterProperties::builder()
+/// `first`: the first rows, by which columns are judged.
+fn writer_properties(first: &RecordBatch, file: &SchemaDescriptor) -> WriterProperties {
+    let properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
-        .set_created_by(concat!("wasm-sink ", env!("CARGO_PKG_VERSION")).to_owned())
+        .set_created_by(concat!("wasm-sink ", env!("CARGO_PKG_VERSION")).to_owned());
+    dictionary::without(first, file)
+        .into_iter()
+        .fold(properties, |properties, column| {
+            properties.set_column_dictionary_enabled(column, false)
+        })
         .build()
 }
 
@@ -76,11 +84,13 @@ pub(super) struct Closed {
 }
 
 impl FileWriter {
-    pub(super) fn new(path: Path, schema: &TableSchema) -> Result<Self> {
-        let options = ArrowWriterOptions::new()
-            .with_properties(writer_properties())
-            .with_skip_arrow_metadata(true);
+    /// `first`: rows of the file, which are yet to be written.
+    pub(super) fn new(path: Path, schema: &TableSchema, first: &RecordBatch) -> Result<Self> {
         let file_schema = Arc::clone(schema.file());
+        let columns = ArrowSchemaConverter::new().convert(&file_schema);
+        let options = ArrowWriterOptions::new()
+            .with_properties(writer_properties(first, &columns.map_err(encoding)?))
+            .with_skip_arrow_metadata(true);
         let writer = ArrowWriter::try_new_with_options(Encoded::default(), file_schema, options)
             .map_err(encoding)?;
         Ok(Self {

@@ -1,6 +1,7 @@
 //! From rows to data files: fitted to the table, split by partition, encoded, put, described.
 
 pub(crate) mod convert;
+mod dictionary;
 mod encoder;
 mod file;
 pub(crate) mod partition;
