@@ -161,7 +161,8 @@ impl Instance for ModelInstance {
                 bytes: 0,
                 payload: Arc::new(id),
             });
-            state.files.insert(id, File { rows });
+            let schema = state.home.schema;
+            state.files.insert(id, File { rows, schema });
         }
         Ok(Sealed {
             staged,

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use wasm_sink_core::home::{
-    Admission, AttemptError, Base, Commit, History, Home, IntentPart, Staging, Stored, Unit,
-    UnitBase, admit,
+    Admission, AttemptError, Base, Commit, EpochCommit, History, Home, IntentPart, Staging, Stored,
+    Unit, UnitBase, admit,
 };
 use wasm_sink_core::position::Move;
 use wasm_sink_core::stage::{Staged, UnitId};
 use wasm_sink_core::{Blame, CommitId, Error, Kind, Result};
 
-use crate::world::{Actor, HomeKind, State, World};
+use crate::world::{Actor, HomeKind, SchemaChanges, State, World};
 
 pub fn home_unit() -> UnitId {
     UnitId {
@@ -64,6 +64,26 @@ pub struct ModelHome {
     pub unit: UnitId,
 }
 
+/// What the epoch staged for the home.
+fn staged_file(epoch: &EpochCommit) -> Option<CommitId> {
+    epoch.staged.first()?.payload.downcast_ref().copied()
+}
+
+/// Somebody changes the columns.
+fn change_schema(state: &mut State) {
+    let changes = match state.scenario.schema_changes {
+        SchemaChanges::Sometimes => state.goes_wrong(40),
+        SchemaChanges::Always => true,
+    };
+    if changes {
+        state.home.version += 1;
+        state.home.schema += 1;
+        state
+            .trace
+            .push(format!("home v{}: OTHER COLUMNS", state.home.version));
+    }
+}
+
 /// The request, as it lands: whoever sent it may be gone.
 fn land(state: &mut State, version: u64, commit: &Commit) -> Result<(), AttemptError> {
     let is_free = match state.scenario.home {
@@ -79,13 +99,21 @@ fn land(state: &mut State, version: u64, commit: &Commit) -> Result<(), AttemptE
             "somebody was first",
         )));
     }
+    let schema = state.home.schema;
+    let fits = |epoch: &EpochCommit| {
+        let file = staged_file(epoch).and_then(|file| state.files.get(&file));
+        file.is_none_or(|file| file.schema == schema)
+    };
+    if !commit.epochs.iter().all(fits) {
+        return Err(AttemptError::Outdated(Error::new(
+            Kind::Conflict,
+            Blame::Destination,
+            "the columns changed while rows were staged",
+        )));
+    }
     state.home.version += 1;
     for epoch in &commit.epochs {
-        let file = epoch
-            .staged
-            .first()
-            .and_then(|part| part.payload.downcast_ref::<CommitId>().copied());
-        state.show(epoch.id, file);
+        state.show(epoch.id, staged_file(epoch));
         state.trace.push(format!(
             "home v{} takes {} {:?}",
             state.home.version,
@@ -128,6 +156,7 @@ impl Home for ModelHome {
     async fn read(&self) -> Result<Base> {
         self.world.step(self.actor, "read home").await;
         let mut state = self.world.lock();
+        change_schema(&mut state);
         if state.goes_wrong(20) {
             return Err(away("the home can't be read"));
         }

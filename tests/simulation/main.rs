@@ -20,8 +20,8 @@ mod world;
 
 use wasm_sink::pipeline::planted::Fault;
 
-use run::{Verdict, run};
-use world::Scenario;
+use run::{Verdict, run, stop};
+use world::{HomeKind, Scenario, SchemaChanges};
 
 fn seeds() -> u64 {
     let seeds = std::env::var("WASM_SINK_SIMULATION_SEEDS").ok();
@@ -70,6 +70,23 @@ fn a_seed_replays_exactly() {
         assert!(!one.trace.is_empty());
         assert_eq!(one.trace, two.trace, "seed {seed}");
     }
+}
+
+/// Written again for the columns that the destination has now, and refused again: somebody changes
+/// them for ever (commit protocol, rule 13).
+#[test]
+fn an_epoch_that_is_outdated_twice_stops_the_pipeline() {
+    let scenario = Scenario {
+        home: HomeKind::Log,
+        processes: 1,
+        has_group: false,
+        poison: None,
+        schema_changes: SchemaChanges::Always,
+        disturbances: 0,
+        ..Scenario::of(1)
+    };
+    let why = stop(scenario).unwrap();
+    assert!(why.contains("written again, and refused again"), "{why}");
 }
 
 /// The first seed that finds a planted fault.

@@ -52,6 +52,23 @@ pub fn run(scenario: Scenario, planted: Option<Fault>) -> Verdict {
     }
 }
 
+/// Runs one life that is expected to stop by itself; why it did.
+pub fn stop(scenario: Scenario) -> Option<String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    let world = World::new(scenario);
+    runtime.block_on(async move {
+        let actor = world.lock().begin_life(0);
+        let (_stop, shutdown) = watch::channel(false);
+        let stopped = pipeline::run(assemble(&world, actor, shutdown, None));
+        let ended = tokio::time::timeout(LIMIT, stopped).await;
+        ended.ok()?.err().map(|error| error.to_string())
+    })
+}
+
 async fn drive(world: &World, planted: Option<Fault>) {
     let processes = world.lock().scenario.processes;
     let has_group = world.lock().scenario.has_group;

@@ -20,6 +20,15 @@ pub enum HomeKind {
     Database,
 }
 
+/// Whether somebody else changes the home's columns so that files staged before no longer fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SchemaChanges {
+    /// Now and then, as one of the disturbances.
+    Sometimes,
+    /// Under every attempt.
+    Always,
+}
+
 /// What one seed runs.
 #[derive(Clone, Debug)]
 pub struct Scenario {
@@ -33,6 +42,7 @@ pub struct Scenario {
     pub has_second_unit: bool,
     /// Every row whose number leaves this remainder by 7 traps; None: none does.
     pub poison: Option<u64>,
+    pub schema_changes: SchemaChanges,
     /// How many things may go wrong.
     pub disturbances: u32,
     pub max_epoch_rows: u64,
@@ -62,6 +72,7 @@ impl Scenario {
             has_second_unit: rng.u8(..3) == 0,
             // Never the first row: an epoch of nothing else would rightly stop the pipeline.
             poison: (rng.u8(..3) == 0).then(|| rng.u64(1..7)),
+            schema_changes: SchemaChanges::Sometimes,
             disturbances: rng.u32(0..=14),
             max_epoch_rows: rng.u64(1..=12),
             max_batch_rows: rng.u64(1..=8),
@@ -85,11 +96,15 @@ pub type Row = (PartitionKey, u64);
 #[derive(Clone, Debug)]
 pub struct File {
     pub rows: Vec<Row>,
+    /// The home's schema as it was staged for.
+    pub schema: u64,
 }
 
 #[derive(Debug, Default)]
 pub struct ModelHome {
     pub version: u64,
+    /// Grows with each change of the columns.
+    pub schema: u64,
     pub positions: BTreeMap<PartitionKey, Stored>,
     pub history: BTreeSet<CommitId>,
     /// Files that some version references.

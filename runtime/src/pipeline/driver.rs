@@ -7,13 +7,14 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio::time::timeout;
-use wasm_sink_core::source::{Source, SourceEvent};
+use wasm_sink_core::source::{Membership, Source, SourceEvent};
 use wasm_sink_core::step::Step;
 use wasm_sink_core::{Blame, Error, Kind, PartitionKey, Position, Result, SourceBatch};
 
 use super::committer::Committer;
 use super::context::Context;
 use super::observe::Observer;
+use super::ownership::Ownership;
 use super::quota::Quota;
 use super::task::{Order, Task};
 use super::totals::Totals;
@@ -24,7 +25,7 @@ const QUEUED_BATCHES: usize = 4;
 
 /// A task; the one that takes the place of another has a number of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct TaskNumber(u64);
+pub(super) struct TaskNumber(pub(super) u64);
 
 /// What a task tells the driver.
 #[derive(Debug)]
@@ -41,7 +42,16 @@ struct TaskHandle {
     orders: mpsc::UnboundedSender<Order>,
     abort: AbortHandle,
     queued: usize,
-    is_paused: bool,
+    is_full: bool,
+}
+
+/// What keeps rows away from a task that has enough of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Backpressure {
+    /// The source is not asked for more: there is one task, and nobody who would miss the asking.
+    WholeSource,
+    /// The task's partitions are paused, and the others go on.
+    Partitions,
 }
 
 /// The source, and which task has which of its partitions.
@@ -54,7 +64,8 @@ pub(super) struct Driver {
     inbox: mpsc::UnboundedReceiver<TaskEvent>,
     tasks: BTreeMap<TaskNumber, TaskHandle>,
     tasks_started: u64,
-    owners: BTreeMap<PartitionKey, TaskNumber>,
+    ownership: Ownership,
+    backpressure: Backpressure,
     /// Partitions that were committed at any time.
     pub(super) known: BTreeSet<PartitionKey>,
     is_restarted: bool,
@@ -100,7 +111,11 @@ pub(super) async fn drive(pipeline: Pipeline) -> Result<Summary> {
         inbox,
         tasks: BTreeMap::new(),
         tasks_started: 0,
-        owners: BTreeMap::new(),
+        ownership: Ownership::default(),
+        backpressure: match (pipeline.limits.tasks.get(), context.membership) {
+            (1, Membership::Alone) => Backpressure::WholeSource,
+            _ => Backpressure::Partitions,
+        },
         known: context.state.known_partitions().await?,
         is_restarted: false,
         positions: BTreeMap::new(),
@@ -169,7 +184,7 @@ impl Driver {
                 biased;
                 Some(result) = self.workers.join_next() => worker_result(result)?,
                 Some(event) = self.inbox.recv() => { self.on_task(event).await?; }
-                event = self.source.next() => match event {
+                event = self.source.next(), if !self.is_held() => match event {
                     Ok(SourceEvent::Batch(batch)) => self.dispatch(batch),
                     Ok(SourceEvent::Assigned(keys)) => self.assign(keys).await?,
                     Ok(SourceEvent::Revoked(keys)) => self.revoke(keys).await?,
@@ -191,7 +206,7 @@ impl Driver {
 
     /// Has the tasks commit what they hold, and go on.
     async fn commit_all(&mut self) -> Result<Settled> {
-        let owned: Vec<_> = self.owners.keys().cloned().collect();
+        let owned: Vec<_> = self.ownership.partitions().cloned().collect();
         let answers = self.release(&owned, Vec::new);
         self.wait_for(answers).await
     }
@@ -232,10 +247,10 @@ impl Driver {
             TaskEvent::Displaced(number, keys) => {
                 let keys: Vec<_> = keys
                     .into_iter()
-                    .filter(|key| self.owners.get(key) == Some(&number))
+                    .filter(|key| self.ownership.owner(key) == Some(number))
                     .collect();
                 for key in &keys {
-                    self.owners.remove(key);
+                    self.ownership.take(key);
                 }
                 if !keys.is_empty() {
                     self.assign(keys).await?;
@@ -260,7 +275,7 @@ impl Driver {
             orders,
             abort: self.workers.spawn(task.run()),
             queued: 0,
-            is_paused: false,
+            is_full: false,
         };
         self.tasks.insert(number, handle);
     }
@@ -270,18 +285,24 @@ impl Driver {
             return;
         };
         task.queued = task.queued.saturating_sub(1);
-        if task.is_paused && task.queued < QUEUED_BATCHES {
-            task.is_paused = false;
-            for (key, owner) in &self.owners {
-                if *owner == number {
+        if task.is_full && task.queued < QUEUED_BATCHES {
+            task.is_full = false;
+            if self.backpressure == Backpressure::Partitions {
+                for key in self.ownership.of(number) {
                     self.source.resume(key);
                 }
             }
         }
     }
 
+    /// Whether nobody has room for what the source would give.
+    fn is_held(&self) -> bool {
+        self.backpressure == Backpressure::WholeSource
+            && self.tasks.values().all(|task| task.is_full)
+    }
+
     fn dispatch(&mut self, batch: SourceBatch) {
-        let Some(number) = self.owners.get(&batch.key).copied() else {
+        let Some(number) = self.ownership.owner(&batch.key) else {
             // Read before the partition was taken away.
             return;
         };
@@ -292,10 +313,10 @@ impl Driver {
         self.context.observer.read(rows as u64, batch.bytes as u64);
         let _ = task.orders.send(Order::Batch(batch));
         task.queued += 1;
-        if !task.is_paused && task.queued >= QUEUED_BATCHES {
-            task.is_paused = true;
-            for (key, owner) in &self.owners {
-                if *owner == number {
+        if !task.is_full && task.queued >= QUEUED_BATCHES {
+            task.is_full = true;
+            if self.backpressure == Backpressure::Partitions {
+                for key in self.ownership.of(number) {
                     self.source.pause(key);
                 }
             }
@@ -342,9 +363,9 @@ impl Driver {
             let Some(number) = self.least_loaded() else {
                 continue;
             };
-            self.owners.insert(key.clone(), number);
+            self.ownership.give(key.clone(), number);
             if let Some(task) = self.tasks.get(&number) {
-                if task.is_paused {
+                if task.is_full && self.backpressure == Backpressure::Partitions {
                     self.source.pause(&key);
                 }
                 let _ = task.orders.send(Order::Assign(key, at));
@@ -354,8 +375,8 @@ impl Driver {
     }
 
     fn least_loaded(&self) -> Option<TaskNumber> {
-        let load = |number: &TaskNumber| self.owners.values().filter(|o| *o == number).count();
-        self.tasks.keys().copied().min_by_key(|number| load(number))
+        let numbers = self.tasks.keys().copied();
+        numbers.min_by_key(|number| self.ownership.count(*number))
     }
 
     /// Waits for flush and commit of what is to be given back, up to `revoke_ms`; then forgets.
@@ -367,7 +388,7 @@ impl Driver {
         };
         result?;
         for key in &keys {
-            self.owners.remove(key);
+            self.ownership.take(key);
         }
         self.source.release(&keys).await
     }
@@ -378,10 +399,11 @@ impl Driver {
         keys: &[PartitionKey],
         letting_go: impl Fn() -> Vec<PartitionKey>,
     ) -> Vec<oneshot::Receiver<()>> {
-        let tasks: BTreeSet<_> = keys.iter().filter_map(|key| self.owners.get(key)).collect();
+        let owners = keys.iter().filter_map(|key| self.ownership.owner(key));
+        let tasks: BTreeSet<_> = owners.collect();
         tasks
             .into_iter()
-            .filter_map(|number| self.tasks.get(number))
+            .filter_map(|number| self.tasks.get(&number))
             .map(|task| {
                 let (done, answer) = oneshot::channel();
                 let _ = task.orders.send(Order::Release(letting_go(), done));
@@ -420,7 +442,7 @@ impl Driver {
     async fn lose(&mut self, keys: &[PartitionKey]) -> Result<()> {
         let touched: BTreeSet<TaskNumber> = keys
             .iter()
-            .filter_map(|key| self.owners.remove(key))
+            .filter_map(|key| self.ownership.take(key))
             .collect();
         let mut kept = Vec::new();
         for number in touched {
@@ -428,11 +450,7 @@ impl Driver {
                 task.abort.abort();
                 self.start_task();
             }
-            kept.extend(
-                self.owners
-                    .extract_if(.., |_, owner| *owner == number)
-                    .map(|(key, _)| key),
-            );
+            kept.extend(self.ownership.take_all(number));
         }
         self.source.release(keys).await?;
         self.assign(kept).await

@@ -16,6 +16,7 @@ mod epoch;
 pub mod limits;
 mod local_home;
 mod observe;
+mod ownership;
 #[cfg(feature = "planted")]
 pub mod planted;
 mod poison;

@@ -1,26 +1,28 @@
 //! One component instance and the source partitions that feed it: batches become epochs, epochs
-//! become commits, and whatever fails before a commit is written again from memory.
+//! become commits, and whatever fails before a commit is written again from memory. Where the
+//! destination stages durably, the next epoch is written while the last one is committed.
 
+mod commit;
 mod recover;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until};
-use wasm_sink_core::component::{Failure, Instance, Sealed};
-use wasm_sink_core::home::CommitPurpose;
+use wasm_sink_core::component::{Instance, Sealed};
+use wasm_sink_core::home::Staging;
 use wasm_sink_core::stage::Purpose;
 use wasm_sink_core::step::Step;
-use wasm_sink_core::{Blame, CommitId, Error, Kind, PartitionKey, Position, Result, SourceBatch};
+use wasm_sink_core::{Blame, Error, Kind, PartitionKey, Position, Result, SourceBatch};
 
 use super::backoff::Backoff;
-use super::committer::{Outcome, Request};
+use super::committer::Outcome;
 use super::context::Context;
 use super::driver::{TaskEvent, TaskNumber};
-use super::epoch::{OpenEpoch, Piece, ReadyEpoch};
-use super::state::PendingLetters;
+use super::epoch::{OpenEpoch, Piece};
 
+use commit::{Submission, Submitted};
 use recover::Broken;
 
 /// How long an epoch may stay open that only moves positions.
@@ -48,6 +50,21 @@ enum Delivery {
     Again(Error),
 }
 
+/// An epoch that the committer has, and its rows, should it have to be written again.
+struct InFlight {
+    submitted: Submitted,
+    pieces: Vec<Piece>,
+}
+
+/// What a task turns to next.
+enum Next {
+    /// The epoch in flight has an outcome; none where the committer is gone.
+    Settled(Option<Outcome>),
+    /// The open epoch is to be closed.
+    Close,
+    Order(Option<Order>),
+}
+
 pub(super) struct Task {
     context: Arc<Context>,
     number: TaskNumber,
@@ -57,6 +74,8 @@ pub(super) struct Task {
     /// Where each of its partitions goes on.
     next: BTreeMap<PartitionKey, Option<Position>>,
     open: Option<OpenEpoch>,
+    /// The epoch before the open one, until it is settled.
+    in_flight: Option<InFlight>,
     /// Whether the last attempt found that the destination had changed under what was staged.
     was_outdated: bool,
 }
@@ -76,6 +95,7 @@ impl Task {
             instance: None,
             next: BTreeMap::new(),
             open: None,
+            in_flight: None,
             was_outdated: false,
         }
     }
@@ -85,33 +105,41 @@ impl Task {
         loop {
             let due = self.due();
             let context = Arc::clone(&self.context);
-            let order = tokio::select! {
+            let next = tokio::select! {
                 biased;
+                outcome = async {
+                    match &mut self.in_flight {
+                        Some(in_flight) => in_flight.submitted.outcome().await,
+                        None => std::future::pending().await,
+                    }
+                } => Next::Settled(outcome),
                 () = async { sleep_until(due.unwrap_or_else(Instant::now)).await },
-                    if due.is_some() => None,
-                () = context.budget.pressed(), if self.holds_rows() => None,
-                order = self.orders.recv() => Some(order),
+                    if due.is_some() => Next::Close,
+                () = context.budget.pressed(), if self.holds_rows() => Next::Close,
+                order = self.orders.recv() => Next::Order(order),
             };
-            match order {
-                None => self.close().await?,
-                Some(Some(Order::Assign(key, at))) => {
+            match next {
+                Next::Settled(outcome) => self.settled(outcome).await?,
+                Next::Close => self.close().await?,
+                Next::Order(Some(Order::Assign(key, at))) => {
                     self.next.insert(key, at);
                 }
-                Some(Some(Order::Batch(batch))) => {
+                Next::Order(Some(Order::Batch(batch))) => {
                     let result = self.take(batch).await;
                     self.tell(TaskEvent::Took(self.number));
                     result?;
                 }
-                Some(Some(Order::Release(keys, done))) => {
+                Next::Order(Some(Order::Release(keys, done))) => {
                     self.close().await?;
+                    self.settle().await?;
                     for key in &keys {
                         self.next.remove(key);
                     }
                     let _ = done.send(());
                 }
-                Some(Some(Order::Finish) | None) => {
+                Next::Order(Some(Order::Finish) | None) => {
                     self.close().await?;
-                    return Ok(());
+                    return self.settle().await;
                 }
             }
         }
@@ -178,11 +206,11 @@ impl Task {
                 self.instance().await?.begin(id);
             }
             if let Err(failure) = self.instance().await?.write(rows).await {
-                let open = self.open.take();
-                self.drop_instance().await;
-                let pieces = open.map(|open| open.pieces).unwrap_or_default();
+                let pieces = self.abandon_open().await;
                 let at = Some(pieces.len().saturating_sub(1));
-                return self.recover(pieces, Broken { failure, at }).await;
+                return self
+                    .recover(VecDeque::from([pieces]), Some(Broken { failure, at }))
+                    .await;
             }
             Step::BatchWritten.reached();
         }
@@ -193,8 +221,13 @@ impl Task {
         }
     }
 
-    /// Commits the open epoch, however often it takes.
+    /// Hands the open epoch to the committer once the one before is settled.
     async fn close(&mut self) -> Result<()> {
+        if self.open.is_none() {
+            return Ok(());
+        }
+        self.settle().await?;
+        // Settling may have taken it along.
         let Some(open) = self.open.take() else {
             return Ok(());
         };
@@ -203,8 +236,9 @@ impl Task {
                 Ok(sealed) => sealed,
                 Err(failure) => {
                     self.drop_instance().await;
+                    let broken = Broken { failure, at: None };
                     return self
-                        .recover(open.pieces, Broken { failure, at: None })
+                        .recover(VecDeque::from([open.pieces]), Some(broken))
                         .await;
                 }
             }
@@ -212,144 +246,80 @@ impl Task {
             Sealed::default()
         };
         Step::Staged.reached();
-        match self.commit(open.id, &open.pieces, sealed).await? {
+        match self.submit(open.id, &open.pieces, sealed).await? {
+            Submission::Nothing => {}
+            Submission::Again(error) => {
+                return self.write_again(VecDeque::from([open.pieces]), error).await;
+            }
+            Submission::Sent(submitted) => {
+                self.in_flight = Some(InFlight {
+                    submitted,
+                    pieces: open.pieces,
+                });
+                if self.context.destination.home.staging() != Staging::Durable {
+                    self.settle().await?;
+                }
+            }
+        }
+        if self
+            .instance
+            .as_ref()
+            .is_some_and(|instance| instance.worn())
+        {
+            self.drop_instance().await;
+        }
+        Ok(())
+    }
+
+    /// Waits for the epoch in flight, if there is one.
+    async fn settle(&mut self) -> Result<()> {
+        let Some(in_flight) = &mut self.in_flight else {
+            return Ok(());
+        };
+        let outcome = in_flight.submitted.outcome().await;
+        self.settled(outcome).await
+    }
+
+    /// The epoch in flight has its outcome. Unless it is in, the open one goes its way: that begins
+    /// where it ends.
+    async fn settled(&mut self, outcome: Option<Outcome>) -> Result<()> {
+        let Some(in_flight) = self.in_flight.take() else {
+            return Ok(());
+        };
+        match self.conclude(in_flight.submitted, outcome).await? {
             Delivery::Done => Ok(()),
-            Delivery::Displaced => self.displaced(&open.pieces),
+            Delivery::Displaced => {
+                let open = self.abandon_open().await;
+                self.displaced(in_flight.pieces.iter().chain(&open))
+            }
             Delivery::Again(error) => {
-                self.drop_instance().await;
-                let failure = Failure {
-                    cause: wasm_sink_core::component::FailureCause::Answer,
-                    error,
-                };
-                self.recover(open.pieces, Broken { failure, at: None })
-                    .await
+                let open = self.abandon_open().await;
+                let groups = [in_flight.pieces, open].into_iter();
+                let groups = groups.filter(|group| !group.is_empty()).collect();
+                self.write_again(groups, error).await
             }
         }
     }
 
-    /// Hands a sealed epoch to the committer, with its dead letters written down before.
-    async fn commit(&mut self, id: CommitId, pieces: &[Piece], sealed: Sealed) -> Result<Delivery> {
-        let context = Arc::clone(&self.context);
-        let staged = sealed.staged.clone();
-        let epoch = match ReadyEpoch::new(id, pieces, sealed, &context.destination)
-            .and_then(|epoch| context.quota.admit(&epoch.commit.account).map(|()| epoch))
-        {
-            Ok(epoch) => epoch,
-            Err(error) => {
-                context.destination.home.discard(&staged).await;
-                return Err(error);
-            }
+    /// Forgets what the open epoch has staged; its rows.
+    async fn abandon_open(&mut self) -> Vec<Piece> {
+        let Some(open) = self.open.take() else {
+            return Vec::new();
         };
-        let account = epoch.commit.account;
-        if epoch.commit.moves.is_empty() {
-            if account.taken == 0 && epoch.dead_letters.is_empty() {
-                return Ok(Delivery::Done);
-            }
-            context.destination.home.discard(&staged).await;
-            return Err(Error::new(
-                Kind::Other,
-                Blame::Host,
-                "the source gave rows that move no position, so they could not be committed once",
-            ));
-        }
-        let moves = epoch.commit.moves.clone();
-        let pending = PendingLetters {
-            id,
-            begins: moves
-                .iter()
-                .map(|moved| (moved.key.clone(), moved.begin.clone()))
-                .collect(),
-        };
-        let has_letters = !epoch.dead_letters.is_empty();
-        if has_letters {
-            if let Err(error) = context
-                .state
-                .write_letters(&pending, &epoch.dead_letters)
-                .await
-            {
-                context.destination.home.discard(&staged).await;
-                return if error.is_transient() {
-                    context.quota.withdraw(&account);
-                    Ok(Delivery::Again(error))
-                } else {
-                    Err(error)
-                };
-            }
-            Step::DeadLettersWritten.reached();
-        }
-        let (outcome, answer) = oneshot::channel();
-        let request = Request {
-            epoch,
-            purpose: CommitPurpose::Deliver,
-            outcome,
-        };
-        if context.committer.send(request).is_err() {
-            return Err(gone());
-        }
-        let outcome = answer.await.map_err(|_| gone())?;
-        let was_outdated = std::mem::replace(
-            &mut self.was_outdated,
-            matches!(outcome, Outcome::Outdated(_)),
-        );
-        match outcome {
-            Outcome::Committed => {
-                if self
-                    .instance
-                    .as_ref()
-                    .is_some_and(|instance| instance.worn())
-                {
-                    self.drop_instance().await;
-                }
-                if has_letters {
-                    context.state.publish_letters(id).await?;
-                    Step::DeadLettersPublished.reached();
-                }
-                let durable = moves
-                    .into_iter()
-                    .map(|moved| (moved.key, moved.end))
-                    .collect();
-                self.tell(TaskEvent::Committed(durable));
-                Ok(Delivery::Done)
-            }
-            Outcome::Replay(error) => {
-                context.quota.withdraw(&account);
-                Ok(Delivery::Again(error))
-            }
-            Outcome::Outdated(error) if was_outdated => {
-                Err(error.context("the epoch was written again, and refused again"))
-            }
-            Outcome::Outdated(error) => {
-                context.quota.withdraw(&account);
-                let kind = Kind::Unavailable;
-                Ok(Delivery::Again(Error::new(
-                    kind,
-                    error.blame(),
-                    error.to_string(),
-                )))
-            }
-            Outcome::Failed(error) => Err(error),
-            Outcome::Lost {
-                key,
-                stored,
-                winner,
-            } => {
-                if has_letters {
-                    context.settle_letters(&[pending]).await?;
-                }
-                context.lost(&key, stored.as_ref(), &winner)?;
-                Ok(Delivery::Displaced)
-            }
-        }
+        self.drop_instance().await;
+        open.pieces
     }
 
     /// The group gave these partitions to somebody else, or they stand elsewhere: they are ours
     /// again only once positions were read.
-    fn displaced(&mut self, pieces: &[Piece]) -> Result<()> {
-        let mut keys: Vec<PartitionKey> =
-            pieces.iter().map(|piece| piece.batch.key.clone()).collect();
-        keys.sort();
-        keys.dedup();
-        keys.retain(|key| self.next.remove(key).is_some());
+    fn displaced<'a>(&mut self, pieces: impl IntoIterator<Item = &'a Piece>) -> Result<()> {
+        let keys: BTreeSet<&PartitionKey> =
+            pieces.into_iter().map(|piece| &piece.batch.key).collect();
+        let keys: Vec<PartitionKey> = keys
+            .into_iter()
+            .filter(|key| self.next.remove(key).is_some())
+            .cloned()
+            .collect();
         if !keys.is_empty() {
             self.tell(TaskEvent::Displaced(self.number, keys));
         }

@@ -4,10 +4,11 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use wasm_sink_core::component::{Failure, Sealed};
+use wasm_sink_core::component::{Failure, FailureCause, Sealed};
 use wasm_sink_core::step::Step;
-use wasm_sink_core::{Kind, Result};
+use wasm_sink_core::{Error, Kind, Result};
 
+use super::commit::Submission;
 use super::{Delivery, Task, pause};
 use crate::pipeline::backoff::Backoff;
 use crate::pipeline::context::Context;
@@ -21,13 +22,45 @@ pub(super) struct Broken {
 }
 
 impl Task {
-    /// Writes pieces again until they are committed: as one epoch, or as smaller ones around the
-    /// rows that the component cannot take.
-    pub(super) async fn recover(&mut self, pieces: Vec<Piece>, broken: Broken) -> Result<()> {
+    /// Writes groups of pieces again after a failure of the destination's, each an epoch.
+    pub(super) async fn write_again(
+        &mut self,
+        groups: VecDeque<Vec<Piece>>,
+        error: Error,
+    ) -> Result<()> {
+        self.drop_instance().await;
+        let failure = Failure {
+            cause: FailureCause::Answer,
+            error,
+        };
+        let broken = Broken { failure, at: None };
+        self.recover(groups, Some(broken)).await
+    }
+
+    /// Writes groups of pieces, each an epoch, until they are committed: as one epoch, or as
+    /// smaller ones around the rows that the component cannot take. `broken`: how the first failed.
+    pub(super) async fn recover(
+        &mut self,
+        mut groups: VecDeque<Vec<Piece>>,
+        mut broken: Option<Broken>,
+    ) -> Result<()> {
         let context = Arc::clone(&self.context);
         let mut backoff = Backoff::new(&context.retry, &*context.entropy);
-        let mut groups = VecDeque::from([pieces]);
-        let mut broken = Some(broken);
+        if let Some(mut in_flight) = self.in_flight.take() {
+            let outcome = in_flight.submitted.outcome().await;
+            match self.conclude(in_flight.submitted, outcome).await? {
+                Delivery::Done => {}
+                Delivery::Displaced => {
+                    return self.displaced(in_flight.pieces.iter().chain(groups.iter().flatten()));
+                }
+                Delivery::Again(error) => {
+                    groups.push_front(in_flight.pieces);
+                    // The one that broke shows again how, if it does.
+                    broken = None;
+                    pause(&context, &mut backoff, error).await?;
+                }
+            }
+        }
         while let Some(group) = groups.pop_front() {
             let result = match broken.take() {
                 Some(broken) => Err(broken),
@@ -39,10 +72,8 @@ impl Task {
                     continue;
                 }
                 Ok(Delivery::Displaced) => {
-                    self.displaced(&group)?;
                     // What follows of these partitions begins where this would have ended.
-                    let rest: Vec<Piece> = groups.into_iter().flatten().collect();
-                    return self.displaced(&rest);
+                    return self.displaced(group.iter().chain(groups.iter().flatten()));
                 }
                 Ok(Delivery::Again(error)) => {
                     groups.push_front(group);
@@ -56,11 +87,7 @@ impl Task {
                 Remedy::Retry(error)
                     if error.kind() == Kind::Conflict && is_displaced(&context, &group).await? =>
                 {
-                    let rest: Vec<Piece> = group
-                        .into_iter()
-                        .chain(groups.into_iter().flatten())
-                        .collect();
-                    return self.displaced(&rest);
+                    return self.displaced(group.iter().chain(groups.iter().flatten()));
                 }
                 Remedy::Retry(error) => {
                     groups.push_front(group);
@@ -117,7 +144,14 @@ impl Task {
             Sealed::default()
         };
         Step::Staged.reached();
-        self.commit(id, group, sealed).await.map(Ok)
+        Ok(Ok(match self.submit(id, group, sealed).await? {
+            Submission::Nothing => Delivery::Done,
+            Submission::Again(error) => Delivery::Again(error),
+            Submission::Sent(mut submitted) => {
+                let outcome = submitted.outcome().await;
+                self.conclude(submitted, outcome).await?
+            }
+        }))
     }
 }
 

@@ -1,0 +1,166 @@
+//! A sealed epoch on its way to the committer, and what its outcome means.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+use wasm_sink_core::component::Sealed;
+use wasm_sink_core::home::CommitPurpose;
+use wasm_sink_core::step::Step;
+use wasm_sink_core::{Account, Blame, CommitId, Error, Kind, Move, Result};
+
+use super::{Delivery, Task, gone};
+use crate::pipeline::committer::{Outcome, Request};
+use crate::pipeline::driver::TaskEvent;
+use crate::pipeline::epoch::{Piece, ReadyEpoch};
+use crate::pipeline::state::PendingLetters;
+
+/// What became of a sealed epoch, short of an error that stops the pipeline.
+pub(super) enum Submission {
+    /// It moves nothing.
+    Nothing,
+    /// The committer has it.
+    Sent(Submitted),
+    /// To be written again from memory.
+    Again(Error),
+}
+
+/// An epoch that the committer has.
+pub(super) struct Submitted {
+    id: CommitId,
+    moves: Vec<Move>,
+    account: Account,
+    /// Written down, and waiting for the outcome.
+    letters: Option<PendingLetters>,
+    answer: oneshot::Receiver<Outcome>,
+}
+
+impl Submitted {
+    /// Waits for the outcome; None where the committer is gone. Safe to cancel, not to call again
+    /// once it has answered.
+    pub(super) async fn outcome(&mut self) -> Option<Outcome> {
+        (&mut self.answer).await.ok()
+    }
+}
+
+impl Task {
+    /// Hands a sealed epoch to the committer, with its dead letters written down before.
+    pub(super) async fn submit(
+        &mut self,
+        id: CommitId,
+        pieces: &[Piece],
+        sealed: Sealed,
+    ) -> Result<Submission> {
+        let context = Arc::clone(&self.context);
+        let staged = sealed.staged.clone();
+        let epoch = match ReadyEpoch::new(id, pieces, sealed, &context.destination)
+            .and_then(|epoch| context.quota.admit(&epoch.commit.account).map(|()| epoch))
+        {
+            Ok(epoch) => epoch,
+            Err(error) => {
+                context.destination.home.discard(&staged).await;
+                return Err(error);
+            }
+        };
+        let account = epoch.commit.account;
+        if epoch.commit.moves.is_empty() {
+            if account.taken == 0 && epoch.dead_letters.is_empty() {
+                return Ok(Submission::Nothing);
+            }
+            context.destination.home.discard(&staged).await;
+            return Err(Error::new(
+                Kind::Other,
+                Blame::Host,
+                "the source gave rows that move no position, so they could not be committed once",
+            ));
+        }
+        let moves = epoch.commit.moves.clone();
+        let letters = (!epoch.dead_letters.is_empty()).then(|| PendingLetters {
+            id,
+            begins: moves
+                .iter()
+                .map(|moved| (moved.key.clone(), moved.begin.clone()))
+                .collect(),
+        });
+        if let Some(pending) = &letters {
+            let written = context.state.write_letters(pending, &epoch.dead_letters);
+            if let Err(error) = written.await {
+                context.destination.home.discard(&staged).await;
+                return if error.is_transient() {
+                    context.quota.withdraw(&account);
+                    Ok(Submission::Again(error))
+                } else {
+                    Err(error)
+                };
+            }
+            Step::DeadLettersWritten.reached();
+        }
+        let (outcome, answer) = oneshot::channel();
+        let request = Request {
+            epoch,
+            purpose: CommitPurpose::Deliver,
+            outcome,
+        };
+        context.committer.send(request).map_err(|_| gone())?;
+        Ok(Submission::Sent(Submitted {
+            id,
+            moves,
+            account,
+            letters,
+            answer,
+        }))
+    }
+
+    /// Does what the outcome asks for, its dead letters included.
+    pub(super) async fn conclude(
+        &mut self,
+        submitted: Submitted,
+        outcome: Option<Outcome>,
+    ) -> Result<Delivery> {
+        let context = Arc::clone(&self.context);
+        let outcome = outcome.ok_or_else(gone)?;
+        let was_outdated = std::mem::replace(
+            &mut self.was_outdated,
+            matches!(outcome, Outcome::Outdated(_)),
+        );
+        match outcome {
+            Outcome::Committed => {
+                if submitted.letters.is_some() {
+                    context.state.publish_letters(submitted.id).await?;
+                    Step::DeadLettersPublished.reached();
+                }
+                let durable = submitted.moves.into_iter();
+                let durable = durable.map(|moved| (moved.key, moved.end)).collect();
+                self.tell(TaskEvent::Committed(durable));
+                Ok(Delivery::Done)
+            }
+            Outcome::Replay(error) => {
+                context.quota.withdraw(&submitted.account);
+                Ok(Delivery::Again(error))
+            }
+            Outcome::Outdated(error) if was_outdated => {
+                Err(error.context("the epoch was written again, and refused again"))
+            }
+            Outcome::Outdated(error) => {
+                context.quota.withdraw(&submitted.account);
+                let (blame, message) = (error.blame(), error.to_string());
+                Ok(Delivery::Again(Error::new(
+                    Kind::Unavailable,
+                    blame,
+                    message,
+                )))
+            }
+            Outcome::Failed(error) => Err(error),
+            Outcome::Lost {
+                key,
+                stored,
+                winner,
+            } => {
+                if let Some(pending) = submitted.letters {
+                    context.settle_letters(&[pending]).await?;
+                }
+                context.lost(&key, stored.as_ref(), &winner)?;
+                Ok(Delivery::Displaced)
+            }
+        }
+    }
+}
