@@ -17,7 +17,7 @@ use wasm_sink_core::source::{Source, SourceContext, SourceEvent};
 use wasm_sink_core::stage::Purpose;
 use wasm_sink_core::{Blame, CommitId, DeadLetter, Error, Kind, Result, Rows, SourceBatch};
 
-use crate::cli::{Beginning, Host, Outcome, Preview};
+use crate::cli::{Beginning, Ended, Host, Outcome, Preview};
 use crate::config::{self, ComponentRef, SinkConfigProblem, check_sink_config};
 use crate::engine::{Engine, EngineSettings, Grant, Grants, InstanceLimits, Loaded};
 use crate::metrics::Metrics;
@@ -253,7 +253,10 @@ pub async fn deliver(
         account: summary.account,
         bytes: summary.bytes,
         commits: summary.commits,
-        is_delivered: !*shutdown.borrow(),
+        ended: match *shutdown.borrow() {
+            true => Ended::Stopped,
+            false => Ended::Delivered,
+        },
         took: begun.elapsed(),
         tables: vec![table],
     })

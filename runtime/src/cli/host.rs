@@ -26,6 +26,18 @@ pub enum Beginning {
     Restart,
 }
 
+/// How a run ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ended {
+    /// The source is delivered.
+    Delivered,
+    /// Told to stop: what was begun is finished.
+    Stopped,
+    /// Told to stop while it still waited for its destination.
+    #[default]
+    NotBegun,
+}
+
 /// What a run did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
@@ -35,8 +47,8 @@ pub struct Outcome {
     pub bytes: u64,
     /// Commits.
     pub commits: u64,
-    /// Whether the source is delivered; false after a shutdown.
-    pub is_delivered: bool,
+    /// How it ended.
+    pub ended: Ended,
     /// From the start to the end.
     pub took: Duration,
     /// Places that the user may want to look at: the tables, without secrets.

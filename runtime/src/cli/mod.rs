@@ -23,7 +23,7 @@ use crate::config::{self, LoadError, Pipeline, Registry};
 use crate::connectors;
 
 pub use check::CheckArgs;
-pub use host::{Beginning, Host, Outcome, Preview};
+pub use host::{Beginning, Ended, Host, Outcome, Preview};
 pub use init::InitArgs;
 pub use progress::Progress;
 pub use run::RunArgs;

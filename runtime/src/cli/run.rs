@@ -8,7 +8,7 @@ use clap::Args;
 use tokio::sync::oneshot;
 use wasm_sink_core::{Position, Result};
 
-use super::host::{Beginning, Host, Outcome};
+use super::host::{Beginning, Ended, Host, Outcome};
 use super::logging::{self, Format, Verbosity};
 use super::numbers::{bytes, count, duration};
 use super::progress::Progress;
@@ -186,7 +186,7 @@ async fn deliver(
             bytes = outcome.bytes,
             commits = outcome.commits,
             took_ms = u64::try_from(outcome.took.as_millis()).unwrap_or(u64::MAX),
-            delivered = outcome.is_delivered,
+            delivered = outcome.ended == Ended::Delivered,
             "done"
         );
     }
@@ -200,9 +200,16 @@ async fn deliver(
 /// What a run did, for a person.
 fn summary(outcome: &Outcome, dead_letters: &str) -> String {
     let account = &outcome.account;
-    let ended = match outcome.is_delivered {
-        true => "done",
-        false => "stopped",
+    let ended = match outcome.ended {
+        Ended::Delivered => "done",
+        Ended::Stopped => "stopped",
+        Ended::NotBegun => {
+            let waited = duration(outcome.took);
+            return format!(
+                "stopped after {waited} of waiting for the destination: nothing was read, nothing \
+                 was written\n"
+            );
+        }
     };
     let mut text = if account.taken == 0 && outcome.commits == 0 {
         format!("{ended}: nothing new in {}\n", duration(outcome.took))
@@ -244,11 +251,18 @@ mod tests {
     #[test]
     fn the_summary_says_what_happened() {
         let mut outcome = Outcome {
-            is_delivered: true,
+            ended: Ended::Delivered,
             took: Duration::from_millis(40),
             ..Outcome::default()
         };
         assert_eq!(summary(&outcome, "x"), "done: nothing new in 0.0 s\n");
+        outcome.ended = Ended::NotBegun;
+        assert_eq!(
+            summary(&outcome, "x"),
+            "stopped after 0.0 s of waiting for the destination: nothing was read, nothing was \
+             written\n"
+        );
+        outcome.ended = Ended::Delivered;
         outcome.account = Account {
             taken: 3003,
             staged: 2990,

@@ -104,6 +104,10 @@ impl StateDirectory {
     fn known_path(&self) -> PathBuf {
         self.directory.join("partitions.json")
     }
+
+    fn known_lock_path(&self) -> PathBuf {
+        self.directory.join("partitions.lock")
+    }
 }
 
 pub(super) fn disk(doing: &str, path: &Path, error: std::io::Error) -> Error {
@@ -160,6 +164,49 @@ pub(super) fn sync_directory(directory: &Path) -> Result<()> {
     std::fs::File::open(directory)
         .and_then(|directory| directory.sync_all())
         .map_err(|error| disk("sync", directory, error))
+}
+
+/// None are known where there is no file.
+fn read_partitions(path: &Path) -> Result<BTreeSet<PartitionKey>> {
+    let text = match std::fs::read(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
+        Err(error) => return Err(disk("read", path, error)),
+    };
+    let pairs: Vec<(String, String)> = serde_json::from_slice(&text).map_err(|error| {
+        let message = format!(
+            "{} is not what wasm-sink wrote; remove it to go on",
+            path.display()
+        );
+        Error::new(Kind::Other, Blame::Configuration, message).with_source(error)
+    })?;
+    Ok(pairs
+        .into_iter()
+        .map(|(source, partition)| PartitionKey::new(source, partition))
+        .collect())
+}
+
+fn write_partitions(path: &Path, keys: &BTreeSet<PartitionKey>) -> Result<()> {
+    let pairs: Vec<(&str, &str)> = keys
+        .iter()
+        .map(|key| (key.source(), key.partition()))
+        .collect();
+    let text = serde_json::to_vec(&pairs).map_err(|error| {
+        Error::new(Kind::Other, Blame::Host, "partition names did not encode").with_source(error)
+    })?;
+    write_synced(path, &text)
+}
+
+/// Waits until no other process holds the file; it is held until what is returned is dropped.
+fn wait_for_lock(path: &Path) -> Result<std::fs::File> {
+    let file = std::fs::File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)
+        .map_err(|error| disk("open", path, error))?;
+    file.lock().map_err(|error| disk("lock", path, error))?;
+    Ok(file)
 }
 
 /// Runs blocking file work off the async threads.
@@ -232,47 +279,19 @@ impl LocalState for StateDirectory {
 
     async fn known_partitions(&self) -> Result<BTreeSet<PartitionKey>> {
         let path = self.known_path();
-        blocking(move || {
-            let text = match std::fs::read(&path) {
-                Ok(text) => text,
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                    return Ok(BTreeSet::new());
-                }
-                Err(error) => return Err(disk("read", &path, error)),
-            };
-            let pairs: Vec<(String, String)> = serde_json::from_slice(&text).map_err(|error| {
-                Error::new(
-                    Kind::Other,
-                    Blame::Configuration,
-                    format!(
-                        "{} is not what wasm-sink wrote; remove it to go on",
-                        path.display()
-                    ),
-                )
-                .with_source(error)
-            })?;
-            Ok(pairs
-                .into_iter()
-                .map(|(source, partition)| PartitionKey::new(source, partition))
-                .collect())
-        })
-        .await
+        blocking(move || read_partitions(&path)).await
     }
 
     async fn remember_partitions(&self, keys: &BTreeSet<PartitionKey>) -> Result<()> {
-        // Another process of this pipeline may have seen others.
-        let mut all = self.known_partitions().await?;
-        all.extend(keys.iter().cloned());
-        let pairs: Vec<(&str, &str)> = all
-            .iter()
-            .map(|key| (key.source(), key.partition()))
-            .collect();
-        let text = serde_json::to_vec(&pairs).map_err(|error| {
-            Error::new(Kind::Other, Blame::Host, "partition names did not encode")
-                .with_source(error)
-        })?;
-        let path = self.known_path();
-        blocking(move || write_synced(&path, &text)).await
+        let (path, lock, keys) = (self.known_path(), self.known_lock_path(), keys.clone());
+        blocking(move || {
+            // Another process of this pipeline may be adding what it has seen.
+            let _alone = wait_for_lock(&lock)?;
+            let mut all = read_partitions(&path)?;
+            all.extend(keys);
+            write_partitions(&path, &all)
+        })
+        .await
     }
 }
 
@@ -324,11 +343,16 @@ mod tests {
     #[tokio::test]
     async fn two_processes_remember_what_either_has_seen() {
         let directory = tempfile::tempdir().unwrap();
-        let (one, other) = (state(directory.path(), "p"), state(directory.path(), "p"));
-        let seen = |partition: &str| BTreeSet::from([PartitionKey::new("s", partition)]);
-        one.remember_partitions(&seen("0")).await.unwrap();
-        other.remember_partitions(&seen("1")).await.unwrap();
-        assert_eq!(one.known_partitions().await.unwrap().len(), 2);
+        let remembered = (0..32).map(|partition: usize| {
+            let process = state(directory.path(), "p");
+            async move {
+                let key = PartitionKey::new("s", partition.to_string());
+                process.remember_partitions(&BTreeSet::from([key])).await
+            }
+        });
+        futures::future::try_join_all(remembered).await.unwrap();
+        let known = state(directory.path(), "p").known_partitions().await;
+        assert_eq!(known.unwrap().len(), 32);
     }
 
     #[test]
