@@ -197,16 +197,20 @@ fn write_partitions(path: &Path, keys: &BTreeSet<PartitionKey>) -> Result<()> {
     write_synced(path, &text)
 }
 
-/// Waits until no other process holds the file; it is held until what is returned is dropped.
-fn wait_for_lock(path: &Path) -> Result<std::fs::File> {
-    let file = std::fs::File::options()
+/// Waits until no other process holds the file; it is held until what is returned is dropped. Some
+/// network file systems have no locks. There a name may be missed that another process adds at the
+/// same moment, which is no reason to stop.
+fn wait_for_lock(path: &Path) -> Option<std::fs::File> {
+    let mut options = std::fs::File::options();
+    let locked = options
         .create(true)
         .truncate(false)
         .write(true)
         .open(path)
-        .map_err(|error| disk("open", path, error))?;
-    file.lock().map_err(|error| disk("lock", path, error))?;
-    Ok(file)
+        .and_then(|file| file.lock().map(|()| file));
+    locked
+        .inspect_err(|error| tracing::debug!(%error, path = %path.display(), "no lock"))
+        .ok()
 }
 
 /// Runs blocking file work off the async threads.
@@ -286,7 +290,7 @@ impl LocalState for StateDirectory {
         let (path, lock, keys) = (self.known_path(), self.known_lock_path(), keys.clone());
         blocking(move || {
             // Another process of this pipeline may be adding what it has seen.
-            let _alone = wait_for_lock(&lock)?;
+            let _alone = wait_for_lock(&lock);
             let mut all = read_partitions(&path)?;
             all.extend(keys);
             write_partitions(&path, &all)

@@ -115,7 +115,7 @@ impl Task {
                 } => Next::Settled(outcome),
                 () = async { sleep_until(due.unwrap_or_else(Instant::now)).await },
                     if due.is_some() => Next::Close,
-                () = context.budget.pressed(), if self.holds_rows() => Next::Close,
+                () = context.budget.pressed(), if self.can_free_memory() => Next::Close,
                 order = self.orders.recv() => Next::Order(order),
             };
             match next {
@@ -150,10 +150,11 @@ impl Task {
         let _ = self.events.send(event);
     }
 
-    fn holds_rows(&self) -> bool {
-        self.open
-            .as_ref()
-            .is_some_and(|open| open.first_row.is_some())
+    /// Whether closing the open epoch is what gives memory back. While another is in flight, that
+    /// one's end is.
+    fn can_free_memory(&self) -> bool {
+        let open = self.open.as_ref();
+        self.in_flight.is_none() && open.is_some_and(|open| open.first_row.is_some())
     }
 
     /// When the open epoch is to be closed (commit protocol, rule 17).
@@ -203,6 +204,9 @@ impl Task {
         open.push(piece.clone());
         if let Some(rows) = piece.rows()? {
             if is_first {
+                if self.instance.as_ref().is_some_and(|it| it.worn()) {
+                    self.drop_instance().await;
+                }
                 self.instance().await?.begin(id);
             }
             if let Err(failure) = self.instance().await?.write(rows).await {
@@ -260,13 +264,6 @@ impl Task {
                     self.settle().await?;
                 }
             }
-        }
-        if self
-            .instance
-            .as_ref()
-            .is_some_and(|instance| instance.worn())
-        {
-            self.drop_instance().await;
         }
         Ok(())
     }

@@ -5,6 +5,8 @@ use tempfile::TempDir;
 
 use crate::case::{Case, Lake};
 
+const PIPELINE: &str = include_str!("pipeline.toml");
+
 const EACH_ROW_ONCE: &str = "
     select count(*) as rows, count(distinct (partition, \"offset\")) as distinct_rows,
            count(distinct id) as ids, count(distinct partition) as partitions,
@@ -15,7 +17,7 @@ const EACH_ROW_ONCE: &str = "
 fn a_million_rows_are_delivered_once() {
     let lake = TempDir::new().unwrap();
     let lake = Lake::Disk(lake.path());
-    let case = Case::new(include_str!("pipeline.toml"), lake);
+    let case = Case::new(PIPELINE, lake);
     case.run().finish().expect_code(0);
     let expected = json!({
         "rows": 1_000_000, "distinct_rows": 1_000_000, "ids": 1_000_000,
@@ -35,11 +37,34 @@ fn a_million_rows_are_delivered_once() {
     );
 }
 
+/// What a commit in flight holds goes by itself, so nothing is closed early for its sake.
+#[test]
+fn little_memory_does_not_make_small_commits() {
+    let folder = TempDir::new().unwrap();
+    let pipeline = format!("{PIPELINE}\n[limits]\nbytes = \"24MiB\"\n");
+    let case = Case::new(&pipeline, Lake::Disk(folder.path()));
+    case.run().finish().expect_code(0);
+    let mut rows: Vec<u64> = Lake::Disk(folder.path())
+        .table()
+        .history()
+        .iter()
+        .filter_map(|commit| commit["wasmSink"]["rowsStaged"].as_u64())
+        .collect();
+    rows.sort_unstable();
+    // The last one holds what is left.
+    rows.remove(0);
+    assert!(rows.len() > 4, "{rows:?}");
+    assert!(
+        rows.first() > rows.last().map(|most| most / 4).as_ref(),
+        "{rows:?}"
+    );
+}
+
 #[test]
 fn every_column_arrives_with_its_values() {
     let lake = TempDir::new().unwrap();
     let lake = Lake::Disk(lake.path());
-    let pipeline = include_str!("pipeline.toml").replace("1_000_000", "1_000");
+    let pipeline = PIPELINE.replace("1_000_000", "1_000");
     Case::new(&pipeline, lake).run().finish().expect_code(0);
     let columns = lake
         .table()

@@ -24,6 +24,8 @@ use crate::types;
 const MAX_SCHEMA_ATTEMPTS: u32 = 10;
 /// Between looks at whether the epoch before ours is in.
 const STANDING_POLL: Duration = Duration::from_millis(20);
+/// Longer, and the epoch before may have failed, which its task can only hear of when ours does.
+const STANDING_WAIT: Duration = Duration::from_secs(5);
 
 /// Where an epoch's partitions begin.
 pub(crate) type Begins = BTreeMap<PartitionKey, Option<Position>>;
@@ -118,7 +120,7 @@ impl Table {
         begins: &Begins,
         wait: Duration,
     ) -> Result<Arc<Snapshot>> {
-        let deadline = Instant::now() + wait;
+        let deadline = Instant::now() + wait.min(STANDING_WAIT);
         let mut unanswered = None;
         for _ in 0..MAX_SCHEMA_ATTEMPTS {
             let snapshot = self.at_begin(begins, deadline).await?;
@@ -180,7 +182,7 @@ impl Table {
         begins: &Begins,
         wait: Duration,
     ) -> Result<Arc<Snapshot>> {
-        let deadline = Instant::now() + wait;
+        let deadline = Instant::now() + wait.min(STANDING_WAIT);
         let mut unanswered = None;
         for _ in 0..MAX_SCHEMA_ATTEMPTS {
             let snapshot = self.at_begin(begins, deadline).await?;

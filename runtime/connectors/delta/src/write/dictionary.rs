@@ -1,5 +1,6 @@
 //! Which columns of a file are worth a dictionary. Filling one with values that are nearly all
-//! different takes half the time of writing the file, and makes it no smaller.
+//! different takes half the time of writing the file, and makes it no smaller: with some ten
+//! thousand of them a dictionary outgrows its page, and Parquet's writer gives it up by itself.
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::{partition, sort};
@@ -10,9 +11,11 @@ use parquet::schema::types::{ColumnPath, SchemaDescriptor};
 /// So many values of a column are looked at.
 const SAMPLED_VALUES: usize = 4096;
 /// Fewer say nothing, and are soon encoded either way.
-const FEWEST_VALUES: usize = 256;
+const FEWEST_VALUES: usize = 2048;
+/// In a hundred values, of a column that goes without.
+const DIFFERENT_PERCENT: usize = 95;
 
-/// The columns that go without one, judged by a file's first rows.
+/// The columns that go without one, judged by some of its rows.
 pub(super) fn without(rows: &RecordBatch, file: &SchemaDescriptor) -> Vec<ColumnPath> {
     let mut leaves = Vec::with_capacity(file.num_columns());
     for column in rows.columns() {
@@ -62,7 +65,7 @@ fn are_mostly_different(values: &ArrayRef) -> Result<bool, ArrowError> {
         return Ok(false);
     }
     let different = partition(&[sort(&sample, None)?])?.len();
-    Ok(different > known / 2)
+    Ok(different * 100 > known * DIFFERENT_PERCENT)
 }
 
 #[cfg(test)]
@@ -84,24 +87,26 @@ mod tests {
 
     #[test]
     fn values_that_repeat_have_a_dictionary() {
-        let rows = 0..1000_i64;
+        let rows = 0..5000_i64;
         let unique: ArrayRef = Arc::new(Int64Array::from_iter(rows.clone()));
         let country = rows.clone().map(|row| format!("c{}", row % 7));
         let country: ArrayRef = Arc::new(StringArray::from_iter_values(country));
+        let product: ArrayRef = Arc::new(Int64Array::from_iter(rows.clone().map(|row| row % 3500)));
         let sparse = rows.clone().map(|row| (row < 100).then_some(row as f64));
         let sparse: ArrayRef = Arc::new(Float64Array::from_iter(sparse));
         let person = StructArray::try_from(vec![
             ("country", country.clone()),
             ("number", unique.clone()),
         ]);
-        let lists = rows.map(|row| Some([Some(row), Some(row + 5000)]));
+        let lists = rows.map(|row| Some([Some(row), Some(row + 50_000)]));
         // Cut off at the front, as a slice of a larger batch is.
-        let lists = ListArray::from_iter_primitive::<Int64Type, _, _>(lists).slice(500, 500);
+        let lists = ListArray::from_iter_primitive::<Int64Type, _, _>(lists).slice(2500, 2500);
         let person: ArrayRef = Arc::new(person.unwrap());
         assert_eq!(
             judged(vec![
                 ("id", unique),
                 ("country", country),
+                ("product", product),
                 ("sparse", sparse),
                 ("person", person),
             ]),

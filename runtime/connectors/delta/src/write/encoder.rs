@@ -373,10 +373,13 @@ fn encode_waiting(
     values: &PartitionValues,
     open: &mut Open,
 ) -> Result<usize> {
-    let file = match (&mut open.file, open.waiting.first()) {
+    let file = match (
+        &mut open.file,
+        open.waiting.iter().max_by_key(|rows| rows.num_rows()),
+    ) {
         (Some(file), _) => file,
         (None, None) => return Ok(0),
-        (none, Some(first)) => {
+        (none, Some(sample)) => {
             let directory = partition::directory(&schema.partition_names(), values);
             let name = format!(
                 "{directory}part-{:05}-{}-{:08x}-{SUFFIX}",
@@ -388,7 +391,7 @@ fn encode_waiting(
                 Error::new(Kind::Other, Blame::Host, format!("`{name}` is no path")).with_source(e)
             })?;
             named.push(path.clone());
-            none.insert(FileWriter::new(path, schema, first)?)
+            none.insert(FileWriter::new(path, schema, sample)?)
         }
     };
     open.waiting_bytes = 0;

@@ -32,14 +32,14 @@ const PARTS_IN_FLIGHT: usize = 2;
 /// The end of a data file's name, which tells people its codec.
 pub(super) const SUFFIX: &str = "c000.zstd.parquet";
 
-/// `first`: the first rows, by which columns are judged.
-fn writer_properties(first: &RecordBatch, file: &SchemaDescriptor) -> WriterProperties {
+/// `sample`: rows by which columns are judged.
+fn writer_properties(sample: &RecordBatch, file: &SchemaDescriptor) -> WriterProperties {
     let properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
         .set_created_by(concat!("wasm-sink ", env!("CARGO_PKG_VERSION")).to_owned());
-    dictionary::without(first, file)
+    dictionary::without(sample, file)
         .into_iter()
         .fold(properties, |properties, column| {
             properties.set_column_dictionary_enabled(column, false)
@@ -84,12 +84,12 @@ pub(super) struct Closed {
 }
 
 impl FileWriter {
-    /// `first`: rows of the file, which are yet to be written.
-    pub(super) fn new(path: Path, schema: &TableSchema, first: &RecordBatch) -> Result<Self> {
+    /// `sample`: rows of the file, which are yet to be written.
+    pub(super) fn new(path: Path, schema: &TableSchema, sample: &RecordBatch) -> Result<Self> {
         let file_schema = Arc::clone(schema.file());
         let columns = ArrowSchemaConverter::new().convert(&file_schema);
         let options = ArrowWriterOptions::new()
-            .with_properties(writer_properties(first, &columns.map_err(encoding)?))
+            .with_properties(writer_properties(sample, &columns.map_err(encoding)?))
             .with_skip_arrow_metadata(true);
         let writer = ArrowWriter::try_new_with_options(Encoded::default(), file_schema, options)
             .map_err(encoding)?;
