@@ -94,40 +94,49 @@ def generator(rows):
 # ---- measurements --------------------------------------------------------------------------------
 
 
-def repeated(times, commands):
-    """Runs the commands in turn, several times over, and gives the median run of each by wall time: what
-    the machine does meanwhile falls on all of them."""
+def compare(times, name, commands):
+    """Runs two commands in turn, several times over. Shows the median run of each by wall time, and the
+    medians of the ratios of runs that followed each other: a machine that is slow for a while is slow
+    for both."""
     runs = {name: [] for name in commands}
     for turn in range(times):
-        for name, command in commands.items():
-            runs[name].append(measure(*command(turn)))
-    return {name: sorted(of, key=lambda run: run.wall_s)[times // 2] for name, of in runs.items()}
+        for of, command in commands.items():
+            runs[of].append(measure(*command(turn)))
+    medians = {of: sorted(all, key=lambda run: run.wall_s)[times // 2] for of, all in runs.items()}
+    for of, median in medians.items():
+        print(f"  {of:<20} {median}")
+    ours, other = runs.values()
+    wall, cpu, peak = (
+        statistics.median(getattr(one, what) / getattr(two, what) for one, two in zip(ours, other))
+        for what in ("wall_s", "cpu_s", "peak_mb")
+    )
+    print(f"  {name:<20} {wall:7.3f} wall    {cpu:7.3f} CPU    {peak:6.2f} peak")
+    return medians
 
 
-def show(name, measured):
-    print(f"  {name:<20} {measured}")
-
-
-def ratio(name, ours, other):
-    print(f"  {name:<20} {ours.wall_s / other.wall_s:7.3f} wall    {ours.cpu_s / other.cpu_s:7.3f} CPU    "
-          f"{ours.peak_mb / other.peak_mb:6.2f} peak")
+def forget(folder):
+    """Removes a table and what its pipeline remembers, except for the compiled component."""
+    # A table that is gone although its pipeline ran before stops that pipeline; so all goes.
+    for leftover in [folder / "lake", *(folder / ".wasm-sink" / "bench").glob("*")]:
+        if leftover.name != "compiled":
+            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink(missing_ok=True)
 
 
 def component(folder, rows):
-    """A JSON file into Delta through the component, and by the same host code without one."""
+    """A JSON file into Delta through the component, compiled before, and by the same host code without one."""
     source = input_file(rows)
 
     def run(*command):
-        def with_a_table_of_its_own(turn):
-            own = folder / f"{command[0].name}-{turn}"
-            own.mkdir()
-            return [*command, pipeline(own, files(source))]
-        return with_a_table_of_its_own
+        own = folder / command[0].name
+        own.mkdir()
 
-    runs = repeated(5, {"component": run(BINARY, "run", "--quiet"), "without": run(NATIVE)})
-    for name, measured in runs.items():
-        show(name, measured)
-    ratio("component / without", runs["component"], runs["without"])
+        def again(_turn):
+            forget(own)
+            return [*command, pipeline(own, files(source))]
+
+        return again
+
+    compare(9, "component / without", {"component": run(BINARY, "run", "--quiet"), "without": run(NATIVE)})
 
 
 def file_to_delta(folder, rows):
@@ -142,11 +151,8 @@ def file_to_delta(folder, rows):
     def peer(turn):
         return [sys.executable, HERE / "peer.py", source, folder / f"peer-{turn}"]
 
-    runs = repeated(3, {"wasm-sink": ours, "DuckDB + delta-rs": peer})
-    for name, measured in runs.items():
-        show(name, measured)
-    ratio("ours / theirs", *runs.values())
-    print(f"  {source.stat().st_size / runs['wasm-sink'].wall_s / 1e6:.0f} MB/s")
+    medians = compare(3, "ours / theirs", {"wasm-sink": ours, "DuckDB + delta-rs": peer})
+    print(f"  {source.stat().st_size / medians['wasm-sink'].wall_s / 1e6:.0f} MB/s")
 
 
 def memory(folder, rows):
@@ -175,12 +181,9 @@ def start(folder, _rows):
     """From the start of the process to the first committed row: with the component compiled, and without."""
 
     def until_first_row(cold):
-        # A table that is gone although its pipeline ran before stops that pipeline; so all goes
-        # that remembers, and the compiled component stays where the start is to be a warm one.
-        state = folder / ".wasm-sink" / "bench"
-        for leftover in [folder / "lake", *state.glob("*")]:
-            if cold or leftover.name != "compiled":
-                shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink(missing_ok=True)
+        forget(folder)
+        if cold:
+            shutil.rmtree(folder / ".wasm-sink", ignore_errors=True)
         log = folder / "lake" / "_delta_log"
         path = pipeline(folder, generator(1_000))
         started = time.monotonic()
