@@ -36,6 +36,7 @@ impl Component for ModelComponent {
             rows: Vec::new(),
             taken: 0,
             wish: None,
+            is_worn: false,
         }))
     }
 }
@@ -48,6 +49,8 @@ struct ModelInstance {
     rows: Vec<Row>,
     taken: u64,
     wish: Option<Instant>,
+    /// Not to be given another epoch.
+    is_worn: bool,
 }
 
 fn trap(message: &str) -> Failure {
@@ -74,6 +77,10 @@ impl Instance for ModelInstance {
     }
 
     fn begin(&mut self, id: CommitId) {
+        if self.is_worn {
+            let what = "a worn instance was given another epoch";
+            self.world.lock().violated(what.to_owned());
+        }
         self.id = id;
         self.rows.clear();
         self.taken = 0;
@@ -129,6 +136,7 @@ impl Instance for ModelInstance {
         if self.purpose == Purpose::Commit && state.goes_wrong(60) {
             return Err(trap("no reason, in flush"));
         }
+        self.is_worn = state.rng.u8(..4) == 0;
         let rows = std::mem::take(&mut self.rows);
         let account = Account {
             taken: self.taken,
@@ -169,6 +177,10 @@ impl Instance for ModelInstance {
             account,
             dead_letters: Vec::new(),
         })
+    }
+
+    fn worn(&self) -> bool {
+        self.is_worn
     }
 
     async fn forget(&mut self) {

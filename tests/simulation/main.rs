@@ -89,6 +89,39 @@ fn an_epoch_that_is_outdated_twice_stops_the_pipeline() {
     assert!(why.contains("written again, and refused again"), "{why}");
 }
 
+/// Whether something is written between an attempt and its answer.
+fn overlaps(home: HomeKind) -> bool {
+    let scenario = Scenario {
+        home,
+        processes: 1,
+        has_group: false,
+        tasks: 1,
+        rows: 40,
+        max_epoch_rows: 6,
+        max_batch_rows: 2,
+        poison: None,
+        disturbances: 0,
+        ..Scenario::of(1)
+    };
+    let verdict = run(scenario, None);
+    assert_eq!(verdict.violation, None);
+    let mut is_attempting = false;
+    verdict.trace.iter().any(|step| {
+        if step.contains(" attempt ") {
+            is_attempting = true;
+        } else if step.contains(" hear of the attempt") {
+            is_attempting = false;
+        }
+        is_attempting && step.contains(" write ")
+    })
+}
+
+#[test]
+fn the_next_epoch_is_written_during_a_commit_where_staging_is_durable() {
+    assert!(overlaps(HomeKind::Log));
+    assert!(!overlaps(HomeKind::Database));
+}
+
 /// The first seed that finds a planted fault.
 fn found(fault: Fault) -> (u64, String) {
     for seed in 0..seeds() {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use wasm_sink::pipeline::planted::Fault;
 use wasm_sink::pipeline::{self, EpochLimits, Limits, Pipeline, Retry, Start};
@@ -24,13 +25,17 @@ pub struct Verdict {
     pub steps: u64,
 }
 
-/// Runs one seed to its end.
-pub fn run(scenario: Scenario, planted: Option<Fault>) -> Verdict {
-    let runtime = tokio::runtime::Builder::new_current_thread()
+fn virtual_time() -> Runtime {
+    tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
-        .unwrap();
+        .unwrap()
+}
+
+/// Runs one seed to its end.
+pub fn run(scenario: Scenario, planted: Option<Fault>) -> Verdict {
+    let runtime = virtual_time();
     let world = World::new(scenario);
     let driven = world.clone();
     runtime.block_on(async move {
@@ -54,11 +59,7 @@ pub fn run(scenario: Scenario, planted: Option<Fault>) -> Verdict {
 
 /// Runs one life that is expected to stop by itself; why it did.
 pub fn stop(scenario: Scenario) -> Option<String> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .unwrap();
+    let runtime = virtual_time();
     let world = World::new(scenario);
     runtime.block_on(async move {
         let actor = world.lock().begin_life(0);

@@ -1,6 +1,6 @@
 //! Which columns of a file are worth a dictionary. Filling one with values that are nearly all
-//! different takes half the time of writing the file, and makes it no smaller: with some ten
-//! thousand of them a dictionary outgrows its page, and Parquet's writer gives it up by itself.
+//! different takes half the time of writing the file, and hardly makes it smaller: each value stands
+//! in it about once, or it outgrows its page and Parquet's writer gives it up by itself.
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::{partition, sort};
