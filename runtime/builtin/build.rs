@@ -1,4 +1,5 @@
-//! Compiles the built-in components with a cargo of their own and hands them to src/lib.rs.
+//! Compiles the built-in components, a folder each in components/, with a cargo of their own and
+//! hands them to src/lib.rs. The Cargo feature of its name embeds one.
 //!
 //! Cargo runs once per component, so that the capabilities of one (features of the SDK) do not
 //! leak into another. `WASM_SINK_COMPONENTS=<dir>` takes `<dir>/<name>.wasm` instead.
@@ -9,12 +10,6 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
-
-/// Every component of components/, with the Cargo feature of this crate that embeds it.
-const COMPONENTS: [(&str, &str); 2] = [
-    ("delta", "CARGO_FEATURE_DELTA"),
-    ("discard", "CARGO_FEATURE_DISCARD"),
-];
 
 const TARGET: &str = "wasm32-wasip2";
 
@@ -57,15 +52,17 @@ fn directive(key: &str, value: impl std::fmt::Display) {
 fn embed() -> Result<(), String> {
     directive("rerun-if-env-changed", FINISHED);
     let out = PathBuf::from(variable("OUT_DIR")?);
+    let manifest = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
+    let root = manifest
+        .ancestors()
+        .nth(2)
+        .ok_or("runtime/builtin stands outside the workspace")?;
     let finished = env::var_os(FINISHED).filter(|directory| !directory.is_empty());
     let mut list = String::from("&[\n");
-    for (name, _) in COMPONENTS
-        .iter()
-        .filter(|(_, feature)| env::var_os(feature).is_some())
-    {
+    for name in enabled(&root.join("components"))? {
         let wasm = match &finished {
-            Some(directory) => take(Path::new(directory), name)?,
-            None => compile(name, &out)?,
+            Some(directory) => take(Path::new(directory), &name)?,
+            None => compile(&name, root, &out)?,
         };
         let copy = out.join(format!("{name}.wasm"));
         fs::copy(&wasm, &copy).map_err(|error| failed("copy", &wasm, &error))?;
@@ -78,6 +75,23 @@ fn embed() -> Result<(), String> {
     list.push_str("]\n");
     let target = out.join("components.rs");
     fs::write(&target, list).map_err(|error| failed("write", &target, &error))
+}
+
+/// Names of the folders whose feature is on, in order.
+fn enabled(components: &Path) -> Result<Vec<String>, String> {
+    directive("rerun-if-changed", components.display());
+    let unreadable = |error| failed("read", components, &error);
+    let mut names = Vec::new();
+    for entry in fs::read_dir(components).map_err(unreadable)? {
+        let name = entry.map_err(unreadable)?.file_name();
+        let name = name.to_string_lossy().into_owned();
+        let feature = format!("CARGO_FEATURE_{}", name.to_uppercase().replace('-', "_"));
+        if env::var_os(feature).is_some() {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
 }
 
 /// A finished component of a packager or an editor.
@@ -94,12 +108,7 @@ fn take(directory: &Path, name: &str) -> Result<PathBuf, String> {
     }
 }
 
-fn compile(name: &str, out: &Path) -> Result<PathBuf, String> {
-    let manifest = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
-    let root = manifest
-        .ancestors()
-        .nth(2)
-        .ok_or("runtime/builtin stands outside the workspace")?;
+fn compile(name: &str, root: &Path, out: &Path) -> Result<PathBuf, String> {
     let component = root.join("components").join(name).join("Cargo.toml");
     for path in [
         "Cargo.lock",

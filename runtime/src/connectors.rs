@@ -1,5 +1,5 @@
-//! Every connector of this build: one line each. The word is the Cargo feature, the crate, the
-//! WIT package and the `type` in pipeline.toml.
+//! Every connector that there is: one line each. The word is the Cargo feature, the crate, the WIT
+//! package and the `type` in pipeline.toml.
 
 use wasm_sink_core::connection::ConnectionSpec;
 use wasm_sink_core::guest::HasGuest;
@@ -25,58 +25,76 @@ pub struct Connector {
     pub has_capability: bool,
 }
 
-/// Names of all connectors that there are, built in or not.
-pub const KNOWN: &[&str] = &["delta", "files", "generator", "stdin"];
-
-/// The connectors of this build.
-pub const BUILT: &[Connector] = &[
-    #[cfg(feature = "delta")]
-    Connector {
-        name: "delta",
-        connection: Some(wasm_sink_delta::connection),
-        source: None,
-        has_capability: true,
-    },
-    #[cfg(feature = "files")]
-    Connector {
-        name: "files",
-        connection: None,
-        source: Some(wasm_sink_files::source),
-        has_capability: false,
-    },
-    #[cfg(feature = "generator")]
-    Connector {
-        name: "generator",
-        connection: None,
-        source: Some(wasm_sink_generator::source),
-        has_capability: false,
-    },
-    #[cfg(feature = "stdin")]
-    Connector {
-        name: "stdin",
-        connection: None,
-        source: Some(wasm_sink_stdin::source),
-        has_capability: false,
-    },
-];
+connectors! {
+    "delta" wasm_sink_delta: connection capability;
+    "files" wasm_sink_files: source;
+    "generator" wasm_sink_generator: source;
+    "stdin" wasm_sink_stdin: source;
+}
 
 /// The connector of a name, if this build has it.
 pub fn find(name: &str) -> Option<&'static Connector> {
     BUILT.iter().find(|connector| connector.name == name)
 }
 
-/// Links the capability `wasm-sink:<name>`; false where this build has none of that name.
-///
-/// # Errors
-/// Only where the same capability is linked twice.
-#[cfg_attr(
-    not(feature = "delta"),
-    allow(unused_variables, reason = "nothing to link")
-)]
-pub fn link<T: HasGuest>(name: &str, linker: &mut Linker<T>) -> wasmtime::Result<bool> {
-    match name {
-        #[cfg(feature = "delta")]
-        "delta" => wasm_sink_delta::link(linker).map(|()| true),
-        _ => Ok(false),
-    }
+/// From a line per connector: its word, its crate, and which of `connection`, `source` and
+/// `capability` (as `link`) that crate has.
+macro_rules! connectors {
+    ($($name:literal $krate:ident: $($offer:ident)+;)+) => {
+        /// Names of all connectors that there are, built in or not.
+        pub const KNOWN: &[&str] = &[$($name),+];
+
+        /// The connectors of this build.
+        pub const BUILT: &[Connector] = &[$(
+            #[cfg(feature = $name)]
+            {
+                let mut connector = Connector {
+                    name: $name,
+                    connection: None,
+                    source: None,
+                    has_capability: false,
+                };
+                $(offered!(connector, $krate, $offer);)+
+                connector
+            },
+        )+];
+
+        /// Links the capability `wasm-sink:<name>`; false where this build has none of that name.
+        ///
+        /// # Errors
+        /// Only where the same capability is linked twice.
+        pub fn link<T: HasGuest>(name: &str, linker: &mut Linker<T>) -> wasmtime::Result<bool> {
+            match name {
+                $(#[cfg(feature = $name)]
+                $name => linked!(linker, $krate, $($offer)+),)+
+                _ => Ok(false),
+            }
+        }
+    };
 }
+
+macro_rules! offered {
+    ($connector:ident, $krate:ident, connection) => {
+        $connector.connection = Some($krate::connection);
+    };
+    ($connector:ident, $krate:ident, source) => {
+        $connector.source = Some($krate::source);
+    };
+    ($connector:ident, $krate:ident, capability) => {
+        $connector.has_capability = true;
+    };
+}
+
+macro_rules! linked {
+    ($linker:ident, $krate:ident, capability $($other:ident)*) => {
+        $krate::link($linker).map(|()| true)
+    };
+    ($linker:ident, $krate:ident, $offer:ident $($other:ident)+) => {
+        linked!($linker, $krate, $($other)+)
+    };
+    ($linker:ident, $krate:ident, $offer:ident) => {
+        Ok(false)
+    };
+}
+
+use {connectors, linked, offered};
