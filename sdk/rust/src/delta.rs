@@ -33,3 +33,5 @@ mod bindings {
 }
 
 pub use bindings::wasm_sink::delta::delta::Table;
+
+crate::table::table!(Table);

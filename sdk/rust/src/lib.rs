@@ -39,6 +39,7 @@ pub mod epoch;
 mod error;
 pub mod log;
 mod sink;
+pub mod table;
 
 pub use bindings::exports::wasm_sink::sink::sink::Problem;
 pub use bindings::wasm_sink::sink::dead_letters::reject;

@@ -23,6 +23,11 @@ pub trait Sink: Sized + 'static {
     /// JSON Schema of the configuration, checked by the host before anything else; "": none.
     const CONFIG_SCHEMA: &'static str;
 
+    /// The same, for a sink whose schema is put together.
+    fn config_schema() -> String {
+        Self::CONFIG_SCHEMA.to_owned()
+    }
+
     /// Mistakes that the schema cannot find. Capabilities answer `denied` here.
     fn validate(config: &Self::Config) -> Vec<Problem> {
         let _ = config;
@@ -87,7 +92,7 @@ macro_rules! sink {
 
             impl $crate::instance::Exports for Component {
                 fn config_schema() -> ::std::string::String {
-                    <$sink as $crate::Sink>::CONFIG_SCHEMA.into()
+                    <$sink as $crate::Sink>::config_schema()
                 }
 
                 fn validate(config: ::std::string::String) -> ::std::vec::Vec<$crate::Problem> {

@@ -1,21 +1,14 @@
 //! The host side of `wasm-sink:delta/delta`.
 
-use std::sync::Arc;
-
-use wasm_sink_core::dead_letter::RefusedBy;
+use wasm_sink_core::guest::tables::{Answer, TableHandle as Handle, TableStage};
 use wasm_sink_core::guest::{Batch, Guest, HasGuest, wit};
-use wasm_sink_core::{Blame, Error, Kind, Result, Rows};
 use wasmtime::component::{HasSelf, Linker, Resource};
 
 use crate::bindings::wasm_sink::delta::delta;
 use crate::stage::DeltaStage;
 
-/// What a component holds of a table: its connection's role and its name.
-#[derive(Clone, Debug)]
-pub struct TableHandle {
-    role: Arc<str>,
-    name: Arc<str>,
-}
+/// What a component holds of a table.
+pub type TableHandle = Handle<DeltaStage>;
 
 /// Links `wasm-sink:delta/delta`.
 ///
@@ -28,34 +21,13 @@ pub fn link<T: HasGuest>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
 impl delta::Host for Guest {}
 
 impl delta::HostTable for Guest {
-    async fn open(
-        &mut self,
-        connection: String,
-        name: String,
-    ) -> wasmtime::Result<Result<Resource<TableHandle>, wit::Error>> {
-        let opened = match self.stage::<DeltaStage>(&connection) {
-            Ok(stage) => stage.open(&name).await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = self.answer(opened) {
-            return Ok(Err(error));
-        }
-        let handle = TableHandle {
-            role: connection.into(),
-            name: name.into(),
-        };
-        Ok(Ok(self.table().push(handle)?))
+    async fn open(&mut self, connection: String, name: String) -> Answer<Resource<TableHandle>> {
+        self.open_table(connection, name).await
     }
 
-    async fn fields(
-        &mut self,
-        table: Resource<TableHandle>,
-    ) -> wasmtime::Result<Result<Option<Vec<wit::Field>>, wit::Error>> {
-        let handle = self.table().get(&table)?.clone();
-        let fields = self
-            .stage::<DeltaStage>(&handle.role)
-            .and_then(|stage| stage.fields(&handle.name));
-        Ok(self.answer(fields))
+    async fn fields(&mut self, table: Resource<TableHandle>) -> Answer<Option<Vec<wit::Field>>> {
+        self.on_table(&table, async |stage, name| stage.fields(name))
+            .await
     }
 
     async fn create(
@@ -63,94 +35,34 @@ impl delta::HostTable for Guest {
         table: Resource<TableHandle>,
         fields: Vec<wit::Field>,
         partition_by: Vec<String>,
-    ) -> wasmtime::Result<Result<(), wit::Error>> {
-        let handle = self.table().get(&table)?.clone();
-        let wait = self.limits().stage_wait;
-        let created = match self.stage::<DeltaStage>(&handle.role) {
-            Ok(stage) => {
-                stage
-                    .create(&handle.name, &fields, &partition_by, wait)
-                    .await
-            }
-            Err(error) => Err(error),
-        };
-        Ok(self.answer(created))
+    ) -> Answer<()> {
+        self.on_table(&table, async |stage, name| {
+            stage.create(name, &fields, &partition_by).await
+        })
+        .await
     }
 
     async fn add_columns(
         &mut self,
         table: Resource<TableHandle>,
         fields: Vec<wit::Field>,
-    ) -> wasmtime::Result<Result<(), wit::Error>> {
-        let handle = self.table().get(&table)?.clone();
-        let wait = self.limits().stage_wait;
-        let added = match self.stage::<DeltaStage>(&handle.role) {
-            Ok(stage) => stage.add_columns(&handle.name, &fields, wait).await,
-            Err(error) => Err(error),
-        };
-        Ok(self.answer(added))
+    ) -> Answer<()> {
+        self.on_table(&table, async |stage, name| {
+            stage.add_columns(name, &fields).await
+        })
+        .await
     }
 
-    async fn append(
-        &mut self,
-        table: Resource<TableHandle>,
-        rows: Resource<Batch>,
-    ) -> wasmtime::Result<Result<(), wit::Error>> {
-        let handle = self.table().get(&table)?.clone();
-        let rows = self.rows(&rows)?.clone();
-        let appended = append(self, &handle, &rows).await;
-        Ok(self.answer(appended))
+    async fn append(&mut self, table: Resource<TableHandle>, rows: Resource<Batch>) -> Answer<()> {
+        self.append_rows(&table, &rows).await
     }
 
-    async fn overwrite(
-        &mut self,
-        table: Resource<TableHandle>,
-    ) -> wasmtime::Result<Result<(), wit::Error>> {
-        let handle = self.table().get(&table)?.clone();
-        let wished = self
-            .stage::<DeltaStage>(&handle.role)
-            .and_then(|stage| stage.overwrite(&handle.name));
-        Ok(self.answer(wished))
+    async fn overwrite(&mut self, table: Resource<TableHandle>) -> Answer<()> {
+        self.on_table(&table, async |stage, name| stage.overwrite(name))
+            .await
     }
 
     async fn drop(&mut self, table: Resource<TableHandle>) -> wasmtime::Result<()> {
-        self.table().delete(table)?;
-        Ok(())
+        self.drop_table(table)
     }
-}
-
-async fn append(guest: &mut Guest, handle: &TableHandle, rows: &Rows) -> Result<()> {
-    let prepared = guest
-        .stage::<DeltaStage>(&handle.role)?
-        .prepare(&handle.name, rows.values())?;
-    // Refusing comes first: where it is not possible, nothing was staged.
-    if let Some(refused) = &prepared.refused {
-        let left_out = rows.filter(&refused.rows).map_err(|e| {
-            Error::new(
-                Kind::Other,
-                Blame::Host,
-                "refused rows could not be set aside",
-            )
-            .with_source(e)
-        })?;
-        let reason = |row: usize| refused.reasons.get(row).cloned().unwrap_or_default();
-        guest.reject(&left_out, RefusedBy::Host, reason)?;
-    }
-    let staged = prepared.row_count() as u64;
-    let wait = guest.limits().stage_wait;
-    let push = guest
-        .stage::<DeltaStage>(&handle.role)?
-        .push(&handle.name, prepared);
-    match tokio::time::timeout(wait, push).await {
-        Ok(pushed) => pushed?,
-        Err(_) => {
-            return Err(Error::new(
-                Kind::Unavailable,
-                Blame::Destination,
-                format!("the storage took no rows for {} s", wait.as_secs()),
-            ));
-        }
-    }
-    guest.count_staged(staged);
-    Ok(())
 }

@@ -4,11 +4,11 @@ mod layout;
 
 use std::any::Any;
 use std::sync::Arc;
-use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
 use wasm_sink_core::error::Context;
+use wasm_sink_core::guest::tables::{Fitted, TableStage};
 use wasm_sink_core::guest::wit;
 use wasm_sink_core::stage::{Purpose, Stage, Staged, TablePreview, UnitId};
 use wasm_sink_core::{Blame, CommitId, Error, Kind, PartitionKey, Position, Result};
@@ -24,7 +24,7 @@ use crate::types::invalid;
 use crate::write::{DataFile, Encoder, EncoderSettings, remove};
 
 use layout::Layout;
-pub(crate) use layout::Prepared;
+pub use layout::Prepared;
 
 /// Leaf columns with statistics, unless the table says otherwise.
 const DEFAULT_INDEXED_COLUMNS: usize = 32;
@@ -32,17 +32,17 @@ const DEFAULT_INDEXED_COLUMNS: usize = 32;
 const MAX_PREVIEW_ROWS: usize = 10_000;
 
 /// The staging calls of one instance on one connection.
-pub(crate) struct DeltaStage {
+pub struct DeltaStage {
     shared: Arc<Shared>,
     purpose: Purpose,
     epoch: Option<CommitId>,
     begins: Begins,
     /// In the order in which they were opened.
-    tables: Vec<TableStage>,
+    tables: Vec<OpenTable>,
 }
 
 /// One opened table.
-struct TableStage {
+struct OpenTable {
     table: Arc<Table>,
     /// As committed, or as pretended; None where there is no table.
     schema: Option<Arc<TableSchema>>,
@@ -64,29 +64,7 @@ impl DeltaStage {
         }
     }
 
-    /// Opens a table by its name below the connection's path.
-    pub(crate) async fn open(&mut self, name: &str) -> Result<()> {
-        if self.find(name).is_ok() {
-            return Ok(());
-        }
-        let table = self.shared.table(name)?;
-        let snapshot = table.open().await?;
-        let schema = snapshot
-            .map(|snapshot| Arc::clone(&snapshot.schema))
-            .filter(|schema| !schema.is_empty());
-        self.tables.push(TableStage {
-            table,
-            exists: schema.is_some(),
-            schema,
-            layout: None,
-            encoder: None,
-            overwrite: false,
-            preview: Vec::new(),
-        });
-        Ok(())
-    }
-
-    fn find(&mut self, name: &str) -> Result<&mut TableStage> {
+    fn find(&mut self, name: &str) -> Result<&mut OpenTable> {
         let found = self
             .tables
             .iter_mut()
@@ -100,27 +78,17 @@ impl DeltaStage {
         })
     }
 
-    /// The columns as they are now, for the component.
-    pub(crate) fn fields(&mut self, name: &str) -> Result<Option<Vec<wit::Field>>> {
-        Ok(self
-            .find(name)?
-            .schema
-            .as_ref()
-            .map(|schema| schema.fields()))
-    }
-
     pub(crate) async fn create(
         &mut self,
         name: &str,
         fields: &[wit::Field],
         partition_by: &[String],
-        wait: Duration,
     ) -> Result<()> {
         let wanted = TableSchema::requested(fields, partition_by)?;
         let (purpose, begins) = (self.purpose, self.begins.clone());
         let stage = self.find(name)?;
         stage.schema = Some(if purpose == Purpose::Commit {
-            Arc::clone(&stage.table.create(&wanted, &begins, wait).await?.schema)
+            Arc::clone(&stage.table.create(&wanted, &begins).await?.schema)
         } else {
             match stage.schema.take() {
                 Some(there) if !there.has_same_columns(&wanted) => {
@@ -135,90 +103,9 @@ impl DeltaStage {
         });
         Ok(())
     }
-
-    pub(crate) async fn add_columns(
-        &mut self,
-        name: &str,
-        fields: &[wit::Field],
-        wait: Duration,
-    ) -> Result<()> {
-        let (purpose, begins) = (self.purpose, self.begins.clone());
-        let stage = self.find(name)?;
-        let Some(schema) = &stage.schema else {
-            return Err(no_table(&stage.table.log.storage));
-        };
-        if purpose == Purpose::Commit {
-            let snapshot = stage.table.add_columns(fields, &begins, wait).await?;
-            stage.schema = Some(Arc::clone(&snapshot.schema));
-        } else if let Some(grown) = schema.with_columns(fields)? {
-            stage.schema = Some(Arc::new(grown));
-        }
-        Ok(())
-    }
-
-    /// Wishes that what stood here before the pipeline's first commit goes with that commit.
-    pub(crate) fn overwrite(&mut self, name: &str) -> Result<()> {
-        let stage = self.find(name)?;
-        if stage.is_overwrite_due() {
-            if let Some(snapshot) = stage.table.log.last_known()
-                && protocol::is_append_only(&snapshot.metadata)
-            {
-                return Err(append_only(&stage.table));
-            }
-            stage.overwrite = true;
-        }
-        Ok(())
-    }
-
-    /// Checks rows and fits them to the table. Stages nothing.
-    pub(crate) fn prepare(&mut self, name: &str, rows: &RecordBatch) -> Result<Prepared> {
-        if self.epoch.is_none() {
-            return Err(invalid(
-                "rows are appended in `write` and `flush` only".to_owned(),
-            ));
-        }
-        self.find(name)?.prepare(rows)
-    }
-
-    /// Takes the rows, once there is room.
-    pub(crate) async fn push(&mut self, name: &str, prepared: Prepared) -> Result<()> {
-        let (purpose, epoch) = (self.purpose, self.epoch);
-        let stage = self.find(name)?;
-        if prepared.rows.num_rows() == 0 {
-            return Ok(());
-        }
-        let commit = match (purpose, epoch) {
-            (Purpose::Commit, Some(commit)) => commit,
-            (Purpose::Preview, _) => {
-                let kept: usize = stage.preview.iter().map(RecordBatch::num_rows).sum();
-                if kept < MAX_PREVIEW_ROWS {
-                    stage.preview.push(prepared.rows);
-                }
-                return Ok(());
-            }
-            _ => return Ok(()),
-        };
-        let encoder = match &mut stage.encoder {
-            Some(encoder) => encoder,
-            none => none.insert(Encoder::start(EncoderSettings {
-                store: Arc::clone(&stage.table.log.storage.store),
-                commit,
-                nonce: uuid::Uuid::new_v4().as_fields().0,
-                indexed_columns: stage
-                    .table
-                    .log
-                    .last_known()
-                    .map_or(DEFAULT_INDEXED_COLUMNS, |s| indexed_columns(&s.metadata)),
-            })?),
-        };
-        if encoder.write(prepared.schema, prepared.rows).await.is_ok() {
-            return Ok(());
-        }
-        stage.finish_files().await.map(drop)
-    }
 }
 
-impl TableStage {
+impl OpenTable {
     fn is_overwrite_due(&self) -> bool {
         self.table
             .log
@@ -226,7 +113,7 @@ impl TableStage {
             .is_none_or(|snapshot| self.table.txns.overwrite(&snapshot.txns) == Overwrite::Due)
     }
 
-    fn prepare(&mut self, rows: &RecordBatch) -> Result<Prepared> {
+    fn fit(&mut self, rows: &RecordBatch) -> Result<Fitted<Prepared>> {
         let Some(schema) = self.schema.clone() else {
             return Err(no_table(&self.table.log.storage));
         };
@@ -273,6 +160,110 @@ fn indexed_columns(metadata: &Metadata) -> usize {
         // -1 means all.
         Some(count) => usize::try_from(count).unwrap_or(usize::MAX),
         None => DEFAULT_INDEXED_COLUMNS,
+    }
+}
+
+#[async_trait]
+impl TableStage for DeltaStage {
+    type Rows = Prepared;
+
+    async fn open(&mut self, name: &str) -> Result<()> {
+        if self.find(name).is_ok() {
+            return Ok(());
+        }
+        let table = self.shared.table(name)?;
+        let snapshot = table.open().await?;
+        let schema = snapshot
+            .map(|snapshot| Arc::clone(&snapshot.schema))
+            .filter(|schema| !schema.is_empty());
+        self.tables.push(OpenTable {
+            table,
+            exists: schema.is_some(),
+            schema,
+            layout: None,
+            encoder: None,
+            overwrite: false,
+            preview: Vec::new(),
+        });
+        Ok(())
+    }
+
+    fn fields(&mut self, name: &str) -> Result<Option<Vec<wit::Field>>> {
+        let schema = self.find(name)?.schema.as_ref();
+        Ok(schema.map(|schema| schema.fields()))
+    }
+
+    async fn add_columns(&mut self, name: &str, fields: &[wit::Field]) -> Result<()> {
+        let (purpose, begins) = (self.purpose, self.begins.clone());
+        let stage = self.find(name)?;
+        let Some(schema) = &stage.schema else {
+            return Err(no_table(&stage.table.log.storage));
+        };
+        if purpose == Purpose::Commit {
+            let snapshot = stage.table.add_columns(fields, &begins).await?;
+            stage.schema = Some(Arc::clone(&snapshot.schema));
+        } else if let Some(grown) = schema.with_columns(fields)? {
+            stage.schema = Some(Arc::new(grown));
+        }
+        Ok(())
+    }
+
+    fn overwrite(&mut self, name: &str) -> Result<()> {
+        let stage = self.find(name)?;
+        if stage.is_overwrite_due() {
+            if let Some(snapshot) = stage.table.log.last_known()
+                && protocol::is_append_only(&snapshot.metadata)
+            {
+                return Err(append_only(&stage.table));
+            }
+            stage.overwrite = true;
+        }
+        Ok(())
+    }
+
+    fn fit(&mut self, name: &str, rows: &RecordBatch) -> Result<Fitted<Prepared>> {
+        if self.epoch.is_none() {
+            return Err(invalid(
+                "rows are appended in `write` and `flush` only".to_owned(),
+            ));
+        }
+        self.find(name)?.fit(rows)
+    }
+
+    async fn push(&mut self, name: &str, prepared: Prepared) -> Result<()> {
+        let (purpose, epoch) = (self.purpose, self.epoch);
+        let stage = self.find(name)?;
+        if prepared.rows.num_rows() == 0 {
+            return Ok(());
+        }
+        let commit = match (purpose, epoch) {
+            (Purpose::Commit, Some(commit)) => commit,
+            (Purpose::Preview, _) => {
+                let kept: usize = stage.preview.iter().map(RecordBatch::num_rows).sum();
+                if kept < MAX_PREVIEW_ROWS {
+                    stage.preview.push(prepared.rows);
+                }
+                return Ok(());
+            }
+            _ => return Ok(()),
+        };
+        let encoder = match &mut stage.encoder {
+            Some(encoder) => encoder,
+            none => none.insert(Encoder::start(EncoderSettings {
+                store: Arc::clone(&stage.table.log.storage.store),
+                commit,
+                nonce: uuid::Uuid::new_v4().as_fields().0,
+                indexed_columns: stage
+                    .table
+                    .log
+                    .last_known()
+                    .map_or(DEFAULT_INDEXED_COLUMNS, |s| indexed_columns(&s.metadata)),
+            })?),
+        };
+        if encoder.write(prepared.schema, prepared.rows).await.is_ok() {
+            return Ok(());
+        }
+        stage.finish_files().await.map(drop)
     }
 }
 

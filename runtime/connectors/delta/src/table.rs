@@ -25,7 +25,7 @@ const MAX_SCHEMA_ATTEMPTS: u32 = 10;
 /// Between looks at whether the epoch before ours is in.
 const STANDING_POLL: Duration = Duration::from_millis(20);
 /// Longer, and the epoch before may have failed, which its task can only hear of when ours does.
-const STANDING_WAIT: Duration = Duration::from_secs(5);
+const STANDING_WAIT: Duration = Duration::from_millis(if cfg!(test) { 200 } else { 5_000 });
 
 /// Where an epoch's partitions begin.
 pub(crate) type Begins = BTreeMap<PartitionKey, Option<Position>>;
@@ -118,9 +118,8 @@ impl Table {
         &self,
         wanted: &TableSchema,
         begins: &Begins,
-        wait: Duration,
     ) -> Result<Arc<Snapshot>> {
-        let deadline = Instant::now() + wait.min(STANDING_WAIT);
+        let deadline = Instant::now() + STANDING_WAIT;
         let mut unanswered = None;
         for _ in 0..MAX_SCHEMA_ATTEMPTS {
             let snapshot = self.at_begin(begins, deadline).await?;
@@ -180,9 +179,8 @@ impl Table {
         &self,
         fields: &[wit::Field],
         begins: &Begins,
-        wait: Duration,
     ) -> Result<Arc<Snapshot>> {
-        let deadline = Instant::now() + wait.min(STANDING_WAIT);
+        let deadline = Instant::now() + STANDING_WAIT;
         let mut unanswered = None;
         for _ in 0..MAX_SCHEMA_ATTEMPTS {
             let snapshot = self.at_begin(begins, deadline).await?;

@@ -10,6 +10,7 @@ mod ipc;
 mod json;
 mod plan;
 mod room;
+pub mod tables;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

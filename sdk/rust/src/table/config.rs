@@ -1,62 +1,82 @@
-//! `[sink.config]`.
+//! The keys of `[sink.config]` that every table sink has.
 
 use serde::Deserialize;
-use wasm_sink_sdk::Problem;
 
-/// As in config.schema.json.
-#[derive(Deserialize)]
-pub struct Config {
+use crate::Problem;
+
+/// As in config.schema.json, with the keys that a destination has of its own.
+#[derive(Debug, Deserialize)]
+pub struct Config<Own> {
+    /// Which table; what a name may be is the destination's.
     #[serde(default)]
-    pub table: String,
-    #[serde(default)]
-    pub partition_by: Vec<String>,
+    pub table_name: String,
+    /// What becomes of older rows.
     #[serde(default)]
     pub write_mode: WriteMode,
+    /// The columns to take; empty: every field.
     #[serde(default)]
     pub schema: Vec<Column>,
+    /// Columns from inside the records.
     #[serde(default)]
     pub field_mappings: Vec<Mapping>,
+    /// Fields that are not written.
     #[serde(default)]
     pub leave_out: Vec<String>,
+    /// What the source knows of a record, as columns.
     #[serde(default)]
     pub metadata_columns: Vec<String>,
+    /// What becomes of columns that the table lacks.
     #[serde(default)]
     pub schema_evolution: SchemaEvolution,
+    /// The destination's.
+    #[serde(flatten)]
+    pub own: Own,
 }
 
 /// What becomes of rows that stood in the table before.
-#[derive(Default, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum WriteMode {
+    /// They stay.
     #[default]
     Append,
+    /// They go with this pipeline's first commit.
     Overwrite,
 }
 
 /// What becomes of columns that the table lacks.
-#[derive(Default, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum SchemaEvolution {
+    /// They are added.
     #[default]
     AddColumns,
+    /// They stop the pipeline.
     Strict,
 }
 
 /// A column that is taken from the field of its name.
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 pub struct Column {
+    /// Of the field and of the column.
     pub name: String,
+    /// As in `decimal(10,2)`.
     pub data_type: String,
+    /// Whether it may be null.
     #[serde(default = "yes")]
     pub nullable: bool,
 }
 
 /// A column that is made from a value inside the record.
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 pub struct Mapping {
+    /// Names joined by dots.
     pub json_path: String,
+    /// The column that it makes.
     pub column: String,
+    /// None: as found.
     pub data_type: Option<String>,
+    /// Whether it may be null.
     #[serde(default = "yes")]
     pub nullable: bool,
 }
@@ -73,17 +93,40 @@ impl Mapping {
     }
 }
 
-impl Config {
-    /// Name of the column for a metadata key.
-    pub fn metadata_column(key: &str) -> String {
-        match key {
-            "all" => "_metadata".to_owned(),
-            key => format!("_{key}"),
+/// Name of the column for a metadata key.
+pub(super) fn metadata_column(key: &str) -> String {
+    match key {
+        "all" => "_metadata".to_owned(),
+        key => format!("_{key}"),
+    }
+}
+
+impl<Own> Config<Own> {
+    /// Mistakes in the names at `key`, a list of columns.
+    pub fn unknown_columns(&self, key: &str, names: &[String]) -> Vec<Problem> {
+        if self.schema.is_empty() {
+            return Vec::new();
         }
+        let is_known = |name: &String| {
+            self.schema.iter().any(|column| column.name == *name)
+                || self.field_mappings.iter().any(|it| it.column == *name)
+                || self
+                    .metadata_columns
+                    .iter()
+                    .any(|it| metadata_column(it) == *name)
+        };
+        let unknown = names.iter().enumerate().filter(|(_, name)| !is_known(name));
+        unknown
+            .map(|(index, name)| {
+                let message = format!("`{name}` is no column of `schema`");
+                Problem::at([key, &index.to_string()], message)
+                    .with_help("add it to `schema`, or make it with `field_mappings`")
+            })
+            .collect()
     }
 
-    /// What the schema cannot say.
-    pub fn problems(&self) -> Vec<Problem> {
+    /// What the JSON Schema cannot say.
+    pub(super) fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         let mut columns: Vec<String> = Vec::new();
         let mut claim = |name: &str, at: [&str; 3]| {
@@ -111,22 +154,6 @@ impl Config {
                     Problem::at(at, format!("`{}` has an empty step", mapping.json_path))
                         .with_help("join the names with single dots: \"customer.address.city\""),
                 );
-            }
-        }
-        let metadata: Vec<String> = self
-            .metadata_columns
-            .iter()
-            .map(|key| Self::metadata_column(key))
-            .collect();
-        if !self.schema.is_empty() {
-            for (index, name) in self.partition_by.iter().enumerate() {
-                if !columns.contains(name) && !metadata.contains(name) {
-                    let at = ["partition_by", &index.to_string()];
-                    problems.push(
-                        Problem::at(at, format!("`{name}` is no column of `schema`"))
-                            .with_help("add it to `schema`, or make it with `field_mappings`"),
-                    );
-                }
             }
         }
         problems

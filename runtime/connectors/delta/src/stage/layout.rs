@@ -6,11 +6,12 @@ use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::{filter_record_batch, not};
 use arrow::datatypes::SchemaRef;
+use wasm_sink_core::guest::tables::{Fitted, Refused};
 use wasm_sink_core::{Blame, Error, Kind, Result};
 
 use crate::schema::{TableSchema, merge, mismatch};
 use crate::types::{delta_type, invalid, text};
-use crate::write::convert::{self, Fitted, Refusal};
+use crate::write::convert::{self, Refusal};
 use crate::write::partition;
 
 /// Where the columns of equal batches go.
@@ -21,28 +22,11 @@ pub(super) struct Layout {
     places: Vec<Option<usize>>,
 }
 
-/// Rows fitted to their table.
+/// Rows in the types of their table.
 #[derive(Debug)]
-pub(crate) struct Prepared {
+pub struct Prepared {
     pub(super) schema: Arc<TableSchema>,
     pub(super) rows: RecordBatch,
-    /// Of the original rows, those that do not fit, each with its reason.
-    pub(crate) refused: Option<Refused>,
-}
-
-/// Rows that the table does not take.
-#[derive(Debug)]
-pub(crate) struct Refused {
-    /// True for each original row that is refused.
-    pub(crate) rows: BooleanArray,
-    /// One for each refused row, in order.
-    pub(crate) reasons: Vec<String>,
-}
-
-impl Prepared {
-    pub(crate) fn row_count(&self) -> usize {
-        self.rows.num_rows()
-    }
 }
 
 impl Layout {
@@ -106,14 +90,14 @@ impl Layout {
     }
 
     /// Checks rows and converts them. They must have the schema that this was made for.
-    pub(super) fn fit(&self, rows: &RecordBatch) -> Result<Prepared> {
+    pub(super) fn fit(&self, rows: &RecordBatch) -> Result<Fitted<Prepared>> {
         let schema = &self.table;
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.places.len());
         let mut refusals: Vec<Refusal> = Vec::new();
         for (column, place) in schema.columns().iter().zip(&self.places) {
             let (name, to) = (column.name(), column.data_type());
             let values = place.and_then(|index| rows.columns().get(index));
-            let Fitted {
+            let convert::Fitted {
                 values,
                 refusals: refused,
             } = match values {
@@ -138,9 +122,12 @@ impl Layout {
             }
             None => whole,
         };
-        Ok(Prepared {
-            schema: Arc::clone(schema),
-            rows,
+        Ok(Fitted {
+            row_count: rows.num_rows(),
+            rows: Prepared {
+                schema: Arc::clone(schema),
+                rows,
+            },
             refused,
         })
     }

@@ -1,5 +1,6 @@
 //! Exactly once: positions, the swap, joins, overwrites.
 
+use wasm_sink_core::guest::tables::TableStage;
 use wasm_sink_core::home::{AttemptError, CommitPurpose, History};
 use wasm_sink_core::stage::Purpose;
 use wasm_sink_core::{CommitId, Position};
@@ -297,15 +298,9 @@ async fn a_probe_writes_nothing_and_a_preview_keeps_rows() {
         stage.admit(&key("0"), Some(&Position::from_offset(3)));
         delta(&mut stage).open("").await.unwrap();
         let fields = super::fixture::columns(&[("n", "int64")]);
-        delta(&mut stage)
-            .create("", &fields, &[], super::fixture::WAIT)
-            .await
-            .unwrap();
+        delta(&mut stage).create("", &fields, &[]).await.unwrap();
         let more = super::fixture::columns(&[("m", "utf8")]);
-        delta(&mut stage)
-            .add_columns("", &more, super::fixture::WAIT)
-            .await
-            .unwrap();
+        delta(&mut stage).add_columns("", &more).await.unwrap();
         append(&mut stage, &numbers(0..3)).await.unwrap();
         let preview = stage.preview();
         let rows: usize = preview[0].rows.iter().map(|rows| rows.num_rows()).sum();

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use wasm_sink_core::guest::tables::TableStage;
 use wasm_sink_core::home::AttemptError;
 use wasm_sink_core::stage::Purpose;
 use wasm_sink_core::{CommitId, Kind, Position};
 
-use super::fixture::{
-    Fixture, WAIT, append, columns, commit, delta, epoch, home, key, numbers, offset,
-};
+use super::fixture::{Fixture, append, columns, commit, delta, epoch, home, key, numbers, offset};
 use crate::schema::TableSchema;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -22,7 +21,7 @@ async fn creating_twice_is_creating_once() {
     for mut stage in [a, b] {
         assert_eq!(delta(&mut stage).fields("").unwrap().unwrap().len(), 2);
         let other = delta(&mut stage)
-            .create("", &columns(&[("n", "int64")]), &[], WAIT)
+            .create("", &columns(&[("n", "int64")]), &[])
             .await;
         assert_eq!(other.unwrap_err().kind(), Kind::Invalid);
     }
@@ -39,19 +38,16 @@ async fn columns_are_added_while_the_epoch_is_at_its_begin() {
     append(&mut stage, &numbers(5..7)).await.unwrap();
     stage.admit(&key("0"), Some(&Position::from_offset(5)));
     let new = columns(&[("n", "int64"), ("city", "utf8")]);
-    let too_early = delta(&mut stage)
-        .add_columns("", &new, WAIT)
-        .await
-        .unwrap_err();
+    let too_early = delta(&mut stage).add_columns("", &new).await.unwrap_err();
     assert_eq!(too_early.kind(), Kind::Conflict);
 
     let base = home.read().await.unwrap();
     home.attempt(&base, &commit(vec![epoch(1, "0", (None, 5), staged)]))
         .await
         .unwrap();
-    delta(&mut stage).add_columns("", &new, WAIT).await.unwrap();
+    delta(&mut stage).add_columns("", &new).await.unwrap();
     let version = home.read().await.unwrap().version;
-    delta(&mut stage).add_columns("", &new, WAIT).await.unwrap();
+    delta(&mut stage).add_columns("", &new).await.unwrap();
     assert_eq!(home.read().await.unwrap().version, version);
 
     let city: ArrayRef = Arc::new(StringArray::from(vec![Some("Wien"), None]));
@@ -70,11 +66,11 @@ async fn columns_are_added_while_the_epoch_is_at_its_begin() {
     stage.begin(CommitId::from_random(3));
     stage.admit(&key("0"), Some(&Position::from_offset(5)));
     let zombie = delta(&mut stage)
-        .add_columns("", &columns(&[("x", "int8")]), WAIT)
+        .add_columns("", &columns(&[("x", "int8")]))
         .await;
     assert_eq!(zombie.unwrap_err().kind(), Kind::Conflict);
     let wrong = delta(&mut stage)
-        .add_columns("", &columns(&[("city", "int8")]), WAIT)
+        .add_columns("", &columns(&[("city", "int8")]))
         .await;
     assert!(wrong.is_err());
 }
@@ -89,7 +85,7 @@ async fn files_outlive_added_columns_and_no_other_change() {
     other.begin(CommitId::from_random(5));
     delta(&mut other).open("").await.unwrap();
     delta(&mut other)
-        .add_columns("", &columns(&[("city", "utf8")]), WAIT)
+        .add_columns("", &columns(&[("city", "utf8")]))
         .await
         .unwrap();
     let base = home.read().await.unwrap();
@@ -145,7 +141,7 @@ async fn a_table_dropped_and_made_anew_is_noticed_at_any_length() {
     stage.begin(CommitId::from_random(8));
     delta(&mut stage).open("").await.unwrap();
     delta(&mut stage)
-        .create("", &columns(&[("n", "int64")]), &[], WAIT)
+        .create("", &columns(&[("n", "int64")]), &[])
         .await
         .unwrap();
     let twin = super::fixture::home(&*twin_connection);

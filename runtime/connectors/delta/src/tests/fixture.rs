@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch};
 use arrow::compute::concat_batches;
 use arrow::datatypes::Int64Type;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use wasm_sink_core::connection::{Connection, ConnectionContext, ConnectionSpec};
+use wasm_sink_core::guest::tables::TableStage;
 use wasm_sink_core::guest::wit;
 use wasm_sink_core::home::{Base, Commit, CommitPurpose, EpochCommit, Home};
 use wasm_sink_core::position::Move;
@@ -18,8 +18,6 @@ use wasm_sink_core::{Account, CommitId, PartitionKey, Position, Result};
 use crate::connection::DeltaSpec;
 use crate::settings::Location;
 use crate::stage::DeltaStage;
-
-pub(super) const WAIT: Duration = Duration::from_millis(200);
 
 pub(super) struct Fixture {
     pub(super) directory: tempfile::TempDir,
@@ -77,7 +75,7 @@ impl Fixture {
         let partition_by: Vec<String> =
             partition_by.iter().map(|name| (*name).to_owned()).collect();
         delta
-            .create("", &columns(fields), &partition_by, WAIT)
+            .create("", &columns(fields), &partition_by)
             .await
             .unwrap();
         stage
@@ -183,14 +181,10 @@ pub(super) fn columns(fields: &[(&str, &str)]) -> Vec<wit::Field> {
 /// Appends, and returns why rows were refused.
 pub(super) async fn append(stage: &mut Box<dyn Stage>, rows: &RecordBatch) -> Result<Vec<String>> {
     let delta = delta(stage);
-    let mut prepared = delta.prepare("", rows)?;
-    let refused = prepared
-        .refused
-        .take()
-        .map(|refused| refused.reasons)
-        .unwrap_or_default();
-    delta.push("", prepared).await?;
-    Ok(refused)
+    let fitted = delta.fit("", rows)?;
+    delta.push("", fitted.rows).await?;
+    let refused = fitted.refused.map(|refused| refused.reasons);
+    Ok(refused.unwrap_or_default())
 }
 
 pub(super) fn numbers(values: std::ops::Range<i64>) -> RecordBatch {

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use wasm_sink_core::guest::tables::TableStage;
 use wasm_sink_core::home::History;
 use wasm_sink_core::{Blame, CommitId, Kind};
 

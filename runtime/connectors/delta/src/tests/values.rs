@@ -7,10 +7,11 @@ use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::cast;
 use arrow::datatypes::*;
 use arrow::util::display::array_value_to_string;
+use wasm_sink_core::guest::tables::TableStage;
 use wasm_sink_core::guest::wit;
 use wasm_sink_core::{Kind, data_type};
 
-use super::fixture::{Fixture, WAIT, append, columns, commit, delta, epoch};
+use super::fixture::{Fixture, append, columns, commit, delta, epoch};
 use crate::types::delta_type;
 
 fn one(name: &str, array: ArrayRef) -> RecordBatch {
@@ -486,7 +487,7 @@ async fn no_type_panics() {
         };
         match (
             delta_type(&name, &data_type),
-            delta(&mut stage).add_columns("", &[field], WAIT).await,
+            delta(&mut stage).add_columns("", &[field]).await,
         ) {
             (Ok(_), Ok(())) => {
                 let wide = arrow::compute::can_cast_types(&DataType::Null, &data_type);
@@ -657,7 +658,7 @@ async fn a_column_without_zone_asks_for_the_feature() {
     let lake = Fixture::new().await;
     let mut stage = lake.stage(1, &[("n", "int64")], &[]).await;
     delta(&mut stage)
-        .add_columns("", &columns(&[("at", "timestamp(us)")]), WAIT)
+        .add_columns("", &columns(&[("at", "timestamp(us)")]))
         .await
         .unwrap();
     let protocol = &lake.actions(1, "protocol")[0];

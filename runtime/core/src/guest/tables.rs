@@ -1,0 +1,220 @@
+//! What the capabilities of all destinations with tables share: handles, the way from a call to the
+//! stage behind it, and how rows are appended. A connector implements [`TableStage`].
+
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use arrow::array::{BooleanArray, RecordBatch};
+use async_trait::async_trait;
+use wasmtime::component::Resource;
+
+use super::{Batch, Guest, wit};
+use crate::batch::Rows;
+use crate::dead_letter::RefusedBy;
+use crate::error::{Blame, Error, Kind, Result};
+use crate::stage::Stage;
+
+/// What a component holds of a table: its connection's role and its name. `S` keeps the handles of
+/// different capabilities apart.
+pub struct TableHandle<S> {
+    role: Arc<str>,
+    name: Arc<str>,
+    stage: PhantomData<fn() -> S>,
+}
+
+impl<S> Clone for TableHandle<S> {
+    fn clone(&self) -> Self {
+        Self {
+            role: Arc::clone(&self.role),
+            name: Arc::clone(&self.name),
+            stage: PhantomData,
+        }
+    }
+}
+
+impl<S> fmt::Debug for TableHandle<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TableHandle")
+            .field("role", &self.role)
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Rows fitted to the columns of their table, and those among them that do not fit.
+#[derive(Debug)]
+pub struct Fitted<R> {
+    /// What the stage takes.
+    pub rows: R,
+    /// How many rows that are.
+    pub row_count: usize,
+    /// Of the original rows, those that are left out.
+    pub refused: Option<Refused>,
+}
+
+/// Rows that a table does not take.
+#[derive(Debug)]
+pub struct Refused {
+    /// True for each original row that is refused.
+    pub rows: BooleanArray,
+    /// One for each refused row, in order.
+    pub reasons: Vec<String>,
+}
+
+/// A stage with tables. A table is opened before anything else is asked of it.
+#[async_trait]
+pub trait TableStage: Stage {
+    /// Rows as the stage takes them.
+    type Rows: Send;
+
+    /// Opens a table of the connection; one that is missing is no error.
+    ///
+    /// # Errors
+    /// `invalid` for a bad name.
+    async fn open(&mut self, table: &str) -> Result<()>;
+
+    /// The columns as they are now, with what this stage has done to them.
+    ///
+    /// # Errors
+    /// The table was not opened.
+    fn fields(&mut self, table: &str) -> Result<Option<Vec<wit::Field>>>;
+
+    /// Adds nullable columns at the end.
+    ///
+    /// # Errors
+    /// `invalid` where a column has another type.
+    async fn add_columns(&mut self, table: &str, fields: &[wit::Field]) -> Result<()>;
+
+    /// Wishes that what stood in the table before the pipeline's first commit goes with that commit.
+    ///
+    /// # Errors
+    /// The table cannot lose rows.
+    fn overwrite(&mut self, table: &str) -> Result<()>;
+
+    /// Checks rows and fits them to the table. Stages nothing.
+    ///
+    /// # Errors
+    /// `invalid`: rows of this schema do not go into the table, whatever their values.
+    fn fit(&mut self, table: &str, rows: &RecordBatch) -> Result<Fitted<Self::Rows>>;
+
+    /// Takes rows, once there is room.
+    ///
+    /// # Errors
+    /// Of the destination.
+    async fn push(&mut self, table: &str, rows: Self::Rows) -> Result<()>;
+}
+
+/// What a capability's function gives back: a trap, or an answer for the component.
+pub type Answer<T> = wasmtime::Result<Result<T, wit::Error>>;
+
+impl Guest {
+    /// `table.open`.
+    ///
+    /// # Errors
+    /// A trap where the instance holds too many handles.
+    pub async fn open_table<S: TableStage>(
+        &mut self,
+        role: String,
+        name: String,
+    ) -> Answer<Resource<TableHandle<S>>> {
+        let opened = match self.stage::<S>(&role) {
+            Ok(stage) => stage.open(&name).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = self.answer(opened) {
+            return Ok(Err(error));
+        }
+        let handle = TableHandle {
+            role: role.into(),
+            name: name.into(),
+            stage: PhantomData,
+        };
+        Ok(Ok(self.table().push(handle)?))
+    }
+
+    /// Has the stage behind a table do something, within the time that a staging call may take.
+    ///
+    /// # Errors
+    /// A trap for a handle that is none.
+    pub async fn on_table<S: TableStage, T>(
+        &mut self,
+        table: &Resource<TableHandle<S>>,
+        call: impl AsyncFnOnce(&mut S, &str) -> Result<T>,
+    ) -> Answer<T> {
+        let handle = self.table().get(table)?.clone();
+        let wait = self.limits().stage_wait;
+        let done = match self.stage::<S>(&handle.role) {
+            Ok(stage) => within(wait, call(stage, &handle.name)).await,
+            Err(error) => Err(error),
+        };
+        Ok(self.answer(done))
+    }
+
+    /// `table.append`.
+    ///
+    /// # Errors
+    /// A trap for a handle that is none, or of an earlier epoch.
+    pub async fn append_rows<S: TableStage>(
+        &mut self,
+        table: &Resource<TableHandle<S>>,
+        rows: &Resource<Batch>,
+    ) -> Answer<()> {
+        let handle = self.table().get(table)?.clone();
+        let rows = self.rows(rows)?.clone();
+        let appended = self.stage_rows(&handle, &rows).await;
+        Ok(self.answer(appended))
+    }
+
+    async fn stage_rows<S: TableStage>(
+        &mut self,
+        handle: &TableHandle<S>,
+        rows: &Rows,
+    ) -> Result<()> {
+        let fitted = self
+            .stage::<S>(&handle.role)?
+            .fit(&handle.name, rows.values())?;
+        // Refusing comes first: where it is not possible, nothing was staged.
+        if let Some(refused) = &fitted.refused {
+            let left_out = rows.filter(&refused.rows).map_err(|e| {
+                Error::new(
+                    Kind::Other,
+                    Blame::Host,
+                    "refused rows could not be set aside",
+                )
+                .with_source(e)
+            })?;
+            let reason = |row: usize| refused.reasons.get(row).cloned().unwrap_or_default();
+            self.reject(&left_out, RefusedBy::Host, reason)?;
+        }
+        let wait = self.limits().stage_wait;
+        let stage = self.stage::<S>(&handle.role)?;
+        within(wait, stage.push(&handle.name, fitted.rows)).await?;
+        self.count_staged(fitted.row_count as u64);
+        Ok(())
+    }
+
+    /// `drop` of a table.
+    ///
+    /// # Errors
+    /// A trap for a handle that is none.
+    pub fn drop_table<S: 'static>(
+        &mut self,
+        table: Resource<TableHandle<S>>,
+    ) -> wasmtime::Result<()> {
+        self.table().delete(table)?;
+        Ok(())
+    }
+}
+
+async fn within<T>(wait: std::time::Duration, work: impl Future<Output = Result<T>>) -> Result<T> {
+    match tokio::time::timeout(wait, work).await {
+        Ok(done) => done,
+        Err(_) => Err(Error::new(
+            Kind::Unavailable,
+            Blame::Destination,
+            format!("the destination took no rows for {} s", wait.as_secs()),
+        )),
+    }
+}
