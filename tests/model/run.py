@@ -26,7 +26,7 @@ HERE = Path(__file__).resolve().parent
 OUTPUT = HERE.parent.parent / "target" / "model"
 CACHE = Path(os.environ.get("WASM_SINK_TEST_CACHE") or Path.home() / ".cache" / "wasm-sink-tests")
 TLC = "1.1.0"
-LIMIT_SECONDS = 1200
+LIMIT_SECONDS = 3600
 
 
 @dataclass
