@@ -105,7 +105,10 @@ impl Instance for ModelInstance {
         // Twice by chance would make a dead letter of a good row.
         let is_real = self.purpose == Purpose::Commit;
         match state.rng.u8(..60) {
-            0 if is_real && state.spend() => return Err(trap("no reason")),
+            0 if is_real && state.spend() => {
+                state.note(self.actor, "TRAP");
+                return Err(trap("no reason"));
+            }
             1 if state.spend() => {
                 return Err(Failure {
                     cause: FailureCause::Answer,
@@ -134,6 +137,7 @@ impl Instance for ModelInstance {
             .await;
         let mut state = self.world.lock();
         if self.purpose == Purpose::Commit && state.goes_wrong(60) {
+            state.note(self.actor, "TRAP");
             return Err(trap("no reason, in flush"));
         }
         self.is_worn = state.rng.u8(..4) == 0;
@@ -153,16 +157,13 @@ impl Instance for ModelInstance {
         let (second, first): (Vec<Row>, Vec<Row>) = rows
             .into_iter()
             .partition(|(_, row)| state.scenario.is_for_second_unit(*row));
-        // The second unit's file has a name of its own.
-        let second_id = CommitId::from_random(self.id.slot() as u64 ^ 1);
         let mut staged = Vec::new();
-        for (unit, id, rows) in [
-            (home_unit(), self.id, first),
-            (second_unit(), second_id, second),
-        ] {
+        for (unit, rows) in [(home_unit(), first), (second_unit(), second)] {
             if rows.is_empty() {
                 continue;
             }
+            // An epoch may be staged twice under one name; its files have names of their own.
+            let id = CommitId::from_random(state.rng.u64(..));
             staged.push(Staged {
                 unit,
                 rows: rows.len() as u64,

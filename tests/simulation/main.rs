@@ -122,6 +122,33 @@ fn the_next_epoch_is_written_during_a_commit_where_staging_is_durable() {
     assert!(!overlaps(HomeKind::Database));
 }
 
+/// A reply is lost, and the epoch written again in another session while the first commit lands. It is
+/// the same epoch under the same name: known as ours, and not taken for another process's.
+#[test]
+fn a_commit_that_lands_while_its_epoch_is_written_again_is_known() {
+    let mut late = 0;
+    for seed in 0..3_000 {
+        let scenario = Scenario {
+            home: HomeKind::Database,
+            processes: 1,
+            has_group: false,
+            poison: None,
+            ..Scenario::of(seed)
+        };
+        let verdict = run(scenario, None);
+        assert_eq!(verdict.violation, None, "seed {seed}");
+        // What an earlier life sent may well land in a later one, which does not know of it; and an
+        // epoch that is cut into smaller ones has lost its name.
+        let is_end = |step: &String| step.contains("CRASH") || step.contains("TRAP");
+        for step in verdict.trace.iter().take_while(|step| !is_end(step)) {
+            late += usize::from(step.contains("LATE"));
+            let is_ours = !step.contains("another process");
+            assert!(is_ours, "seed {seed}: {step}\n{}", verdict.trace.join("\n"));
+        }
+    }
+    assert!(late > 30, "only {late} commits landed late");
+}
+
 /// The first seed that finds a planted fault.
 fn found(fault: Fault) -> (u64, String) {
     for seed in 0..seeds() {

@@ -122,7 +122,12 @@ impl Committer {
         self.drop_abandoned();
         self.settle_against(&base).await?;
         self.drop_aged();
-        let joined = self.waiting.len().min(MAX_JOINED);
+        let most = match context.destination.home.staging() {
+            Staging::Durable => MAX_JOINED,
+            // Each has a transaction of its own.
+            Staging::Session | Staging::Sending => 1,
+        };
+        let joined = self.waiting.len().min(most);
         if joined == 0 {
             return Ok(());
         }

@@ -25,13 +25,22 @@ pub(super) enum Isolation {
     Alone,
 }
 
+/// A row that becomes a dead letter.
+#[derive(Clone, Debug)]
+pub(super) struct Excluded {
+    /// Row of the batch.
+    pub(super) row: u32,
+    pub(super) by: RefusedBy,
+    pub(super) reason: String,
+}
+
 /// Consecutive rows of one source batch, with those left out that became dead letters.
 #[derive(Clone, Debug)]
 pub(super) struct Piece {
     pub(super) batch: Arc<SourceBatch>,
     pub(super) range: Range<u32>,
-    /// Row of the batch and why it is left out, in order.
-    pub(super) excluded: Vec<(u32, String)>,
+    /// Rows that are left out, in order.
+    pub(super) excluded: Vec<Excluded>,
     pub(super) isolation: Isolation,
 }
 
@@ -53,7 +62,7 @@ impl Piece {
             return Ok((!rows.is_empty()).then_some(rows));
         }
         let mut keep = vec![true; rows.len()];
-        for (row, _) in &self.excluded {
+        for Excluded { row, .. } in &self.excluded {
             if let Some(flag) = keep.get_mut((row - self.range.start) as usize) {
                 *flag = false;
             }
@@ -84,13 +93,13 @@ impl Piece {
                 self.range.contains(after) || (*after == self.range.end && self.is_last_of_batch())
             })
             .map(|(_, letter)| letter.clone());
-        let excluded = self.excluded.iter().map(|(row, reason)| DeadLetter {
+        let excluded = self.excluded.iter().map(|excluded| DeadLetter {
             key: self.batch.key.clone(),
-            origin: self.batch.lineage.origin(*row),
-            position: self.batch.boundary(row + 1),
-            by: RefusedBy::Trap,
-            reason: reason.clone(),
-            record: wasm_sink_core::batch::record(&self.batch, *row),
+            origin: self.batch.lineage.origin(excluded.row),
+            position: self.batch.boundary(excluded.row + 1),
+            by: excluded.by,
+            reason: excluded.reason.clone(),
+            record: wasm_sink_core::batch::record(&self.batch, excluded.row),
         });
         undecodable.chain(excluded)
     }
@@ -129,7 +138,7 @@ impl Piece {
                 excluded: self
                     .excluded
                     .iter()
-                    .filter(|(row, _)| (start..end).contains(row))
+                    .filter(|excluded| (start..end).contains(&excluded.row))
                     .cloned()
                     .collect(),
                 isolation: Isolation::Alone,
@@ -137,6 +146,20 @@ impl Piece {
             start = end;
         }
         pieces
+    }
+}
+
+/// Pieces that are written again as one epoch.
+#[derive(Debug)]
+pub(super) struct Group {
+    /// As what they were submitted last: an attempt at that may still land.
+    pub(super) id: Option<CommitId>,
+    pub(super) pieces: Vec<Piece>,
+}
+
+impl From<Vec<Piece>> for Group {
+    fn from(pieces: Vec<Piece>) -> Self {
+        Self { id: None, pieces }
     }
 }
 

@@ -1,16 +1,17 @@
-//! Finding the rows that a component cannot take: slices are probed on fresh instances whose
-//! capabilities check everything and keep nothing (commit protocol, rule 10).
+//! Finding the rows that a component or its destination cannot take: slices are probed on fresh
+//! instances whose capabilities check everything and keep nothing (commit protocol, rule 10).
 
 use std::ops::Range;
 
 use tokio::time::sleep;
 use wasm_sink_core::component::{Failure, FailureCause};
+use wasm_sink_core::dead_letter::RefusedBy;
 use wasm_sink_core::stage::Purpose;
-use wasm_sink_core::{CommitId, Error, Kind, Result, Rows};
+use wasm_sink_core::{Blame, CommitId, Error, Kind, Result, Rows};
 
 use super::backoff::Backoff;
 use super::context::Context;
-use super::epoch::{Isolation, Piece};
+use super::epoch::{Excluded, Isolation, Piece};
 
 /// What to do about a failure.
 #[derive(Debug)]
@@ -39,7 +40,7 @@ impl Remedy {
 /// Splits a piece that failed into the ranges that pass and the rows that fail alone, twice.
 pub(super) async fn isolate(context: &Context, piece: &Piece) -> Result<Piece> {
     let mut passes: Vec<Range<u32>> = Vec::new();
-    let mut excluded: Vec<(u32, String)> = Vec::new();
+    let mut excluded: Vec<Excluded> = Vec::new();
     let mut ranges = halves(&piece.range);
     ranges.reverse();
     while let Some(range) = ranges.pop() {
@@ -62,7 +63,11 @@ pub(super) async fn isolate(context: &Context, piece: &Piece) -> Result<Piece> {
                  letters"
             )));
         }
-        excluded.push((range.start, failure.error.to_string()));
+        excluded.push(Excluded {
+            row: range.start,
+            by: refused_by(&failure),
+            reason: failure.error.to_string(),
+        });
         context
             .quota
             .would_admit(excluded.len() as u64, piece.len())
@@ -73,6 +78,14 @@ pub(super) async fn isolate(context: &Context, piece: &Piece) -> Result<Piece> {
         isolation: Isolation::Joint(passes),
         ..piece.clone()
     })
+}
+
+fn refused_by(failure: &Failure) -> RefusedBy {
+    match (failure.cause, failure.error.blame()) {
+        (FailureCause::Trap | FailureCause::Deadline, _) => RefusedBy::Trap,
+        (FailureCause::Answer, Blame::Destination) => RefusedBy::Destination,
+        (FailureCause::Answer, _) => RefusedBy::Component,
+    }
 }
 
 /// One row stays one; it is tried like any other.

@@ -20,7 +20,7 @@ use super::backoff::Backoff;
 use super::committer::Outcome;
 use super::context::Context;
 use super::driver::{TaskEvent, TaskNumber};
-use super::epoch::{OpenEpoch, Piece};
+use super::epoch::{Group, OpenEpoch, Piece};
 
 use commit::{Submission, Submitted};
 use recover::Broken;
@@ -213,7 +213,10 @@ impl Task {
                 let pieces = self.abandon_open().await;
                 let at = Some(pieces.len().saturating_sub(1));
                 return self
-                    .recover(VecDeque::from([pieces]), Some(Broken { failure, at }))
+                    .recover(
+                        VecDeque::from([pieces.into()]),
+                        Some(Broken { failure, at }),
+                    )
                     .await;
             }
             Step::BatchWritten.reached();
@@ -242,7 +245,7 @@ impl Task {
                     self.drop_instance().await;
                     let broken = Broken { failure, at: None };
                     return self
-                        .recover(VecDeque::from([open.pieces]), Some(broken))
+                        .recover(VecDeque::from([open.pieces.into()]), Some(broken))
                         .await;
                 }
             }
@@ -253,7 +256,8 @@ impl Task {
         match self.submit(open.id, &open.pieces, sealed).await? {
             Submission::Nothing => {}
             Submission::Again(error) => {
-                return self.write_again(VecDeque::from([open.pieces]), error).await;
+                let groups = VecDeque::from([open.pieces.into()]);
+                return self.write_again(groups, error).await;
             }
             Submission::Sent(submitted) => {
                 self.in_flight = Some(InFlight {
@@ -283,6 +287,7 @@ impl Task {
         let Some(in_flight) = self.in_flight.take() else {
             return Ok(());
         };
+        let id = Some(in_flight.submitted.id);
         match self.conclude(in_flight.submitted, outcome).await? {
             Delivery::Done => Ok(()),
             Delivery::Displaced => {
@@ -291,8 +296,11 @@ impl Task {
             }
             Delivery::Again(error) => {
                 let open = self.abandon_open().await;
-                let groups = [in_flight.pieces, open].into_iter();
-                let groups = groups.filter(|group| !group.is_empty()).collect();
+                let pieces = in_flight.pieces;
+                let mut groups = VecDeque::from([Group { id, pieces }]);
+                if !open.is_empty() {
+                    groups.push_back(open.into());
+                }
                 self.write_again(groups, error).await
             }
         }

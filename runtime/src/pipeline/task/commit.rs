@@ -26,7 +26,7 @@ pub(super) enum Submission {
 
 /// An epoch that the committer has.
 pub(super) struct Submitted {
-    id: CommitId,
+    pub(super) id: CommitId,
     moves: Vec<Move>,
     account: Account,
     /// Written down, and waiting for the outcome.

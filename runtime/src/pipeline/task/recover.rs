@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use wasm_sink_core::component::{Failure, FailureCause, Sealed};
+use wasm_sink_core::home::Staging;
 use wasm_sink_core::step::Step;
 use wasm_sink_core::{Error, Kind, Result};
 
@@ -12,7 +13,7 @@ use super::commit::Submission;
 use super::{Delivery, Task, pause};
 use crate::pipeline::backoff::Backoff;
 use crate::pipeline::context::Context;
-use crate::pipeline::epoch::{Isolation, Piece, moves};
+use crate::pipeline::epoch::{Group, Isolation, Piece, moves};
 use crate::pipeline::poison::{Remedy, isolate};
 
 /// An epoch that failed while it was written: how, and at which piece (None: in `flush`).
@@ -25,7 +26,7 @@ impl Task {
     /// Writes groups of pieces again after a failure of the destination's, each an epoch.
     pub(super) async fn write_again(
         &mut self,
-        groups: VecDeque<Vec<Piece>>,
+        groups: VecDeque<Group>,
         error: Error,
     ) -> Result<()> {
         self.drop_instance().await;
@@ -41,30 +42,32 @@ impl Task {
     /// smaller ones around the rows that the component cannot take. `broken`: how the first failed.
     pub(super) async fn recover(
         &mut self,
-        mut groups: VecDeque<Vec<Piece>>,
+        mut groups: VecDeque<Group>,
         mut broken: Option<Broken>,
     ) -> Result<()> {
         let context = Arc::clone(&self.context);
         let mut backoff = Backoff::new(&context.retry, &*context.entropy);
         if let Some(mut in_flight) = self.in_flight.take() {
             let outcome = in_flight.submitted.outcome().await;
+            let id = Some(in_flight.submitted.id);
+            let pieces = in_flight.pieces;
             match self.conclude(in_flight.submitted, outcome).await? {
                 Delivery::Done => {}
                 Delivery::Displaced => {
-                    return self.displaced(in_flight.pieces.iter().chain(groups.iter().flatten()));
+                    return self.displaced(pieces.iter().chain(all(&groups)));
                 }
                 Delivery::Again(error) => {
-                    groups.push_front(in_flight.pieces);
+                    groups.push_front(Group { id, pieces });
                     // The one that broke shows again how, if it does.
                     broken = None;
                     pause(&context, &mut backoff, error).await?;
                 }
             }
         }
-        while let Some(group) = groups.pop_front() {
+        while let Some(mut group) = groups.pop_front() {
             let result = match broken.take() {
                 Some(broken) => Err(broken),
-                None => self.write_group(&group).await?,
+                None => self.write_group(&mut group).await?,
             };
             let broken = match result {
                 Ok(Delivery::Done) => {
@@ -73,7 +76,7 @@ impl Task {
                 }
                 Ok(Delivery::Displaced) => {
                     // What follows of these partitions begins where this would have ended.
-                    return self.displaced(group.iter().chain(groups.iter().flatten()));
+                    return self.displaced(group.pieces.iter().chain(all(&groups)));
                 }
                 Ok(Delivery::Again(error)) => {
                     groups.push_front(group);
@@ -85,9 +88,10 @@ impl Task {
             match Remedy::of(broken.failure) {
                 Remedy::Stop(error) => return Err(error),
                 Remedy::Retry(error)
-                    if error.kind() == Kind::Conflict && is_displaced(&context, &group).await? =>
+                    if error.kind() == Kind::Conflict
+                        && is_displaced(&context, &group.pieces).await? =>
                 {
-                    return self.displaced(group.iter().chain(groups.iter().flatten()));
+                    return self.displaced(group.pieces.iter().chain(all(&groups)));
                 }
                 Remedy::Retry(error) => {
                     groups.push_front(group);
@@ -98,12 +102,9 @@ impl Task {
                         error = %failure.error,
                         "the component failed; looking for the rows that it cannot take"
                     );
-                    for smaller in narrow(&context, group, broken.at, failure)
-                        .await?
-                        .into_iter()
-                        .rev()
-                    {
-                        groups.push_front(smaller);
+                    let smaller = narrow(&context, group.pieces, broken.at, failure).await?;
+                    for pieces in smaller.into_iter().rev() {
+                        groups.push_front(pieces.into());
                     }
                 }
             }
@@ -111,12 +112,16 @@ impl Task {
         Ok(())
     }
 
-    /// One epoch from memory, on a fresh instance.
-    async fn write_group(&mut self, group: &[Piece]) -> Result<Result<Delivery, Broken>> {
+    /// One epoch from memory, on a fresh instance. Where staged data goes with its session, an
+    /// attempt that was not answered may land while this is written: it is the same epoch then, and
+    /// must have the same name. (Files that outlive an attempt are named by it, and are not mixed.)
+    async fn write_group(&mut self, group: &mut Group) -> Result<Result<Delivery, Broken>> {
         self.drop_instance().await;
-        let id = self.context.new_commit_id();
+        let is_durable = self.context.destination.home.staging() == Staging::Durable;
+        let before = group.id.filter(|_| !is_durable);
+        let id = before.unwrap_or_else(|| self.context.new_commit_id());
         let mut begun = false;
-        for (index, piece) in group.iter().enumerate() {
+        for (index, piece) in group.pieces.iter().enumerate() {
             let Some(rows) = piece.rows()? else { continue };
             let instance = match self.instance().await {
                 Ok(instance) => instance,
@@ -144,7 +149,8 @@ impl Task {
             Sealed::default()
         };
         Step::Staged.reached();
-        Ok(Ok(match self.submit(id, group, sealed).await? {
+        group.id = Some(id);
+        Ok(Ok(match self.submit(id, &group.pieces, sealed).await? {
             Submission::Nothing => Delivery::Done,
             Submission::Again(error) => Delivery::Again(error),
             Submission::Sent(mut submitted) => {
@@ -153,6 +159,10 @@ impl Task {
             }
         }))
     }
+}
+
+fn all(groups: &VecDeque<Group>) -> impl Iterator<Item = &Piece> {
+    groups.iter().flat_map(|group| &group.pieces)
 }
 
 /// The smaller epochs that take the place of one that failed.
@@ -173,6 +183,10 @@ async fn narrow(
             let piece = group.remove(0);
             match &piece.isolation {
                 Isolation::Fresh => Ok(vec![vec![isolate(context, &piece).await?]]),
+                // What was committed since it was probed may be in its way: a key that is there.
+                Isolation::Alone if piece.len() > 1 => {
+                    Ok(vec![vec![isolate(context, &piece).await?]])
+                }
                 Isolation::Joint(ranges) if ranges.len() > 1 => Ok(piece
                     .cut(ranges)
                     .into_iter()
