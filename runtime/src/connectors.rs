@@ -29,6 +29,7 @@ connectors! {
     "delta" wasm_sink_delta: connection capability;
     "files" wasm_sink_files: source;
     "generator" wasm_sink_generator: source;
+    "postgres" wasm_sink_postgres: connection capability;
     "stdin" wasm_sink_stdin: source;
 }
 

@@ -38,6 +38,8 @@ pub mod delta;
 pub mod epoch;
 mod error;
 pub mod log;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod sink;
 pub mod table;
 

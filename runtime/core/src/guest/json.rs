@@ -51,6 +51,11 @@ pub(super) fn texts(array: &ArrayRef, room: &mut Room) -> Result<ArrayRef, Full>
     Ok(Arc::new(builder.finish()))
 }
 
+/// Each value as JSON text, however much that is; None where one array cannot hold it.
+pub fn whole(array: &ArrayRef) -> Option<ArrayRef> {
+    texts(array, &mut Room::new(usize::MAX)).ok()
+}
+
 /// One value for a message, cut to what a line can hold.
 pub(super) fn shown(array: &dyn Array, row: usize) -> String {
     let one = array.slice(row.min(array.len()), 1.min(array.len().saturating_sub(row)));

@@ -1,0 +1,193 @@
+//! What the server says that a table is.
+
+use std::sync::Arc;
+
+use tokio_postgres::Client;
+use wasm_sink_core::guest::wit;
+use wasm_sink_core::{Result, data_type};
+
+use crate::encode::accepts;
+use crate::error::server_error;
+use crate::name::{Name, TableName, invalid};
+use crate::types::{Element, PgType, new_column};
+
+/// A column that rows can be written to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Column {
+    pub(crate) name: String,
+    pub(crate) kind: PgType,
+    pub(crate) allows_null: bool,
+    /// What happens where the rows do not have it.
+    pub(crate) has_default: bool,
+}
+
+/// The columns of a table, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Columns(Vec<Column>);
+
+/// Types are looked through: a domain counts as what it is made of. What the server computes is left
+/// out (since PostgreSQL 12).
+const COLUMNS: &str = "
+    select a.attname,
+           a.attnotnull or t.typnotnull,
+           a.atthasdef or a.attidentity <> '',
+           b.oid,
+           case when t.typtype = 'd' then t.typtypmod else a.atttypmod end,
+           b.typtype = 'e',
+           b.typname = 'citext',
+           e.oid,
+           coalesce(e.typtype = 'e', false),
+           format_type(a.atttypid, a.atttypmod)
+    from pg_attribute a
+    join pg_type t on t.oid = a.atttypid
+    join pg_type b on b.oid = case when t.typtype = 'd' then t.typbasetype else t.oid end
+    left join pg_type e on e.oid = b.typelem and b.typcategory = 'A'
+    where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped
+      and a.attgenerated = ''
+    order by a.attnum";
+
+impl Columns {
+    /// None where there is no such table.
+    ///
+    /// # Errors
+    /// Of the server.
+    pub(crate) async fn read(client: &Client, table: &TableName) -> Result<Option<Arc<Self>>> {
+        let name = table.to_string();
+        let failed = |error| server_error(&format!("looking at table {table}"), error);
+        let there = client
+            .query_one("select to_regclass($1) is not null", &[&name])
+            .await
+            .map_err(failed)?;
+        if !there.get::<_, bool>(0) {
+            return Ok(None);
+        }
+        let rows = client.query(COLUMNS, &[&name]).await.map_err(failed)?;
+        let columns = rows.iter().map(column).collect();
+        Ok(Some(Arc::new(Self(columns))))
+    }
+
+    /// Those of a table that would be made for these fields.
+    ///
+    /// # Errors
+    /// `invalid`: a name or a type that the server does not have.
+    pub(crate) fn requested(fields: &[wit::Field]) -> Result<Self> {
+        if fields.is_empty() {
+            return Err(invalid("a table has at least one column"));
+        }
+        let mut columns: Vec<Column> = Vec::with_capacity(fields.len());
+        for field in fields {
+            if columns.iter().any(|column| column.name == field.name) {
+                return Err(invalid(format!("there are two columns `{}`", field.name)));
+            }
+            columns.push(requested(field)?);
+        }
+        Ok(Self(columns))
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&Column> {
+        self.0.iter().find(|column| column.name == name)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Column> {
+        self.0.iter()
+    }
+
+    /// What `create table` takes between its parentheses.
+    pub(crate) fn definition(&self) -> Result<String> {
+        let columns: Result<Vec<_>> = self.0.iter().map(Column::definition).collect();
+        Ok(columns?.join(", "))
+    }
+
+    /// Those of `fields` that are not here.
+    ///
+    /// # Errors
+    /// `invalid`: one that is here with a type that does not take such values.
+    pub(crate) fn missing(&self, fields: &[wit::Field]) -> Result<Vec<Column>> {
+        let mut missing = Vec::new();
+        for field in fields {
+            match self.get(&field.name) {
+                None => missing.push(requested(field)?),
+                Some(column) if accepts(&parsed(field)?, &column.kind) => {}
+                Some(column) => {
+                    return Err(invalid(format!(
+                        "column `{}` is {} in the table, which takes no {}; give it another type \
+                         in `schema` or `field_mappings`",
+                        field.name,
+                        column.kind.sql(),
+                        field.data_type
+                    )));
+                }
+            }
+        }
+        Ok(missing)
+    }
+
+    /// With further columns, as a preview pretends.
+    pub(crate) fn with(&self, more: Vec<Column>) -> Self {
+        let mut columns = self.0.clone();
+        columns.extend(more);
+        Self(columns)
+    }
+
+    /// For the component.
+    pub(crate) fn fields(&self) -> Vec<wit::Field> {
+        let fields = self.0.iter().map(|column| wit::Field {
+            name: column.name.clone(),
+            data_type: column.kind.data_type(),
+            nullable: column.allows_null,
+        });
+        fields.collect()
+    }
+}
+
+impl Column {
+    /// As `create table` and `add column` take it.
+    pub(crate) fn definition(&self) -> Result<String> {
+        let nulls = if self.allows_null { "" } else { " not null" };
+        Ok(format!(
+            "{} {}{nulls}",
+            Name::new(&self.name)?,
+            self.kind.sql()
+        ))
+    }
+}
+
+fn parsed(field: &wit::Field) -> Result<arrow::datatypes::DataType> {
+    data_type::parse(&field.data_type)
+        .map_err(|error| invalid(format!("column `{}`: {error}", field.name)))
+}
+
+fn requested(field: &wit::Field) -> Result<Column> {
+    Name::new(&field.name)?;
+    Ok(Column {
+        name: field.name.clone(),
+        kind: new_column(&field.name, &parsed(field)?)?,
+        allows_null: field.nullable,
+        has_default: false,
+    })
+}
+
+fn column(row: &tokio_postgres::Row) -> Column {
+    let (oid, modifier): (u32, i32) = (row.get(3), row.get(4));
+    let (is_enum, is_citext): (bool, bool) = (row.get(5), row.get(6));
+    let element: Option<u32> = row.get(7);
+    let element = element.map(|oid| {
+        let kind = match row.get::<_, bool>(8) {
+            true => Some(PgType::Enum),
+            false => PgType::built_in(oid, modifier),
+        };
+        kind.map(|kind| PgType::Array(Box::new(Element { oid, kind })))
+    });
+    let kind = match element {
+        Some(array) => array,
+        None if is_enum => Some(PgType::Enum),
+        None if is_citext => Some(PgType::Text),
+        None => PgType::built_in(oid, modifier),
+    };
+    Column {
+        name: row.get(0),
+        kind: kind.unwrap_or_else(|| PgType::Other(row.get(9))),
+        allows_null: !row.get::<_, bool>(1),
+        has_default: row.get(2),
+    }
+}

@@ -1,0 +1,496 @@
+//! What one instance hands to the database, in a transaction that the home commits.
+
+use std::any::Any;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::compute::{filter_record_batch, not};
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use bytes::Bytes;
+use wasm_sink_core::guest::tables::{Fitted, TableStage};
+use wasm_sink_core::guest::wit;
+use wasm_sink_core::stage::{Purpose, Stage, Staged, TablePreview, UnitId};
+use wasm_sink_core::step::Step;
+use wasm_sink_core::{Blame, CommitId, Error, Kind, PartitionKey, Position, Result};
+
+use crate::bookkeeping::Book;
+use crate::catalog::Columns;
+use crate::connection::Shared;
+use crate::encode::{self, accepts};
+use crate::error::server_error;
+use crate::name::{TableName, invalid};
+use crate::session::Session;
+
+/// Rows that a preview keeps.
+const MAX_PREVIEW_ROWS: usize = 10_000;
+/// Tables of one connection at most, since a component names them and each is kept.
+const MAX_TABLES: usize = 1_000;
+
+/// The staging calls of one instance on one connection.
+pub struct PostgresStage {
+    shared: Arc<Shared>,
+    purpose: Purpose,
+    epoch: Option<CommitId>,
+    tables: Vec<OpenTable>,
+    session: Option<Session>,
+    rows: u64,
+    bytes: u64,
+}
+
+/// One opened table.
+struct OpenTable {
+    /// As the component named it.
+    word: String,
+    name: TableName,
+    /// None where there is no table.
+    columns: Option<Arc<Columns>>,
+    exists: bool,
+    layout: Option<Layout>,
+    /// Whether older rows are to go.
+    overwrite: bool,
+    preview: Vec<RecordBatch>,
+}
+
+/// That rows of a schema go into a table.
+struct Layout {
+    rows: SchemaRef,
+    table: Arc<Columns>,
+}
+
+/// Encoded rows.
+pub struct Rows {
+    columns: Vec<String>,
+    bytes: Bytes,
+    count: usize,
+    /// For a preview.
+    shown: Option<RecordBatch>,
+}
+
+/// The transaction that holds what an epoch staged; taken by whoever commits it.
+pub(crate) struct PostgresStaged(Mutex<Option<Session>>);
+
+impl PostgresStaged {
+    pub(crate) fn take(&self) -> Option<Session> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl PostgresStage {
+    pub(crate) fn new(shared: Arc<Shared>, purpose: Purpose) -> Self {
+        Self {
+            shared,
+            purpose,
+            epoch: None,
+            tables: Vec::new(),
+            session: None,
+            rows: 0,
+            bytes: 0,
+        }
+    }
+
+    fn find(&mut self, table: &str) -> Result<&mut OpenTable> {
+        let found = self.tables.iter_mut().find(|open| open.word == table);
+        found.ok_or_else(|| {
+            Error::new(
+                Kind::Other,
+                Blame::Host,
+                format!("table `{table}` was not opened"),
+            )
+        })
+    }
+
+    fn epoch(&self) -> Result<CommitId> {
+        let outside = || invalid("rows and columns are staged in `write` and `flush` only");
+        self.epoch.ok_or_else(outside)
+    }
+
+    /// The epoch's transaction, begun if need be: older rows go first.
+    async fn session(&mut self) -> Result<&mut Session> {
+        let epoch = self.epoch()?;
+        if self.session.is_none() {
+            let mut session = Session::begin(&self.shared).await?;
+            for table in self.tables.iter().filter(|table| table.overwrite) {
+                clear(&self.shared, &mut session, &table.name, epoch).await?;
+            }
+            self.session = Some(session);
+        }
+        self.session.as_mut().ok_or_else(crate::session::gone)
+    }
+
+    /// Creates the table by itself: one that is empty changes nobody's rows, and a transaction that
+    /// held its name would hold up every other task.
+    pub(crate) async fn create(&mut self, table: &str, fields: &[wit::Field]) -> Result<()> {
+        let wanted = Columns::requested(fields)?;
+        let purpose = self.purpose;
+        let name = self.find(table)?.name.clone();
+        let created = match purpose {
+            Purpose::Commit => Some(self.create_at_once(&name, &wanted).await?),
+            Purpose::Probe => {
+                let session = self.session().await?;
+                let doing = format!("creating table {name}");
+                session.run(&doing, &creation(&name, &wanted)?).await?;
+                Columns::read(session.client().await?, &name).await?
+            }
+            Purpose::Preview => self.find(table)?.columns.clone(),
+        };
+        let columns = created.unwrap_or_else(|| Arc::new(wanted));
+        let missing = columns.missing(fields).unwrap_or_else(|_| Vec::new());
+        let is_same = missing.is_empty() && columns.missing(fields).is_ok();
+        self.find(table)?.columns = Some(columns);
+        match is_same {
+            true => Ok(()),
+            false => Err(invalid(format!(
+                "table {name} is there already, with other columns"
+            ))),
+        }
+    }
+
+    async fn create_at_once(&self, name: &TableName, wanted: &Columns) -> Result<Arc<Columns>> {
+        let statement = creation(name, wanted)?;
+        let columns = self
+            .shared
+            .with_client(async |client| {
+                if let Some(there) = Columns::read(client, name).await? {
+                    return Ok(Some(there));
+                }
+                let created = client.batch_execute(&statement).await;
+                let columns = Columns::read(client, name).await?;
+                match created {
+                    Ok(()) => Ok(columns),
+                    // Another task was first.
+                    Err(_) if columns.is_some() => Ok(columns),
+                    Err(error) => Err(server_error(&format!("creating table {name}"), error)),
+                }
+            })
+            .await?;
+        Step::TableCreated.reached();
+        columns.ok_or_else(|| {
+            Error::new(
+                Kind::Conflict,
+                Blame::Destination,
+                format!("table {name} was dropped as soon as it was created"),
+            )
+        })
+    }
+}
+
+fn creation(name: &TableName, columns: &Columns) -> Result<String> {
+    Ok(format!(
+        "create table if not exists {name} ({})",
+        columns.definition()?
+    ))
+}
+
+/// Removes the rows that stood in a table before the pipeline's first commit, in this transaction.
+/// Another task that is at it is waited for.
+async fn clear(
+    shared: &Shared,
+    session: &mut Session,
+    table: &TableName,
+    epoch: CommitId,
+) -> Result<()> {
+    let overwrites = shared.books().await?.at(Book::Overwrites);
+    let doing = format!("removing the older rows of {table}");
+    let claimed = session
+        .execute(
+            &doing,
+            &format!(
+                "insert into {overwrites} (pipeline, table_name, commit_id) values ($1, $2, $3) \
+                 on conflict do nothing"
+            ),
+            &[&shared.pipeline, &table.to_string(), &epoch.slot()],
+        )
+        .await?;
+    let is_there = Columns::read(session.client().await?, table)
+        .await?
+        .is_some();
+    if claimed == 1 && is_there {
+        session.run(&doing, &format!("delete from {table}")).await?;
+    }
+    Ok(())
+}
+
+impl OpenTable {
+    /// # Errors
+    /// `invalid`: rows of this schema do not go into the table, whatever their values.
+    fn layout(&mut self, rows: &SchemaRef) -> Result<Arc<Columns>> {
+        let Some(table) = &self.columns else {
+            return Err(invalid(format!(
+                "there is no table {} yet; create it first",
+                self.name
+            )));
+        };
+        if let Some(layout) = &self.layout
+            && Arc::ptr_eq(&layout.table, table)
+            && (Arc::ptr_eq(&layout.rows, rows) || layout.rows == *rows)
+        {
+            return Ok(Arc::clone(table));
+        }
+        for (index, field) in rows.fields().iter().enumerate() {
+            let name = field.name();
+            if rows.index_of(name).is_ok_and(|first| first != index) {
+                return Err(invalid(format!("the rows have two columns `{name}`")));
+            }
+            // A column without values of any type carries nothing that could be lost.
+            if field.data_type().is_null() {
+                continue;
+            }
+            let Some(column) = table.get(name) else {
+                let known: Vec<_> = table.iter().map(|column| column.name.as_str()).collect();
+                return Err(invalid(format!(
+                    "column `{name}` is not in the table, which has: {}; add it with add-columns, \
+                     or leave it out",
+                    known.join(", ")
+                )));
+            };
+            if !accepts(field.data_type(), &column.kind) {
+                // The encoder says the same with more words.
+                encode::rows(
+                    &[encode::Column {
+                        name,
+                        values: &arrow::array::new_empty_array(field.data_type()),
+                        to: &column.kind,
+                        allows_null: true,
+                    }],
+                    0,
+                )?;
+            }
+        }
+        let needs = |column: &&crate::catalog::Column| !column.allows_null && !column.has_default;
+        if let Some(column) = table
+            .iter()
+            .filter(needs)
+            .find(|column| rows.index_of(&column.name).is_err())
+        {
+            return Err(invalid(format!(
+                "the rows have no column `{}`, and the table does not allow nulls there",
+                column.name
+            )));
+        }
+        self.layout = Some(Layout {
+            rows: Arc::clone(rows),
+            table: Arc::clone(table),
+        });
+        Ok(Arc::clone(table))
+    }
+}
+
+#[async_trait]
+impl TableStage for PostgresStage {
+    type Rows = Rows;
+
+    async fn open(&mut self, table: &str) -> Result<()> {
+        if self.find(table).is_ok() {
+            return Ok(());
+        }
+        let name = TableName::parse(table)?;
+        if self.tables.len() >= MAX_TABLES {
+            return Err(invalid(format!(
+                "`{table}` would be one table too many: a connection has at most {MAX_TABLES} in \
+                 one run"
+            )));
+        }
+        let columns = self
+            .shared
+            .with_client(async |client| Columns::read(client, &name).await)
+            .await?;
+        self.tables.push(OpenTable {
+            word: table.to_owned(),
+            name,
+            exists: columns.is_some(),
+            columns,
+            layout: None,
+            overwrite: false,
+            preview: Vec::new(),
+        });
+        Ok(())
+    }
+
+    fn fields(&mut self, table: &str) -> Result<Option<Vec<wit::Field>>> {
+        let columns = self.find(table)?.columns.as_ref();
+        Ok(columns.map(|columns| columns.fields()))
+    }
+
+    async fn add_columns(&mut self, table: &str, fields: &[wit::Field]) -> Result<()> {
+        let purpose = self.purpose;
+        let open = self.find(table)?;
+        let name = open.name.clone();
+        let Some(columns) = open.columns.clone() else {
+            return Err(invalid(format!(
+                "there is no table {name} yet; create it first"
+            )));
+        };
+        let mut missing = columns.missing(fields)?;
+        if missing.is_empty() {
+            return Ok(());
+        }
+        for column in &mut missing {
+            column.allows_null = true;
+        }
+        let grown = if purpose == Purpose::Preview {
+            Some(Arc::new(columns.with(missing)))
+        } else {
+            let additions: Result<Vec<_>> = missing
+                .iter()
+                .map(|column| Ok(format!("add column if not exists {}", column.definition()?)))
+                .collect();
+            let statement = format!("alter table {name} {}", additions?.join(", "));
+            let session = self.session().await?;
+            let doing = format!("adding columns to {name}");
+            session.run(&doing, &statement).await?;
+            Step::ColumnsAdded.reached();
+            Columns::read(session.client().await?, &name).await?
+        };
+        let grown = grown.ok_or_else(|| {
+            Error::new(
+                Kind::Conflict,
+                Blame::Destination,
+                format!("table {name} was dropped"),
+            )
+        })?;
+        // Another process may have added one of them with a type of its own.
+        grown.missing(fields)?;
+        self.find(table)?.columns = Some(grown);
+        Ok(())
+    }
+
+    fn overwrite(&mut self, table: &str) -> Result<()> {
+        self.find(table)?.overwrite = true;
+        Ok(())
+    }
+
+    fn fit(&mut self, table: &str, rows: &RecordBatch) -> Result<Fitted<Rows>> {
+        self.epoch()?;
+        let purpose = self.purpose;
+        let columns = self.find(table)?.layout(rows.schema_ref())?;
+        let given = rows.schema_ref().fields().iter().zip(rows.columns());
+        let given: Vec<(&crate::catalog::Column, &ArrayRef)> = given
+            .filter_map(|(field, values)| Some((columns.get(field.name())?, values)))
+            .filter(|(_, values)| !values.data_type().is_null())
+            .collect();
+        let to_encode: Vec<_> = given
+            .iter()
+            .map(|(column, values)| encode::Column {
+                name: &column.name,
+                values,
+                to: &column.kind,
+                allows_null: column.allows_null,
+            })
+            .collect();
+        let encoded = encode::rows(&to_encode, rows.num_rows())?;
+        let shown = match (purpose, &encoded.refused) {
+            (Purpose::Preview, None) => Some(rows.clone()),
+            (Purpose::Preview, Some(refused)) => {
+                let kept = not(&refused.rows);
+                kept.and_then(|kept| filter_record_batch(rows, &kept)).ok()
+            }
+            _ => None,
+        };
+        Ok(Fitted {
+            row_count: encoded.rows,
+            rows: Rows {
+                columns: given
+                    .iter()
+                    .map(|(column, _)| column.name.clone())
+                    .collect(),
+                bytes: encoded.bytes,
+                count: encoded.rows,
+                shown,
+            },
+            refused: encoded.refused,
+        })
+    }
+
+    async fn push(&mut self, table: &str, rows: Rows) -> Result<()> {
+        if rows.count == 0 {
+            return Ok(());
+        }
+        let purpose = self.purpose;
+        let open = self.find(table)?;
+        if purpose == Purpose::Preview {
+            let kept: usize = open.preview.iter().map(RecordBatch::num_rows).sum();
+            if kept < MAX_PREVIEW_ROWS {
+                open.preview.extend(rows.shown);
+            }
+            return Ok(());
+        }
+        let name = open.name.clone();
+        self.rows += rows.count as u64;
+        self.bytes += rows.bytes.len() as u64;
+        let session = self.session().await?;
+        session.copy(&name, &rows.columns, rows.bytes).await
+    }
+}
+
+#[async_trait]
+impl Stage for PostgresStage {
+    fn as_any(&mut self) -> &mut dyn Any {
+        self
+    }
+
+    fn begin(&mut self, id: CommitId) {
+        self.epoch = Some(id);
+        // One that was not finished is forgotten by closing its connection.
+        self.session = None;
+        self.rows = 0;
+        self.bytes = 0;
+        for table in &mut self.tables {
+            table.preview.clear();
+        }
+    }
+
+    fn admit(&mut self, _key: &PartitionKey, _begin: Option<&Position>) {}
+
+    fn units(&self) -> Vec<UnitId> {
+        match self.tables.is_empty() {
+            true => Vec::new(),
+            false => vec![self.shared.unit.clone()],
+        }
+    }
+
+    async fn finish(&mut self) -> Result<Vec<Staged>> {
+        if self.purpose == Purpose::Preview {
+            return Ok(Vec::new());
+        }
+        if self.session.is_none() && self.tables.iter().any(|table| table.overwrite) {
+            self.session().await?;
+        }
+        let Some(session) = &mut self.session else {
+            return Ok(Vec::new());
+        };
+        session.end_copy().await?;
+        // What would otherwise be checked by the commit, when it is too late to tell rows apart.
+        let doing = "checking deferred constraints";
+        session.run(doing, "set constraints all immediate").await?;
+        Step::FileWritten.reached();
+        if self.purpose == Purpose::Probe {
+            return Ok(Vec::new());
+        }
+        Ok(vec![Staged {
+            unit: self.shared.unit.clone(),
+            rows: self.rows,
+            bytes: self.bytes,
+            payload: Arc::new(PostgresStaged(Mutex::new(self.session.take()))),
+        }])
+    }
+
+    async fn forget(&mut self) {
+        if let Some(session) = self.session.take() {
+            session.roll_back(&self.shared).await;
+        }
+    }
+
+    fn preview(&mut self) -> Vec<TablePreview> {
+        let previews = self.tables.iter_mut().map(|table| TablePreview {
+            unit: UnitId {
+                connection: Arc::clone(&self.shared.unit.connection),
+                name: Arc::from(table.word.as_str()),
+            },
+            exists: table.exists,
+            partition_by: Vec::new(),
+            rows: std::mem::take(&mut table.preview),
+        });
+        previews.collect()
+    }
+}
