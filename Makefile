@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test build bench lint fmt doc model model-quick toolchain setup
+.PHONY: help demo test build bench promises lint fmt doc model model-quick toolchain setup
 
 DEBUG := target/debug
 EXAMPLE := examples/quickstart
@@ -38,6 +38,9 @@ build: toolchain ## The release binary: target/release/wasm-sink
 bench: toolchain setup ## Speed and memory of the release binary, as ratios: minutes, once it is compiled
 	cargo build $(LOCKED) --release -p wasm-sink -p wasm-sink-bench
 	$$(tests/setup.sh python | cut -d= -f2) tests/bench/run.py
+
+promises: ## Writes the table of destinations in README.md, from the kit in tests/conformance
+	WASM_SINK_UPDATE_README=1 cargo test $(LOCKED) --workspace --test conformance -- the_readme
 
 lint: toolchain ## Formatting and lints, as CI checks them
 	cargo fmt --all --check

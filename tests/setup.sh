@@ -1,20 +1,25 @@
 #!/usr/bin/env bash
 # Installs what the tests need, once per machine, and says where it is:
 #
-#   tests/setup.sh [python] [versitygw]     default: all
+#   tests/setup.sh [NAME...]     default: all; a NAME is a file of tests/servers
 #
-# Prints `NAME=FOLDER` lines on stdout, progress on stderr. The test harness calls this by itself, so
-# that a single `cargo test` works too.
+# Prints `NAME=PATH` lines on stdout, progress on stderr. The test harness calls this by itself, so
+# that a single `cargo test` works too. A file NAME.sh has NAME, which installs, and NAME_path.
 TESTS=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$TESTS/servers/lib.sh"
-. "$TESTS/servers/python.sh"
-. "$TESTS/servers/versitygw.sh"
 
-[ $# -gt 0 ] || set -- python versitygw
+known=()
+for file in "$TESTS"/servers/*.sh; do
+  name=$(basename "$file" .sh)
+  [ "$name" = lib ] && continue
+  . "$file"
+  known+=("$name")
+done
+
+[ $# -gt 0 ] || set -- "${known[@]}"
 for tool in "$@"; do
-  case $tool in
-    python) python; echo "python=$CACHE/$PYTHON/bin/python" ;;
-    versitygw) versitygw; echo "versitygw=$CACHE/$VERSITYGW/versitygw" ;;
-    *) die "I know python and versitygw, not $tool" ;;
+  case " ${known[*]} " in
+    *" $tool "*) "$tool"; echo "$tool=$("${tool}_path")" ;;
+    *) die "I know ${known[*]}, not $tool" ;;
   esac
 done

@@ -62,6 +62,15 @@ impl DeltaTable {
         rows.remove(0)
     }
 
+    /// The names of its columns; empty where there is no table.
+    ///
+    /// # Panics
+    /// The table cannot be read.
+    pub fn columns(&self) -> Vec<String> {
+        let names = self.ask(json!({ "columns": true }));
+        serde_json::from_value(names).expect("a list of names")
+    }
+
     /// Whether there is a table.
     pub fn exists(&self) -> bool {
         self.ask(json!({ "exists": true })) == json!(true)

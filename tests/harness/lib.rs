@@ -6,10 +6,13 @@
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
 mod binary;
+mod case;
 mod component;
+mod cutter;
 mod dead_letters;
 mod delta;
 mod folder;
+pub mod postgres;
 mod proxy;
 mod server;
 mod tools;
@@ -17,7 +20,9 @@ mod versitygw;
 mod volume;
 
 pub use binary::{Binary, Invocation, Outcome, Process};
+pub use case::{Case, Connected};
 pub use component::{build_component, hostile_component, target_directory};
+pub use cutter::{Cut, Cutter};
 pub use dead_letters::{DeadLetter, dead_letters, pending_dead_letters};
 pub use delta::DeltaTable;
 pub use folder::files_below;

@@ -4,6 +4,7 @@
     "sql": a DuckDB query over the table `t`; answers a list of objects
     "history": the commitInfo of each version, the newest first
     "exists": whether there is a table
+    "columns": the names of its columns; none where there is no table
 """
 
 import json
@@ -17,10 +18,14 @@ place = dict(storage_options=question["options"] or None)
 
 if "exists" in question:
     answer = DeltaTable.is_deltatable(question["uri"], **place)
+elif "columns" in question and not DeltaTable.is_deltatable(question["uri"], **place):
+    answer = []
 else:
     table = DeltaTable(question["uri"], **place)
     if "history" in question:
         answer = table.history()
+    elif "columns" in question:
+        answer = [field.name for field in table.schema().fields]
     else:
         t = table.to_pyarrow_table()
         result = duckdb.sql(question["sql"])

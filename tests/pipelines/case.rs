@@ -1,13 +1,10 @@
-//! A pipeline in a folder of its own, and the table that it delivers to.
+//! The tables that pipelines deliver to.
 
-use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use tempfile::TempDir;
-use wasm_sink_tests::{
-    Binary, DeadLetter, DeltaTable, Invocation, Versitygw, dead_letters, pending_dead_letters,
-};
+pub use wasm_sink_tests::Case;
+use wasm_sink_tests::{Connected, DeltaTable, Versitygw};
 
 /// Where a case's table lies.
 #[derive(Clone, Copy)]
@@ -22,8 +19,7 @@ pub enum Lake<'a> {
     },
 }
 
-impl Lake<'_> {
-    /// `[connections.lake]`.
+impl Connected for Lake<'_> {
     fn connection(&self) -> String {
         match self {
             Self::Disk(path) => format!(
@@ -50,74 +46,21 @@ secret_access_key = "${{LAKE_SECRET}}"
         }
     }
 
+    fn environment(&self) -> Vec<(String, String)> {
+        vec![(
+            "LAKE_SECRET".to_owned(),
+            Versitygw::SECRET_ACCESS_KEY.to_owned(),
+        )]
+    }
+}
+
+impl Lake<'_> {
     /// The table as others read it, past any proxy.
     pub fn table(&self) -> DeltaTable {
         match self {
             Self::Disk(path) => DeltaTable::local(path),
             Self::S3 { server, prefix, .. } => DeltaTable::s3(server, prefix),
         }
-    }
-}
-
-/// One pipeline, ready to run any number of times.
-pub struct Case {
-    directory: TempDir,
-    binary: Binary,
-}
-
-impl Case {
-    /// Writes `pipeline` with the connection of `lake` into a new folder.
-    pub fn new(pipeline: &str, lake: Lake<'_>) -> Self {
-        let case = Self {
-            directory: TempDir::with_prefix("wasm-sink-").expect("a temporary folder"),
-            binary: Binary::find(),
-        };
-        case.rewrite(pipeline, lake);
-        case
-    }
-
-    /// Replaces the pipeline; its state stays.
-    pub fn rewrite(&self, pipeline: &str, lake: Lake<'_>) {
-        self.write("pipeline.toml", format!("{pipeline}{}", lake.connection()));
-    }
-
-    /// A path in the case's folder.
-    pub fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
-    }
-
-    /// Writes a file into the case's folder.
-    pub fn write(&self, name: &str, contents: impl AsRef<[u8]>) {
-        std::fs::write(self.path(name), contents).expect("a file in the case's folder");
-    }
-
-    /// `wasm-sink run pipeline.toml`.
-    pub fn run(&self) -> Invocation {
-        self.command("run")
-    }
-
-    /// `wasm-sink <command> pipeline.toml`.
-    pub fn command(&self, command: &str) -> Invocation {
-        self.binary
-            .command([OsStr::new(command), self.path("pipeline.toml").as_os_str()])
-            .env("LAKE_SECRET", Versitygw::SECRET_ACCESS_KEY)
-    }
-
-    /// The dead letters that were published, of the pipeline called `name`.
-    pub fn dead_letters(&self, name: &str) -> Vec<DeadLetter> {
-        dead_letters(&self.dead_letter_directory(name))
-    }
-
-    /// # Panics
-    /// A dead-letter file was left unsettled.
-    #[track_caller]
-    pub fn expect_no_pending_dead_letters(&self, name: &str) {
-        let pending = pending_dead_letters(&self.dead_letter_directory(name));
-        assert!(pending.is_empty(), "left unsettled: {pending:?}");
-    }
-
-    fn dead_letter_directory(&self, name: &str) -> PathBuf {
-        self.path(".wasm-sink").join(name).join("dead-letters")
     }
 }
 

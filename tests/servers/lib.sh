@@ -13,9 +13,10 @@ mkdir -p "$CACHE"
 say() { printf '  %s\n' "$*" >&2; }
 die() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 
-# have TOOL: a command, or a Python module as "python3:MODULE".
+# have TOOL: a command, a Python module as "python3:MODULE", or a file as "file:PATH".
 have() {
   case $1 in
+    file:*) [ -e "${1#file:}" ] ;;
     python3:*) python3 -c "import ${1#python3:}" >/dev/null 2>&1 ;;
     *) command -v "$1" >/dev/null 2>&1 ;;
   esac

@@ -6,3 +6,4 @@ install_python() {
   "$1/bin/python" -c 'import deltalake, duckdb, pyarrow'
 }
 python() { install_once "$PYTHON" install_python; }
+python_path() { echo "$CACHE/$PYTHON/bin/python"; }

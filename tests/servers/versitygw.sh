@@ -4,3 +4,4 @@
 VERSITYGW=versitygw-1.8.0
 install_versitygw() { go_install "$1" github.com/versity/versitygw/cmd/versitygw@v1.8.0; }
 versitygw() { install_once "$VERSITYGW" install_versitygw; }
+versitygw_path() { echo "$CACHE/$VERSITYGW/versitygw"; }

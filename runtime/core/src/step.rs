@@ -9,7 +9,7 @@ pub enum Step {
     TableCreated,
     /// The host made its own commit that adds columns.
     ColumnsAdded,
-    /// A data file is written, not yet synced or completed.
+    /// A data file is written or rows are copied, not yet synced, completed or committed.
     FileWritten,
     /// All of an epoch is staged durably.
     Staged,

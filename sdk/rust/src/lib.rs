@@ -33,15 +33,24 @@
 
 #[doc(hidden)]
 pub mod bindings;
-#[cfg(feature = "delta")]
-pub mod delta;
 pub mod epoch;
 mod error;
 pub mod log;
-#[cfg(feature = "postgres")]
-pub mod postgres;
 mod sink;
 pub mod table;
+
+/// A module per capability, behind the feature of its name.
+macro_rules! capabilities {
+    ($($feature:literal $module:ident;)+) => {$(
+        #[cfg(feature = $feature)]
+        pub mod $module;
+    )+};
+}
+
+capabilities! {
+    "delta" delta;
+    "postgres" postgres;
+}
 
 pub use bindings::exports::wasm_sink::sink::sink::Problem;
 pub use bindings::wasm_sink::sink::dead_letters::reject;

@@ -29,6 +29,11 @@ pub(crate) enum Book {
     Overwrites,
 }
 
+/// Whether a table's name is one of these tables'.
+pub(crate) fn is_reserved(table: &str) -> bool {
+    Book::ALL.into_iter().any(|book| book.name() == table)
+}
+
 impl Book {
     const ALL: [Self; 3] = [Self::Positions, Self::Commits, Self::Overwrites];
 

@@ -73,6 +73,11 @@ impl TableName {
             ))),
         }
     }
+
+    /// The table's own part.
+    pub(crate) fn table(&self) -> &str {
+        self.table.as_str()
+    }
 }
 
 impl fmt::Display for TableName {

@@ -14,7 +14,7 @@ use wasm_sink_core::stage::{Purpose, Stage, Staged, TablePreview, UnitId};
 use wasm_sink_core::step::Step;
 use wasm_sink_core::{Blame, CommitId, Error, Kind, PartitionKey, Position, Result};
 
-use crate::bookkeeping::Book;
+use crate::bookkeeping::{Book, is_reserved};
 use crate::catalog::Columns;
 use crate::connection::Shared;
 use crate::encode::{self, accepts};
@@ -285,6 +285,11 @@ impl TableStage for PostgresStage {
             return Ok(());
         }
         let name = TableName::parse(table)?;
+        if is_reserved(name.table()) {
+            return Err(invalid(format!(
+                "`{table}` is where wasm-sink keeps positions; name another table"
+            )));
+        }
         if self.tables.len() >= MAX_TABLES {
             return Err(invalid(format!(
                 "`{table}` would be one table too many: a connection has at most {MAX_TABLES} in \

@@ -289,7 +289,6 @@ mod tests {
             ("uint64", "numeric(20,0)"),
             ("decimal(38,10)", "numeric(38,10)"),
             ("decimal(5,-3)", "numeric(8,0)"),
-            ("decimal(2,5)", "numeric(5,5)"),
             ("list<timestamp(ns)>", "timestamp[]"),
             ("list<list<int8>>", "jsonb"),
             ("list<struct<a: int8>>", "jsonb"),

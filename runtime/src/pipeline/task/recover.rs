@@ -100,7 +100,7 @@ impl Task {
                 Remedy::Isolate(failure) => {
                     tracing::warn!(
                         error = %failure.error,
-                        "the component failed; looking for the rows that it cannot take"
+                        "rows were refused; looking for those that are to blame"
                     );
                     let smaller = narrow(&context, group.pieces, broken.at, failure).await?;
                     for pieces in smaller.into_iter().rev() {

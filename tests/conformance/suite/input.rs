@@ -6,8 +6,9 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 
 use serde_json::json;
+use wasm_sink_tests::Case;
 
-use crate::case::{Case, Lake};
+use crate::destination::Destination;
 
 /// How many files: each is a partition of its own.
 const FILES: usize = 3;
@@ -65,15 +66,22 @@ impl Input {
     /// # Panics
     /// A row or a dead letter is missing, or there more than once.
     #[track_caller]
-    pub fn expect_delivered_once(&self, case: &Case, lake: Lake<'_>) {
-        let delivered = lake.table().query_one(
+    pub fn expect_delivered_once<D: Destination>(
+        &self,
+        destination: &D,
+        case: &Case,
+        table: &str,
+        pipeline: &str,
+    ) {
+        let delivered = destination.query_one(
+            table,
             "select count(*) as rows, count(distinct n) as distinct_rows, max(n) as last from t",
         );
         let expected =
             json!({ "rows": self.rows, "distinct_rows": self.rows, "last": self.rows - 1 });
-        assert_eq!(delivered, expected, "rows in the table");
+        assert_eq!(delivered, expected, "rows in the table {table}");
 
-        let letters = case.dead_letters("crash");
+        let letters = case.dead_letters(pipeline);
         let places: BTreeSet<_> = letters
             .iter()
             .map(|letter| {
@@ -87,6 +95,6 @@ impl Input {
             self.malformed.len(),
             "a dead letter is there twice"
         );
-        case.expect_no_pending_dead_letters("crash");
+        case.expect_no_pending_dead_letters(pipeline);
     }
 }

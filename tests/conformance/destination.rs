@@ -1,0 +1,155 @@
+//! What the suite knows of a destination.
+
+use std::net::SocketAddr;
+
+use serde_json::Value;
+use wasm_sink::connectors::BUILT;
+use wasm_sink_core::step::Step;
+use wasm_sink_tests::{Case, Connected};
+
+use crate::PROMISES;
+
+/// A row of the README's table.
+#[derive(Clone, Copy, Debug)]
+pub struct Promise {
+    /// The connector's word.
+    pub connector: &'static str,
+    /// What a reader calls it.
+    pub title: &'static str,
+    /// Where its positions are.
+    pub positions: &'static str,
+}
+
+/// Where a client's bytes pass that can be cut.
+#[derive(Clone, Copy, Debug)]
+pub struct Wire {
+    /// Where the server listens.
+    pub address: SocketAddr,
+    /// What a client says when it commits, among other times.
+    pub word: &'static [u8],
+}
+
+/// A destination: how to start it, how to connect to it, how to read it back with other software.
+pub trait Destination: Sized {
+    /// What it promises: exactly once. A destination with less has a suite of its own.
+    const PROMISE: Promise;
+    /// The built-in component that writes to it.
+    const COMPONENT: &'static str;
+    /// Steps of the commit protocol that it does not take.
+    const STEPS_NOT_TAKEN: &'static [Step];
+
+    /// Starts an empty one.
+    fn start() -> Self;
+
+    /// `[connections.out]`; `address` in place of its own, where there is one.
+    fn connection(&self, address: Option<SocketAddr>) -> String;
+
+    /// The secrets that it names.
+    fn environment(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
+    /// None: nothing passes a network.
+    fn wire(&self) -> Option<Wire> {
+        None
+    }
+
+    /// Ends the server as a power cut would; false where there is none.
+    fn interrupt(&mut self) -> bool {
+        false
+    }
+
+    /// Starts it again, over what it had.
+    fn resume(&mut self) {}
+
+    /// The rows that a query over the table `t` answers, each a JSON object.
+    fn query(&self, table: &str, sql: &str) -> Vec<Value>;
+
+    /// The names of a table's columns; empty where there is no table.
+    fn columns(&self, table: &str) -> Vec<String>;
+
+    /// A member of a nested column, as an expression of the reader's SQL.
+    fn member(column: &str, name: &str) -> String;
+
+    /// Makes a table that takes the columns of [`crate::suite::refused`] and does not take one of its
+    /// rows; `by` of the dead letter, and what its reason must name. None: it can refuse nothing that
+    /// the host lets pass.
+    fn refuse_one_row(&self, table: &str) -> Option<Refusal> {
+        let _ = table;
+        None
+    }
+
+    /// A query with one row.
+    #[track_caller]
+    fn query_one(&self, table: &str, sql: &str) -> Value {
+        let mut rows = self.query(table, sql);
+        assert_eq!(rows.len(), 1, "one row for `{sql}`");
+        rows.remove(0)
+    }
+}
+
+/// How a destination refuses a row.
+#[derive(Clone, Copy, Debug)]
+pub struct Refusal {
+    /// Word in the reason.
+    pub reason: &'static str,
+}
+
+/// A destination, perhaps seen through a proxy.
+pub struct Through<'a, D> {
+    pub destination: &'a D,
+    pub address: Option<SocketAddr>,
+}
+
+impl<D: Destination> Connected for Through<'_, D> {
+    fn connection(&self) -> String {
+        self.destination.connection(self.address)
+    }
+
+    fn environment(&self) -> Vec<(String, String)> {
+        self.destination.environment()
+    }
+}
+
+/// `pipeline` with its sink: rows go to `table`, with further keys in `config`.
+pub fn pipeline<D: Destination>(pipeline: &str, table: &str, config: &str) -> String {
+    format!(
+        "{pipeline}\n[sink]\ncomponent = \"{}\"\nconnection = \"out\"\n[sink.config]\n\
+         table_name = {}\n{config}\n",
+        D::COMPONENT,
+        Value::from(table),
+    )
+}
+
+/// A pipeline into a destination.
+pub fn case<D: Destination>(destination: &D, text: &str, table: &str, config: &str) -> Case {
+    let through = Through {
+        destination,
+        address: None,
+    };
+    Case::new(&pipeline::<D>(text, table, config), through)
+}
+
+/// Every connector with a capability has a kit.
+const _: () = {
+    let mut built = 0;
+    while built < BUILT.len() {
+        let mut kit = 0;
+        let mut found = !BUILT[built].has_capability;
+        while kit < PROMISES.len() {
+            found |= is_same(PROMISES[kit].connector, BUILT[built].name);
+            kit += 1;
+        }
+        assert!(found, "a connector has no file in tests/conformance");
+        built += 1;
+    }
+};
+
+const fn is_same(one: &str, other: &str) -> bool {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    let mut at = 0;
+    while at < one.len() && at < other.len() && one[at] == other[at] {
+        at += 1;
+    }
+    at == one.len() && at == other.len()
+}

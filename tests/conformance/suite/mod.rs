@@ -1,0 +1,45 @@
+//! What every destination must do.
+
+pub mod crash;
+pub mod cut;
+pub mod generated;
+pub mod input;
+pub mod modes;
+pub mod names;
+pub mod owners;
+pub mod refused;
+pub mod values;
+
+/// The tests of one destination, in its own module.
+#[macro_export]
+macro_rules! suite {
+    ($kit:ty) => {
+        $crate::suite! { $kit:
+            crash::at_every_step,
+            crash::at_random_instants,
+            cut::answers_to_commits_are_lost,
+            cut::commits_are_cut_off,
+            generated::a_million_rows_arrive_with_their_values,
+            cut::the_server_goes_away_and_comes_back,
+            generated::two_tasks_deliver_each_row_once,
+            modes::a_second_run_adds_what_is_new,
+            modes::older_rows_go_once,
+            modes::columns_come_later,
+            modes::a_signal_finishes_what_was_begun,
+            names::tables_that_attack,
+            names::columns_that_attack,
+            owners::of_two_processes_one_stops,
+            owners::a_process_that_wakes_late_changes_nothing,
+            refused::one_row_of_ten_thousand,
+            refused::one_row_under_kills,
+            values::every_type_at_its_extremes,
+            values::what_does_not_fit_is_refused_alone,
+        }
+    };
+    ($kit:ty: $($topic:ident::$test:ident),+ $(,)?) => {
+        $(#[test]
+        fn $test() {
+            $crate::suite::$topic::$test::<$kit>();
+        })+
+    };
+}

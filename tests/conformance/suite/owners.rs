@@ -1,0 +1,96 @@
+//! Two processes run one pipeline. Whoever loses stops; no row is doubled.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use wasm_sink_tests::{Case, Signal};
+
+use crate::destination::{Destination, case};
+
+const PIPELINE: &str = r#"
+name = "owners"
+
+[source]
+type = "generator"
+rows = 30_000
+partitions = 2
+batch_rows = 100
+rate = 3_000
+
+[epoch]
+max_rows = 300
+"#;
+const ROWS: u64 = 30_000;
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// The same pipeline as another process has it, with epochs of another size, and in more of a hurry.
+fn other<D: Destination>(destination: &D) -> Case {
+    let text = PIPELINE
+        .replace("max_rows = 300", "max_rows = 1_000")
+        .replace("rate = 3_000\n", "");
+    case(destination, &text, "owners", "")
+}
+
+#[track_caller]
+fn expect_each_row_once<D: Destination>(destination: &D) {
+    let rows = destination.query_one(
+        "owners",
+        "select count(*) as rows, count(distinct (partition, \"offset\")) as distinct_rows from t",
+    );
+    assert_eq!(rows, json!({ "rows": ROWS, "distinct_rows": ROWS }));
+}
+
+pub fn of_two_processes_one_stops<D: Destination>() {
+    let destination = D::start();
+    let first = case(&destination, PIPELINE, "owners", "");
+    let second = other(&destination);
+    let (first_run, second_run) = (first.run().start(), second.run().start());
+    let outcomes = [first_run.wait(LIMIT), second_run.wait(LIMIT)];
+    let losers: Vec<_> = outcomes
+        .iter()
+        .filter(|outcome| outcome.code() != Some(0))
+        .collect();
+    assert!(
+        !losers.is_empty(),
+        "both say that they delivered everything"
+    );
+    for loser in losers {
+        assert_eq!(loser.code(), Some(1), "{}", loser.said());
+        loser.expect_said("another process commits to");
+    }
+    // Where each won a partition, both stopped.
+    first.run().finish().expect_code(0);
+    expect_each_row_once(&destination);
+}
+
+/// A process that stalls in the middle of whatever it was doing, and wakes when another has done
+/// its work, must not add a row.
+pub fn a_process_that_wakes_late_changes_nothing<D: Destination>() {
+    for stall_after_rows in [1, 6_000] {
+        let destination = D::start();
+        let first = case(&destination, PIPELINE, "owners", "");
+        let second = other(&destination);
+        let stalled = first.run().start();
+        let started = Instant::now();
+        while rows_so_far(&destination) < stall_after_rows {
+            assert!(started.elapsed() < LIMIT, "no {stall_after_rows} rows");
+        }
+        stalled.signal(Signal::STOP);
+        second.run().finish().expect_code(0);
+        expect_each_row_once(&destination);
+        stalled.signal(Signal::CONT);
+        stalled
+            .wait(LIMIT)
+            .expect_code(1)
+            .expect_said("another process");
+        expect_each_row_once(&destination);
+    }
+}
+
+fn rows_so_far<D: Destination>(destination: &D) -> u64 {
+    if destination.columns("owners").is_empty() {
+        return 0;
+    }
+    let rows = destination.query_one("owners", "select count(*) as rows from t");
+    rows["rows"].as_u64().unwrap_or_default()
+}

@@ -1,0 +1,375 @@
+//! What PostgreSQL alone has: ways in, existing tables, limits of its own.
+
+use std::time::Duration;
+
+use serde_json::json;
+use wasm_sink_tests::postgres::Postgres;
+use wasm_sink_tests::{Connected, Outcome};
+
+use crate::case::Case;
+
+const PIPELINE: &str = include_str!("pipeline.toml");
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A connection string, with a password beside it.
+struct Database<'a> {
+    string: String,
+    password: &'a str,
+}
+
+impl Connected for Database<'_> {
+    fn connection(&self) -> String {
+        format!(
+            "[connections.db]\ntype = \"postgres\"\nconnection_string = {}\n\
+             password = \"${{PGPASSWORD}}\"\n",
+            json!(self.string)
+        )
+    }
+
+    fn environment(&self) -> Vec<(String, String)> {
+        vec![("PGPASSWORD".to_owned(), self.password.to_owned())]
+    }
+}
+
+fn run(string: &str, password: &str) -> Outcome {
+    let database = Database {
+        string: string.to_owned(),
+        password,
+    };
+    // What may pass later is not waited for.
+    let pipeline = format!("{PIPELINE}\n[retry]\ngive_up_ms = 1\n");
+    let outcome = Case::new(&pipeline, database).run().finish();
+    let said = outcome.said();
+    assert!(!said.contains(password), "the password is in: {said}");
+    outcome
+}
+
+#[test]
+fn the_way_in_is_as_safe_as_was_asked_for() {
+    let mut server = Postgres::start();
+    let port = server.address().port();
+    let user = Postgres::USER;
+    let plain = format!("postgresql://{user}@localhost:{port}/postgres?sslmode=require");
+    run(&plain, Postgres::PASSWORD)
+        .expect_code(1)
+        .expect_said("TLS");
+    server.speak_tls();
+    let ca = server.certificate("ca.crt").display().to_string();
+    let other = server.certificate("other-ca.crt").display().to_string();
+    let at =
+        |host: &str, query: &str| format!("postgresql://{user}@{host}:{port}/postgres?{query}");
+
+    for way in [
+        at("localhost", "sslmode=disable"),
+        at("localhost", "sslmode=require"),
+        at(
+            "localhost",
+            &format!("sslmode=verify-full&sslrootcert={ca}&channel_binding=require"),
+        ),
+        at("127.0.0.1", &format!("sslmode=verify-ca&sslrootcert={ca}")),
+        format!(
+            "host=localhost port={port} user={user} dbname=postgres sslmode=verify-full sslrootcert='{ca}'"
+        ),
+    ] {
+        run(&way, Postgres::PASSWORD).expect_code(0);
+    }
+    for (way, why) in [
+        (
+            at(
+                "127.0.0.1",
+                &format!("sslmode=verify-full&sslrootcert={ca}"),
+            ),
+            "not valid for name",
+        ),
+        (
+            at(
+                "localhost",
+                &format!("sslmode=verify-full&sslrootcert={other}"),
+            ),
+            "certificate",
+        ),
+        (
+            at("localhost", &format!("sslmode=require&sslrootcert={other}")),
+            "certificate",
+        ),
+        (
+            at("localhost", "sslmode=verify-full&sslrootcert=/nowhere"),
+            "/nowhere",
+        ),
+        (
+            at("localhost", "sslmode=disable&channel_binding=require"),
+            "channel binding",
+        ),
+    ] {
+        run(&way, Postgres::PASSWORD)
+            .expect_code(1)
+            .expect_said(why);
+    }
+    run(&at("localhost", "sslmode=require"), "a-wrong-password")
+        .expect_code(1)
+        .expect_said("password authentication failed");
+
+    let (certificate, key) = (
+        server.certificate("client.crt").display().to_string(),
+        server.certificate("client.key").display().to_string(),
+    );
+    let shown = format!(
+        "postgresql://certonly@localhost:{port}/postgres?sslmode=verify-full&sslrootcert={ca}\
+         &sslcert={certificate}&sslkey={key}"
+    );
+    run(&shown, "no-password-at-all").expect_code(0);
+    let hidden = format!("postgresql://certonly@localhost:{port}/postgres?sslmode=require");
+    run(&hidden, "no-password-at-all")
+        .expect_code(1)
+        .expect_said("certificate");
+}
+
+/// A table that somebody else made, of other types than a new one would have.
+#[test]
+fn existing_columns_take_what_fits_them() {
+    let server = Postgres::start();
+    server.run(
+        "create type mood as enum ('good', 'bad');
+         create domain price as numeric(8,2) check (value >= 0);
+         create table rows (
+            id uuid primary key, mood mood, address inet, net cidr, price price, doc jsonb, plain json,
+            name varchar(10), code char(3), small smallint, tags text[], prices numeric(6,1)[],
+            later timestamptz not null default '2026-01-01+00', number int generated always as identity,
+            doubled int generated always as (small * 2) stored)",
+    );
+    let database = Database {
+        string: format!(
+            "postgresql://{}@{}/{}",
+            Postgres::USER,
+            server.address(),
+            Postgres::DATABASE
+        ),
+        password: Postgres::PASSWORD,
+    };
+    let pipeline = PIPELINE.replace(
+        "type = \"generator\"\nrows = 1_000",
+        "type = \"files\"\npath = \"rows.jsonl\"",
+    ) + "field_mappings = [{ json_path = \"price\", column = \"price\", data_type = \"decimal(9,3)\" }, \
+           { json_path = \"prices\", column = \"prices\", data_type = \"list<decimal(9,2)>\" }]\n";
+    let case = Case::new(&pipeline, database);
+    let good = json!({
+        "id": "6f9619ff-8b86-d011-b42d-00c04fc964ff", "mood": "good", "address": "10.0.0.1/8",
+        "net": "10.0.0.0/8", "price": "1.250", "doc": {"a": [1, null]}, "plain": "{\"b\":  2}",
+        "name": "ten letter", "code": "abc", "small": 7, "tags": ["x", null], "prices": ["1.50"],
+    });
+    let mut lines = vec![good.clone()];
+    for (column, value) in [
+        ("id", json!("no uuid")),
+        ("mood", json!("indifferent")),
+        ("address", json!("10.0.0.256")),
+        ("net", json!("10.0.0.1/8")),
+        ("price", json!("-1.00")),
+        ("price", json!("1.255")),
+        ("plain", json!("{")),
+        ("name", json!("eleven char")),
+        ("small", json!(40_000)),
+        ("prices", json!(["1.55"])),
+        ("name", json!("a\u{0}b")),
+    ] {
+        let mut bad = good.clone();
+        bad["id"] = json!(format!(
+            "6f9619ff-8b86-d011-b42d-00c04fc9{:04}",
+            lines.len()
+        ));
+        bad[column] = value;
+        lines.push(bad);
+    }
+    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    case.write("rows.jsonl", text);
+    case.run().finish().expect_code(0);
+    let rows = server.query(
+        "select id, mood, address, net, price, doc, plain->'b' as b, name, code, small, tags, prices,
+                later = '2026-01-01+00' as is_default, number > 0 as has_number, doubled from rows",
+    );
+    let expected = json!([{
+        "id": "6f9619ff-8b86-d011-b42d-00c04fc964ff", "mood": "good", "address": "10.0.0.1/8",
+        "net": "10.0.0.0/8", "price": 1.25, "doc": {"a": [1, null]}, "b": 2, "name": "ten letter",
+        "code": "abc", "small": 7, "tags": ["x", null], "prices": [1.5], "is_default": true,
+        "has_number": true, "doubled": 14,
+    }]);
+    assert_eq!(json!(rows), expected);
+    let letters = case.dead_letters("server");
+    let mut reasons: Vec<_> = letters
+        .iter()
+        .map(|letter| {
+            let line = letter.number("line").unwrap_or_default();
+            (line, letter.text("reason"))
+        })
+        .collect();
+    reasons.sort();
+    assert_eq!(letters.len(), lines.len() - 1, "{reasons:#?}");
+    for ((line, reason), word) in reasons.iter().zip([
+        "`id`",
+        "mood",
+        "`address`",
+        "`net`",
+        "price_check",
+        "`price`",
+        "json",
+        "character varying(10)",
+        "`small`",
+        "`prices`",
+        "`name`",
+    ]) {
+        assert!(reason.contains(word), "line {line}: {reason}");
+    }
+}
+
+fn direct(server: &Postgres, user: &str) -> Database<'static> {
+    Database {
+        string: format!(
+            "postgresql://{user}@{}/{}",
+            server.address(),
+            Postgres::DATABASE
+        ),
+        password: Postgres::PASSWORD,
+    }
+}
+
+/// Somebody who may not create tables is told what an administrator has to run, and that is enough.
+#[test]
+fn who_may_create_nothing_is_told_what_is_needed() {
+    let server = Postgres::start();
+    server.run(&format!(
+        "create role loader login password '{}';
+         revoke create on schema public from public;
+         create table rows (partition int, \"offset\" bigint, id text, at timestamptz, \"user\" text,
+                            amount float8, tags text[], detail jsonb);
+         grant insert on rows to loader",
+        Postgres::PASSWORD
+    ));
+    let case = Case::new(PIPELINE, direct(&server, "loader"));
+    let refused = case.run().finish().expect_code(1).said();
+    let checked = case
+        .command("check")
+        .arg("--connect")
+        .finish()
+        .expect_code(1);
+    for said in [refused, checked.said()] {
+        assert!(said.contains("may create none"), "{said}");
+    }
+    let statements: String = checked
+        .said()
+        .lines()
+        .filter(|line| line.trim_start().starts_with("create table"))
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(
+        statements.matches("create table").count(),
+        3,
+        "{statements}"
+    );
+    server.run(&statements);
+    server.run(
+        "grant select, insert, update, delete on _wasm_sink_positions, _wasm_sink_commits,
+                                                 _wasm_sink_overwrites to loader",
+    );
+    case.command("check")
+        .arg("--connect")
+        .finish()
+        .expect_code(0);
+    case.run().finish().expect_code(0);
+    assert_eq!(
+        server.query("select count(*) as n from rows"),
+        [json!({ "n": 1_000 })]
+    );
+}
+
+/// What is only checked at the end of a transaction is checked before it is too late to tell rows
+/// apart.
+#[test]
+fn a_deferred_constraint_refuses_one_row() {
+    let server = Postgres::start();
+    server.run(
+        "create table rows (n int unique deferrable initially deferred);
+         insert into rows values (7)",
+    );
+    let pipeline = PIPELINE.replace(
+        "type = \"generator\"\nrows = 1_000",
+        "type = \"files\"\npath = \"rows.jsonl\"",
+    );
+    let case = Case::new(&pipeline, direct(&server, Postgres::USER));
+    let text: String = (0..1_000).map(|n| format!("{{\"n\": {n}}}\n")).collect();
+    case.write("rows.jsonl", text);
+    case.run().finish().expect_code(0);
+    assert_eq!(
+        server.query("select count(*) as n, count(distinct n) as d from rows"),
+        [json!({ "n": 1_000, "d": 1_000 })]
+    );
+    let letters = case.dead_letters("server");
+    assert_eq!(letters.len(), 1, "{letters:?}");
+    assert!(letters[0].text("reason").contains("(n)=(7)"), "{letters:?}");
+}
+
+/// Two rows of one batch have the same key: the first stays, the second is a dead letter.
+#[test]
+fn a_key_that_comes_twice_is_refused_once() {
+    let server = Postgres::start();
+    server.run("create table rows (n int primary key, line int)");
+    let pipeline = PIPELINE.replace(
+        "type = \"generator\"\nrows = 1_000",
+        "type = \"files\"\npath = \"rows.jsonl\"",
+    );
+    let case = Case::new(&pipeline, direct(&server, Postgres::USER));
+    let line = |line: usize| {
+        let n = if line == 900 { 11 } else { line };
+        format!("{{\"n\": {n}, \"line\": {line}}}\n")
+    };
+    case.write("rows.jsonl", (1..=1_000).map(line).collect::<String>());
+    case.run().finish().expect_code(0);
+    assert_eq!(
+        server.query("select count(*) as n, count(distinct n) as d, sum(line) as lines from rows"),
+        [json!({ "n": 999, "d": 999, "lines": 500_500 - 900 })]
+    );
+    let letters = case.dead_letters("server");
+    assert_eq!(letters.len(), 1, "{letters:?}");
+    assert_eq!(letters[0].number("line"), Some(900));
+}
+
+/// The role has no connection left, and then it has.
+#[test]
+fn connections_that_are_not_to_be_had_are_waited_for() {
+    let server = Postgres::start();
+    server.run(&format!(
+        "create role loader login password '{}' connection limit 0;
+         grant create on schema public to loader",
+        Postgres::PASSWORD
+    ));
+    let case = Case::new(PIPELINE, direct(&server, "loader"));
+    let run = case.run().start();
+    run.await_stderr("too many connections", LIMIT);
+    server.run("alter role loader connection limit 5");
+    run.wait(LIMIT).expect_code(0);
+    assert_eq!(
+        server.query("select count(*) as n from rows"),
+        [json!({ "n": 1_000 })]
+    );
+}
+
+/// Somebody holds the table: the run waits as long as it was told to, tries again, and gets through.
+#[test]
+fn a_locked_table_is_waited_for() {
+    let server = Postgres::start();
+    let case = Case::new(PIPELINE, direct(&server, Postgres::USER));
+    case.run().finish().expect_code(0);
+    let connection = direct(&server, Postgres::USER).connection() + "lock_timeout_ms = 200\n";
+    case.write(
+        "pipeline.toml",
+        format!("{}\n{connection}", PIPELINE.replace("1_000", "2_000")),
+    );
+    let holder = server.hold("begin; lock table rows in access exclusive mode");
+    let run = case.run().start();
+    run.await_stderr("lock timeout", LIMIT);
+    drop(holder);
+    run.wait(LIMIT).expect_code(0);
+    assert_eq!(
+        server
+            .query("select count(*) as n, count(distinct (partition, \"offset\")) as d from rows"),
+        [json!({ "n": 2_000, "d": 2_000 })]
+    );
+}
