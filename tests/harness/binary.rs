@@ -160,6 +160,26 @@ impl Process {
             .is_none()
     }
 
+    /// Waits until it has stopped itself (see `WASM_SINK_STALL_AT`); false where it ended instead.
+    ///
+    /// # Panics
+    /// `limit` passes.
+    pub fn await_stop(&mut self, limit: Duration) -> bool {
+        let stat = format!("/proc/{}/stat", self.child.id());
+        let started = Instant::now();
+        while self.is_running() {
+            let text = std::fs::read_to_string(&stat).unwrap_or_default();
+            // "pid (name) state …", and a name may hold anything.
+            let state = text.rsplit_once(") ").map(|(_, rest)| rest);
+            if state.is_some_and(|state| state.starts_with('T')) {
+                return true;
+            }
+            assert!(started.elapsed() < limit, "it did not stop: {text}");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        false
+    }
+
     /// Waits until `text` stands in what it wrote to stderr.
     ///
     /// # Panics

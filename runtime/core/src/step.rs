@@ -65,40 +65,56 @@ impl Step {
     }
 
     /// Marks the step as taken. In a build with debug assertions, `WASM_SINK_CRASH_AT=<step>[:n]`
-    /// ends the process here the n-th time, without any clean-up; otherwise this does nothing.
+    /// ends the process here the n-th time, without any clean-up, and `WASM_SINK_STALL_AT=<step>[:n]`
+    /// stops it here until SIGCONT; otherwise this does nothing.
     pub fn reached(self) {
         #[cfg(debug_assertions)]
-        crash::check(self);
+        orders::check(self);
     }
 }
 
 #[cfg(debug_assertions)]
-mod crash {
-    use std::sync::OnceLock;
+mod orders {
+    use std::process::Command;
+    use std::sync::LazyLock;
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::Step;
 
+    /// Something to do at a step, once.
     struct Order {
         step: String,
         left: AtomicU64,
     }
 
-    pub(super) fn check(step: Step) {
-        static ORDER: OnceLock<Option<Order>> = OnceLock::new();
-        let order = ORDER.get_or_init(|| {
-            let text = std::env::var("WASM_SINK_CRASH_AT").ok()?;
+    impl Order {
+        fn from_environment(variable: &str) -> Option<Self> {
+            let text = std::env::var(variable).ok()?;
             let (step, times) = text.split_once(':').unwrap_or((&text, "1"));
-            Some(Order {
+            Some(Self {
                 step: step.to_owned(),
                 left: AtomicU64::new(times.parse().unwrap_or(1)),
             })
-        });
-        if let Some(order) = order
-            && order.step == step.as_str()
-            && order.left.fetch_sub(1, Ordering::Relaxed) == 1
-        {
+        }
+
+        fn is_due(&self, step: Step) -> bool {
+            self.step == step.as_str() && self.left.fetch_sub(1, Ordering::Relaxed) == 1
+        }
+    }
+
+    static CRASH: LazyLock<Option<Order>> =
+        LazyLock::new(|| Order::from_environment("WASM_SINK_CRASH_AT"));
+    static STALL: LazyLock<Option<Order>> =
+        LazyLock::new(|| Order::from_environment("WASM_SINK_STALL_AT"));
+
+    pub(super) fn check(step: Step) {
+        if CRASH.as_ref().is_some_and(|order| order.is_due(step)) {
             std::process::abort();
+        }
+        if STALL.as_ref().is_some_and(|order| order.is_due(step)) {
+            let process = std::process::id().to_string();
+            let stopped = Command::new("kill").args(["-STOP", &process]).status();
+            assert!(stopped.is_ok(), "`kill` is there");
         }
     }
 }

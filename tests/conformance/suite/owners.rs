@@ -1,8 +1,9 @@
 //! Two processes run one pipeline. Whoever loses stops; no row is doubled.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
+use wasm_sink_core::step::Step;
 use wasm_sink_tests::{Case, Signal};
 
 use crate::destination::{Destination, case};
@@ -15,7 +16,6 @@ type = "generator"
 rows = 30_000
 partitions = 2
 batch_rows = 100
-rate = 3_000
 
 [epoch]
 max_rows = 300
@@ -23,11 +23,9 @@ max_rows = 300
 const ROWS: u64 = 30_000;
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// The same pipeline as another process has it, with epochs of another size, and in more of a hurry.
+/// The same pipeline as another process has it, with epochs of another size.
 fn other<D: Destination>(destination: &D) -> Case {
-    let text = PIPELINE
-        .replace("max_rows = 300", "max_rows = 1_000")
-        .replace("rate = 3_000\n", "");
+    let text = PIPELINE.replace("max_rows = 300", "max_rows = 1_000");
     case(destination, &text, "owners", "")
 }
 
@@ -63,19 +61,23 @@ pub fn of_two_processes_one_stops<D: Destination>() {
     expect_each_row_once(&destination);
 }
 
-/// A process that stalls in the middle of whatever it was doing, and wakes when another has done
-/// its work, must not add a row.
+/// A process that stalls at a step of the commit protocol, and wakes when another has done its work,
+/// must not add a row.
 pub fn a_process_that_wakes_late_changes_nothing<D: Destination>() {
-    for stall_after_rows in [1, 6_000] {
+    for step in [
+        Step::BatchWritten,
+        Step::FileWritten,
+        Step::Staged,
+        // After the look at the positions, before the commit is sent: only the swap is left to refuse it.
+        Step::Attempting,
+        Step::Attempted,
+    ] {
         let destination = D::start();
         let first = case(&destination, PIPELINE, "owners", "");
         let second = other(&destination);
-        let stalled = first.run().start();
-        let started = Instant::now();
-        while rows_so_far(&destination) < stall_after_rows {
-            assert!(started.elapsed() < LIMIT, "no {stall_after_rows} rows");
-        }
-        stalled.signal(Signal::STOP);
+        let order = format!("{}:9", step.as_str());
+        let mut stalled = first.run().env("WASM_SINK_STALL_AT", order).start();
+        assert!(stalled.await_stop(LIMIT), "{} is not taken", step.as_str());
         second.run().finish().expect_code(0);
         expect_each_row_once(&destination);
         stalled.signal(Signal::CONT);
@@ -85,12 +87,4 @@ pub fn a_process_that_wakes_late_changes_nothing<D: Destination>() {
             .expect_said("another process");
         expect_each_row_once(&destination);
     }
-}
-
-fn rows_so_far<D: Destination>(destination: &D) -> u64 {
-    if destination.columns("owners").is_empty() {
-        return 0;
-    }
-    let rows = destination.query_one("owners", "select count(*) as rows from t");
-    rows["rows"].as_u64().unwrap_or_default()
 }
