@@ -8,6 +8,8 @@ memory are the kernel's own account of each process.
 """
 
 import argparse
+import csv
+import json
 import os
 import random
 import shutil
@@ -18,6 +20,8 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+
+import postgres
 
 HERE = Path(__file__).resolve().parent
 BUILT = HERE.parent.parent / "target" / "release"
@@ -36,11 +40,11 @@ class Measured:
         return f"{self.wall_s:7.2f} s wall  {self.cpu_s:7.2f} s CPU  {self.peak_mb:6.0f} MB peak"
 
 
-def measure(*command):
+def measure(*command, environment=None):
     """Runs a command to its end; a failure ends the bench with what it said."""
     with tempfile.TemporaryFile("w+") as said:
         started = time.monotonic()
-        process = subprocess.Popen([str(part) for part in command], stdout=said, stderr=said)
+        process = subprocess.Popen([str(part) for part in command], stdout=said, stderr=said, env=environment)
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.monotonic() - started
         if status:
@@ -72,6 +76,22 @@ def input_file(rows):
     return path
 
 
+def csv_file(rows):
+    """The same rows as CSV, nested values as PostgreSQL writes them."""
+    source, path = input_file(rows), CACHE / f"bench-{rows}.csv"
+    if not path.exists():
+        print(f"writing {path}: a minute, once", flush=True)
+        part = path.with_suffix(".part")
+        with open(source) as lines, open(part, "w", newline="") as out:
+            writer = csv.writer(out)
+            for line in lines:
+                row = json.loads(line)
+                tags = "{" + ",".join(row["tags"]) + "}"
+                writer.writerow([row["id"], row["at"], json.dumps(row["user"]), row["amount"], tags, row["note"]])
+        part.rename(path)
+    return path
+
+
 def pipeline(folder, source, component="delta", lake="lake"):
     """Writes a pipeline into a folder and gives its path. No `lake`: the component needs none."""
     text = f'name = "bench"\n\n[source]\n{source}\n\n[sink]\ncomponent = "{component}"\n'
@@ -94,14 +114,14 @@ def generator(rows):
 # ---- measurements --------------------------------------------------------------------------------
 
 
-def compare(times, name, commands):
+def compare(times, name, commands, environment=None):
     """Runs two commands in turn, several times over. Shows the median run of each by wall time, and the
     medians of the ratios of runs that followed each other: a machine that is slow for a while is slow
     for both."""
     runs = {name: [] for name in commands}
     for turn in range(times):
         for of, command in commands.items():
-            runs[of].append(measure(*command(turn)))
+            runs[of].append(measure(*command(turn), environment=environment))
     medians = {of: sorted(all, key=lambda run: run.wall_s)[times // 2] for of, all in runs.items()}
     for of, median in medians.items():
         print(f"  {of:<20} {median}")
@@ -155,6 +175,49 @@ def file_to_delta(folder, rows):
     print(f"  {source.stat().st_size / medians['wasm-sink'].wall_s / 1e6:.0f} MB/s")
 
 
+# What the first rows would make of it by themselves, so that both fill the same.
+ORDERS = """drop table if exists orders, _wasm_sink_positions, _wasm_sink_commits, _wasm_sink_overwrites;
+create table orders (id bigint, at timestamptz, "user" jsonb, amount float8, tags text[], note text)"""
+
+
+def postgres_pipeline(folder, server, source):
+    folder.mkdir(exist_ok=True)
+    path = folder / "pipeline.toml"
+    path.write_text(
+        f'name = "bench"\n\n[source]\n{source}\n\n[sink]\ncomponent = "postgres"\nconnection = "db"\n\n'
+        '[sink.config]\ntable_name = "orders"\n'
+        'field_mappings = [{ json_path = "at", column = "at", data_type = "timestamp(us,+00:00)" }]\n\n'
+        f"[connections.db]\n{server.connection()}\n"
+    )
+    return path
+
+
+def file_to_postgres(folder, rows):
+    """A JSON file into PostgreSQL, and psql's \\copy of the same rows as CSV into the same table."""
+    source, values = input_file(rows), csv_file(rows)
+    with postgres.Server(folder / "server") as server:
+
+        def ours(turn):
+            server.run(ORDERS)
+            return [BINARY, "run", "--quiet", postgres_pipeline(folder / f"ours-{turn}", server, files(source))]
+
+        def peer(_turn):
+            server.run(ORDERS)
+            return server.psql(f"\\copy orders from '{values}' with (format csv)")
+
+        medians = compare(3, "ours / theirs", {"wasm-sink": ours, "psql \\copy": peer}, server.environment())
+        print(f"  {rows / medians['wasm-sink'].wall_s / 1e6:.2f} M rows/s")
+
+        many = folder / "many"
+        many.mkdir()
+        for n in range(3):
+            os.link(source, many / f"{n}.jsonl")
+        server.run(ORDERS)
+        path = postgres_pipeline(folder / "threefold", server, files(many / "*.jsonl"))
+        threefold = measure(BINARY, "run", "--quiet", path, environment=server.environment())
+        print(f"  {rows * 3:>11,} rows     {threefold}")
+
+
 def memory(folder, rows):
     """Peak memory over ten times the rows: flat."""
     source = input_file(rows)
@@ -206,6 +269,7 @@ def start(folder, _rows):
 MEASUREMENTS = {
     "component": component,
     "file_to_delta": file_to_delta,
+    "file_to_postgres": file_to_postgres,
     "memory": memory,
     "discard": discard,
     "start": start,

@@ -216,7 +216,9 @@ impl Committer {
                 Ok(())
             }
             AttemptError::Conflict(error) | AttemptError::Unknown(error) => {
-                if context.destination.home.staging() != Staging::Durable {
+                // Positions alone stand in nobody's session.
+                let is_staged = commit.epochs.iter().any(|epoch| !epoch.staged.is_empty());
+                if is_staged && context.destination.home.staging() != Staging::Durable {
                     let again = |error: &Error| {
                         Error::new(Kind::Unavailable, error.blame(), error.to_string())
                     };

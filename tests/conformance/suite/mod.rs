@@ -24,6 +24,7 @@ macro_rules! suite {
             generated::two_tasks_deliver_each_row_once,
             modes::a_second_run_adds_what_is_new,
             modes::older_rows_go_once,
+            modes::rows_of_ones_own_stay,
             modes::columns_come_later,
             modes::a_signal_finishes_what_was_begun,
             names::tables_that_attack,

@@ -66,6 +66,24 @@ pub fn older_rows_go_once<D: Destination>() {
     assert_eq!(numbers(&destination, "orders"), [10, 11]);
 }
 
+/// A pipeline that appended and is switched to overwriting has rows of its own there, which stay.
+pub fn rows_of_ones_own_stay<D: Destination>() {
+    let destination = D::start();
+    let case = case(&destination, FILES, "orders", "");
+    lines(&case, "1", &[json!({"n": 1})]);
+    case.run().finish().expect_code(0);
+    let through = crate::destination::Through {
+        destination: &destination,
+        address: None,
+    };
+    let config = "write_mode = \"overwrite\"";
+    let text = crate::destination::pipeline::<D>(FILES, "orders", config);
+    case.rewrite(&text, through);
+    lines(&case, "2", &[json!({"n": 2})]);
+    case.run().finish().expect_code(0);
+    assert_eq!(numbers(&destination, "orders"), [1, 2]);
+}
+
 pub fn columns_come_later<D: Destination>() {
     let destination = D::start();
     let case = case(&destination, FILES, "orders", "");

@@ -43,7 +43,7 @@ const COLUMNS: &str = "
     join pg_type b on b.oid = case when t.typtype = 'd' then t.typbasetype else t.oid end
     left join pg_type e on e.oid = b.typelem and b.typcategory = 'A'
     where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped
-      and a.attgenerated = ''
+      and a.attgenerated = '' and a.attidentity <> 'a'
     order by a.attnum";
 
 impl Columns {
@@ -181,7 +181,7 @@ fn column(row: &tokio_postgres::Row) -> Column {
     let kind = match element {
         Some(array) => array,
         None if is_enum => Some(PgType::Enum),
-        None if is_citext => Some(PgType::Text),
+        None if is_citext => Some(PgType::Text(None)),
         None => PgType::built_in(oid, modifier),
     };
     Column {

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::OnceCell;
@@ -22,6 +23,8 @@ use crate::tls;
 
 /// Connections that are kept while nobody uses them.
 const MAX_IDLE: usize = 8;
+/// How long it may take to be let in: all hosts, TLS and password.
+const LOGIN_LIMIT: Duration = Duration::from_secs(60);
 /// The server shows this much of a client's name (NAMEDATALEN).
 const MAX_APPLICATION_NAME_BYTES: usize = 63;
 
@@ -100,7 +103,12 @@ impl Shared {
     /// Of the server, and of the way there.
     pub(crate) async fn connect(&self) -> Result<Client> {
         let doing = || format!("connecting to {}", self.describe());
-        let connected = self.server.config.connect(self.tls.clone()).await;
+        let connected = self.server.config.connect(self.tls.clone());
+        let connected = tokio::time::timeout(LOGIN_LIMIT, connected).await;
+        let connected = connected.map_err(|_| {
+            let message = format!("no answer within {} s", LOGIN_LIMIT.as_secs());
+            Error::new(Kind::Unavailable, Blame::Destination, message).context(doing())
+        })?;
         let (client, connection) = connected.map_err(|error| server_error(&doing(), error))?;
         tokio::spawn(async move {
             if let Err(error) = connection.await {
@@ -108,26 +116,23 @@ impl Shared {
                 tracing::debug!(%error, "a connection to PostgreSQL ended");
             }
         });
-        client
-            .batch_execute(&self.preparation())
-            .await
-            .map_err(|error| server_error(&doing(), error))?;
         Ok(client)
     }
 
-    fn preparation(&self) -> String {
-        let mut statements = format!(
-            // What is answered is on disk, whatever the role's defaults say.
-            "select set_config('synchronous_commit', 'on', false) \
-             where current_setting('synchronous_commit') = 'off'; \
-             set client_min_messages = warning; \
-             set lock_timeout = {};",
-            self.server.lock_timeout.as_millis()
-        );
-        if let Some(limit) = self.server.statement_timeout {
-            statements.push_str(&format!(" set statement_timeout = {};", limit.as_millis()));
-        }
-        statements
+    /// Begins a transaction. Its settings are set in it, since whoever stands between us and the
+    /// server may give each transaction another connection.
+    pub(crate) fn beginning(&self) -> String {
+        format!(
+            "begin isolation level read committed read write; \
+             set local lock_timeout = {}; set local statement_timeout = {}; \
+             select set_config('synchronous_commit', 'on', true) \
+             where current_setting('synchronous_commit') = 'off'",
+            self.server.lock_timeout.as_millis(),
+            // A COPY lasts from an epoch's first row to its last.
+            self.server
+                .statement_timeout
+                .map_or(0, |limit| limit.as_millis()),
+        )
     }
 
     /// Does something on a connection that goes back afterwards.

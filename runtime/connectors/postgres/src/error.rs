@@ -59,6 +59,12 @@ fn meaning(code: &SqlState) -> (Kind, Blame) {
     if *code == SqlState::INSUFFICIENT_PRIVILEGE {
         return (Kind::Denied, Blame::Configuration);
     }
+    // Rows and names that are too long for the server's pages, and connections that it found idle.
+    match code.code() {
+        "54000" | "42622" => return (Kind::Rejected, Blame::Destination),
+        "25P03" | "25P04" => return (Kind::Unavailable, Blame::Destination),
+        _ => {}
+    }
     match code.code().get(..2).unwrap_or_default() {
         // Connection trouble, too few resources, cancelled by limits, shut down, disk trouble.
         "08" | "53" | "57" | "58" => (Kind::Unavailable, Blame::Destination),

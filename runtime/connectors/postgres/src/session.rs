@@ -1,6 +1,7 @@
 //! A transaction on a connection of its own: what an epoch is staged in.
 
 use std::pin::Pin;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::SinkExt;
@@ -26,16 +27,19 @@ struct Copy {
     sink: Pin<Box<CopyInSink<Bytes>>>,
 }
 
-/// Committed rows are on disk, whatever the role's defaults say.
-const BEGIN: &str = "begin isolation level read committed read write";
+/// Bytes of one message to the server, which keeps each whole.
+const MESSAGE_BYTES: usize = 1 << 20;
+/// How long undoing may take before the connection is closed instead.
+const ROLLBACK_LIMIT: Duration = Duration::from_secs(5);
 
 impl Session {
     /// # Errors
     /// Of the server, and of the way there.
     pub(crate) async fn begin(shared: &Shared) -> Result<Self> {
         let failed = |error| server_error("beginning a transaction", error);
+        let begin = shared.beginning();
         if let Some(client) = shared.idle() {
-            match client.batch_execute(BEGIN).await {
+            match client.batch_execute(&begin).await {
                 Ok(()) => return Ok(Self { client, copy: None }),
                 // It was cut off while nobody used it.
                 Err(error) if error.as_db_error().is_none() => {}
@@ -43,7 +47,7 @@ impl Session {
             }
         }
         let client = shared.connect().await?;
-        client.batch_execute(BEGIN).await.map_err(failed)?;
+        client.batch_execute(&begin).await.map_err(failed)?;
         Ok(Self { client, copy: None })
     }
 
@@ -78,10 +82,14 @@ impl Session {
             });
             copy.send(Bytes::from_static(HEADER)).await?;
         }
-        match &mut self.copy {
-            Some(copy) => copy.send(rows).await,
-            None => Ok(()),
+        let mut rows = rows;
+        if let Some(copy) = &mut self.copy {
+            while !rows.is_empty() {
+                copy.send(rows.split_to(rows.len().min(MESSAGE_BYTES)))
+                    .await?;
+            }
         }
+        Ok(())
     }
 
     /// Waits until the server has taken all rows.
@@ -142,8 +150,11 @@ impl Session {
     /// Undoes everything.
     pub(crate) async fn roll_back(mut self, shared: &Shared) {
         // A COPY is ended by closing the connection.
-        if self.copy.take().is_none() && self.client.batch_execute("rollback").await.is_ok() {
-            shared.give_back(self.client);
+        if self.copy.take().is_none() {
+            let undone = self.client.batch_execute("rollback");
+            if let Ok(Ok(())) = tokio::time::timeout(ROLLBACK_LIMIT, undone).await {
+                shared.give_back(self.client);
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio_postgres::Config;
-use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 use wasm_sink_core::settings::{Problem, Reader, Span, Table, Value, code};
 
 use parameters::Parameters;
@@ -16,6 +16,12 @@ use parameters::Parameters;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// What was sent must be received within this, where `tcp_user_timeout` does not say otherwise.
 const TCP_TIMEOUT: Duration = Duration::from_secs(30);
+/// What the client library takes where nothing is said.
+const CLIENT_KEEPALIVES_IDLE: Duration = Duration::from_secs(2 * 3600);
+/// A server that vanished is noticed after a minute.
+const KEEPALIVES_IDLE: Duration = Duration::from_secs(30);
+const KEEPALIVES_INTERVAL: Duration = Duration::from_secs(10);
+const KEEPALIVES_RETRIES: u32 = 3;
 /// How long a statement waits for another transaction's lock.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -26,7 +32,7 @@ pub(crate) struct Server {
     pub(crate) config: Config,
     pub(crate) tls: Tls,
     pub(crate) lock_timeout: Duration,
-    /// None: as the server says.
+    /// None: without end.
     pub(crate) statement_timeout: Option<Duration>,
 }
 
@@ -151,7 +157,7 @@ fn parse(text: &str, span: &Span, reader: &mut Reader<'_>) -> Option<(Config, Tl
     let root = parameters.take("sslrootcert");
     let certificate = parameters.take("sslcert");
     let key = parameters.take("sslkey");
-    let (encryption, mut trust) = match mode.as_deref() {
+    let (mut encryption, mut trust) = match mode.as_deref() {
         None | Some("prefer") => (SslMode::Prefer, Trust::Anyone),
         Some("disable") => (SslMode::Disable, Trust::Anyone),
         Some("require") => (SslMode::Require, Trust::Anyone),
@@ -166,6 +172,13 @@ fn parse(text: &str, span: &Span, reader: &mut Reader<'_>) -> Option<(Config, Tl
     // As libpq does: who names an authority wants it to count.
     if trust == Trust::Anyone && encryption == SslMode::Require && root.is_some() {
         trust = Trust::Authority;
+    }
+    // Anybody can have a certificate that this machine trusts: the name must be right, too.
+    if root.as_deref() == Some("system") {
+        if !matches!(mode.as_deref(), None | Some("verify-full")) {
+            return refuse("`sslrootcert=system` goes with sslmode=verify-full".to_owned());
+        }
+        (encryption, trust) = (SslMode::Require, Trust::Name);
     }
     let client = match (certificate, key) {
         (None, None) => None,
@@ -188,6 +201,15 @@ fn parse(text: &str, span: &Span, reader: &mut Reader<'_>) -> Option<(Config, Tl
     }
     if config.get_tcp_user_timeout().is_none() {
         config.tcp_user_timeout(TCP_TIMEOUT);
+    }
+    if config.get_hosts().len() > 1 {
+        // A standby would answer with what was.
+        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+    }
+    if config.get_keepalives_idle() == CLIENT_KEEPALIVES_IDLE {
+        config.keepalives_idle(KEEPALIVES_IDLE);
+        config.keepalives_interval(KEEPALIVES_INTERVAL);
+        config.keepalives_retries(KEEPALIVES_RETRIES);
     }
     let tls = Tls {
         trust,
@@ -254,6 +276,7 @@ mod tests {
             assert!(!format!("{server:?}").contains("hu"), "{server:?}");
         }
         assert_eq!(server("host=h").config.get_ssl_mode(), SslMode::Prefer);
+        assert_eq!(server("host=h sslrootcert=system").tls.trust, Trust::Name);
         let several = server("postgres://a:1,b:2/d?sslmode=require&sslrootcert=/ca");
         assert_eq!(several.tls.trust, Trust::Authority);
         assert_eq!(several.describe(), "PostgreSQL database `d` at a:1,b:2");
@@ -266,6 +289,10 @@ mod tests {
         for (text, why) in [
             ("postgres://me:hush@h/d?sslmode=maybe", "`maybe`"),
             ("postgres://me:hush@h/d?sslcert=/c", "belong together"),
+            (
+                "postgres://me:hush@h/d?sslmode=require&sslrootcert=system",
+                "verify-full",
+            ),
             ("postgres://me:hush@h/d?colour=red", "not known"),
             ("dbname=d password=hush", "no host"),
             ("host=h password='hush", "cannot be read"),

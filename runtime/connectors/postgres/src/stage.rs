@@ -49,6 +49,10 @@ struct OpenTable {
     layout: Option<Layout>,
     /// Whether older rows are to go.
     overwrite: bool,
+    /// Whether they are gone in the epoch's transaction.
+    is_cleared: bool,
+    /// Whether rows went there in this epoch.
+    has_rows: bool,
     preview: Vec<RecordBatch>,
 }
 
@@ -67,12 +71,20 @@ pub struct Rows {
     shown: Option<RecordBatch>,
 }
 
-/// The transaction that holds what an epoch staged; taken by whoever commits it.
-pub(crate) struct PostgresStaged(Mutex<Option<Session>>);
+/// What an epoch staged.
+pub(crate) struct PostgresStaged {
+    /// The transaction that holds it; taken by whoever commits it.
+    session: Mutex<Option<Session>>,
+    /// The tables that got rows.
+    pub(crate) tables: Vec<TableName>,
+}
 
 impl PostgresStaged {
     pub(crate) fn take(&self) -> Option<Session> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.session
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
     }
 }
 
@@ -108,12 +120,14 @@ impl PostgresStage {
     /// The epoch's transaction, begun if need be: older rows go first.
     async fn session(&mut self) -> Result<&mut Session> {
         let epoch = self.epoch()?;
-        if self.session.is_none() {
-            let mut session = Session::begin(&self.shared).await?;
-            for table in self.tables.iter().filter(|table| table.overwrite) {
-                clear(&self.shared, &mut session, &table.name, epoch).await?;
-            }
-            self.session = Some(session);
+        let session = match &mut self.session {
+            Some(session) => session,
+            none => none.insert(Session::begin(&self.shared).await?),
+        };
+        let due = self.tables.iter_mut();
+        for table in due.filter(|table| table.overwrite && !table.is_cleared) {
+            clear(&self.shared, session, &table.name, epoch).await?;
+            table.is_cleared = true;
         }
         self.session.as_mut().ok_or_else(crate::session::gone)
     }
@@ -135,8 +149,7 @@ impl PostgresStage {
             Purpose::Preview => self.find(table)?.columns.clone(),
         };
         let columns = created.unwrap_or_else(|| Arc::new(wanted));
-        let missing = columns.missing(fields).unwrap_or_else(|_| Vec::new());
-        let is_same = missing.is_empty() && columns.missing(fields).is_ok();
+        let is_same = matches!(columns.missing(fields), Ok(missing) if missing.is_empty());
         self.find(table)?.columns = Some(columns);
         match is_same {
             true => Ok(()),
@@ -190,25 +203,40 @@ async fn clear(
     table: &TableName,
     epoch: CommitId,
 ) -> Result<()> {
-    let overwrites = shared.books().await?.at(Book::Overwrites);
     let doing = format!("removing the older rows of {table}");
-    let claimed = session
+    if mark(shared, session, table, epoch).await? {
+        let removed = session.run(&doing, &format!("delete from {table}")).await;
+        // Rows that stood there are in the way of others: not the fault of any that are new.
+        removed.map_err(|error| match error.kind() {
+            Kind::Rejected => Error::new(Kind::Other, Blame::Destination, error.to_string()),
+            _ => error,
+        })?;
+    }
+    Ok(())
+}
+
+/// Notes that the pipeline has rows in a table: what stood there is gone, or stays. False where that
+/// was noted before, or there is no table.
+pub(crate) async fn mark(
+    shared: &Shared,
+    session: &mut Session,
+    table: &TableName,
+    epoch: CommitId,
+) -> Result<bool> {
+    let overwrites = shared.books().await?.at(Book::Overwrites);
+    let marked = session
         .execute(
-            &doing,
+            "marking a table",
             &format!(
-                "insert into {overwrites} (pipeline, table_name, commit_id) values ($1, $2, $3) \
-                 on conflict do nothing"
+                "insert into {overwrites} (pipeline, table_name, commit_id) \
+                 select $1, n.nspname || '.' || c.relname, $3 \
+                 from pg_class c join pg_namespace n on n.oid = c.relnamespace \
+                 where c.oid = to_regclass($2) on conflict do nothing"
             ),
             &[&shared.pipeline, &table.to_string(), &epoch.slot()],
         )
         .await?;
-    let is_there = Columns::read(session.client().await?, table)
-        .await?
-        .is_some();
-    if claimed == 1 && is_there {
-        session.run(&doing, &format!("delete from {table}")).await?;
-    }
-    Ok(())
+    Ok(marked == 1)
 }
 
 impl OpenTable {
@@ -307,6 +335,8 @@ impl TableStage for PostgresStage {
             columns,
             layout: None,
             overwrite: false,
+            is_cleared: false,
+            has_rows: false,
             preview: Vec::new(),
         });
         Ok(())
@@ -343,6 +373,8 @@ impl TableStage for PostgresStage {
             let statement = format!("alter table {name} {}", additions?.join(", "));
             let session = self.session().await?;
             let doing = format!("adding columns to {name}");
+            // Checks that are pending would be in its way.
+            let statement = format!("set constraints all immediate; {statement}");
             session.run(&doing, &statement).await?;
             Step::ColumnsAdded.reached();
             Columns::read(session.client().await?, &name).await?
@@ -361,7 +393,13 @@ impl TableStage for PostgresStage {
     }
 
     fn overwrite(&mut self, table: &str) -> Result<()> {
-        self.find(table)?.overwrite = true;
+        let open = self.find(table)?;
+        if open.has_rows && !open.overwrite {
+            return Err(invalid(
+                "`overwrite` comes before the rows of an epoch, not after them",
+            ));
+        }
+        open.overwrite = true;
         Ok(())
     }
 
@@ -372,8 +410,10 @@ impl TableStage for PostgresStage {
         let given = rows.schema_ref().fields().iter().zip(rows.columns());
         let given: Vec<(&crate::catalog::Column, &ArrayRef)> = given
             .filter_map(|(field, values)| Some((columns.get(field.name())?, values)))
-            .filter(|(_, values)| !values.data_type().is_null())
             .collect();
+        if given.is_empty() {
+            return Err(invalid("the rows have no columns"));
+        }
         let to_encode: Vec<_> = given
             .iter()
             .map(|(column, values)| encode::Column {
@@ -407,6 +447,13 @@ impl TableStage for PostgresStage {
         })
     }
 
+    async fn prepare(&mut self, _table: &str) -> Result<()> {
+        if self.purpose != Purpose::Preview {
+            self.session().await?;
+        }
+        Ok(())
+    }
+
     async fn push(&mut self, table: &str, rows: Rows) -> Result<()> {
         if rows.count == 0 {
             return Ok(());
@@ -420,6 +467,7 @@ impl TableStage for PostgresStage {
             }
             return Ok(());
         }
+        open.has_rows = true;
         let name = open.name.clone();
         self.rows += rows.count as u64;
         self.bytes += rows.bytes.len() as u64;
@@ -441,6 +489,8 @@ impl Stage for PostgresStage {
         self.rows = 0;
         self.bytes = 0;
         for table in &mut self.tables {
+            table.is_cleared = false;
+            table.has_rows = false;
             table.preview.clear();
         }
     }
@@ -465,6 +515,22 @@ impl Stage for PostgresStage {
             return Ok(Vec::new());
         };
         session.end_copy().await?;
+        let tables: Vec<_> = self.tables.iter().filter(|table| table.has_rows).collect();
+        for table in &tables {
+            // Rows keep others from changing the columns until the end of the transaction.
+            let columns = Columns::read(session.client().await?, &table.name).await?;
+            if columns != table.columns {
+                return Err(Error::new(
+                    Kind::Conflict,
+                    Blame::Destination,
+                    format!(
+                        "the columns of {} changed while rows were copied",
+                        table.name
+                    ),
+                ));
+            }
+        }
+        let tables = tables.iter().map(|table| table.name.clone()).collect();
         // What would otherwise be checked by the commit, when it is too late to tell rows apart.
         let doing = "checking deferred constraints";
         session.run(doing, "set constraints all immediate").await?;
@@ -476,7 +542,10 @@ impl Stage for PostgresStage {
             unit: self.shared.unit.clone(),
             rows: self.rows,
             bytes: self.bytes,
-            payload: Arc::new(PostgresStaged(Mutex::new(self.session.take()))),
+            payload: Arc::new(PostgresStaged {
+                session: Mutex::new(self.session.take()),
+                tables,
+            }),
         }])
     }
 

@@ -37,15 +37,15 @@ pub(crate) enum PgType {
     Float8,
     /// Digits and scale, where the column has them.
     Numeric(Option<(u16, i16)>),
-    /// text, varchar, char, name, xml, citext: the server's own text.
-    Text,
+    /// text, varchar, char, name, xml, citext: the server's own text; characters, where it keeps so many.
+    Text(Option<u32>),
     /// Labels, sent as text.
     Enum,
     Bytea,
     Date,
-    Time,
-    Timestamp,
-    Timestamptz,
+    Time(Digits),
+    Timestamp(Digits),
+    Timestamptz(Digits),
     Interval,
     Uuid,
     Json,
@@ -55,6 +55,31 @@ pub(crate) enum PgType {
     Array(Box<Element>),
     /// Nothing goes into it; its name.
     Other(String),
+}
+
+/// Digits of a second that a column keeps: 0 to 6.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Digits(u32);
+
+impl Digits {
+    /// All that the server has.
+    pub(crate) const ALL: Self = Self(6);
+
+    fn of(modifier: i32) -> Self {
+        Self(u32::try_from(modifier).map_or(6, |digits| digits.min(6)))
+    }
+
+    /// Into how many µs a kept digit divides.
+    pub(crate) fn step_us(self) -> i64 {
+        10_i64.pow(6 - self.0)
+    }
+
+    fn sql(self, name: &str) -> String {
+        match self {
+            Self::ALL => name.to_owned(),
+            Self(digits) => format!("{name}({digits})"),
+        }
+    }
 }
 
 /// Which of the two types for addresses.
@@ -84,13 +109,20 @@ impl PgType {
             Type::FLOAT4 => Self::Float4,
             Type::FLOAT8 => Self::Float8,
             Type::NUMERIC => Self::Numeric(digits(modifier)),
-            Type::TEXT | Type::VARCHAR | Type::BPCHAR | Type::NAME | Type::XML => Self::Text,
+            Type::VARCHAR | Type::BPCHAR => {
+                let most = modifier
+                    .checked_sub(4)
+                    .and_then(|most| u32::try_from(most).ok());
+                Self::Text(most)
+            }
+            Type::TEXT | Type::NAME | Type::XML => Self::Text(None),
             Type::BYTEA => Self::Bytea,
             Type::DATE => Self::Date,
-            Type::TIME => Self::Time,
-            Type::TIMESTAMP => Self::Timestamp,
-            Type::TIMESTAMPTZ => Self::Timestamptz,
-            Type::INTERVAL => Self::Interval,
+            Type::TIME => Self::Time(Digits::of(modifier)),
+            Type::TIMESTAMP => Self::Timestamp(Digits::of(modifier)),
+            Type::TIMESTAMPTZ => Self::Timestamptz(Digits::of(modifier)),
+            // With one, the server leaves parts of an interval out.
+            Type::INTERVAL if modifier < 0 => Self::Interval,
             Type::UUID => Self::Uuid,
             Type::JSON => Self::Json,
             Type::JSONB => Self::Jsonb,
@@ -111,13 +143,14 @@ impl PgType {
             Self::Float8 => "double precision",
             Self::Numeric(None) => "numeric",
             Self::Numeric(Some((digits, scale))) => return format!("numeric({digits},{scale})"),
-            Self::Text => "text",
+            Self::Text(None) => "text",
+            Self::Text(Some(most)) => return format!("varchar({most})"),
             Self::Enum => "an enum",
             Self::Bytea => "bytea",
             Self::Date => "date",
-            Self::Time => "time",
-            Self::Timestamp => "timestamp",
-            Self::Timestamptz => "timestamptz",
+            Self::Time(digits) => return digits.sql("time"),
+            Self::Timestamp(digits) => return digits.sql("timestamp"),
+            Self::Timestamptz(digits) => return digits.sql("timestamptz"),
             Self::Interval => "interval",
             Self::Uuid => "uuid",
             Self::Json => "json",
@@ -140,12 +173,12 @@ impl PgType {
             Self::Float4 => Type::FLOAT4,
             Self::Float8 => Type::FLOAT8,
             Self::Numeric(_) => Type::NUMERIC,
-            Self::Text => Type::TEXT,
+            Self::Text(_) => Type::TEXT,
             Self::Bytea => Type::BYTEA,
             Self::Date => Type::DATE,
-            Self::Time => Type::TIME,
-            Self::Timestamp => Type::TIMESTAMP,
-            Self::Timestamptz => Type::TIMESTAMPTZ,
+            Self::Time(_) => Type::TIME,
+            Self::Timestamp(_) => Type::TIMESTAMP,
+            Self::Timestamptz(_) => Type::TIMESTAMPTZ,
             Self::Interval => Type::INTERVAL,
             _ => return None,
         };
@@ -169,13 +202,13 @@ impl PgType {
             }
             Self::Bytea => "binary",
             Self::Date => "date32",
-            Self::Time => "time64(us)",
-            Self::Timestamp => "timestamp(us)",
-            Self::Timestamptz => "timestamp(us,+00:00)",
+            Self::Time(_) => "time64(us)",
+            Self::Timestamp(_) => "timestamp(us)",
+            Self::Timestamptz(_) => "timestamp(us,+00:00)",
             Self::Interval => "interval(month_day_nano)",
             Self::Array(element) => return format!("list<{}>", element.kind.data_type()),
             Self::Numeric(_)
-            | Self::Text
+            | Self::Text(_)
             | Self::Enum
             | Self::Uuid
             | Self::Json
@@ -208,15 +241,15 @@ pub(crate) fn new_column(path: &str, arrow: &DataType) -> Result<PgType> {
         DataType::UInt64 => PgType::Numeric(Some((20, 0))),
         DataType::Float16 | DataType::Float32 => PgType::Float4,
         DataType::Float64 => PgType::Float8,
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => PgType::Text,
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => PgType::Text(None),
         DataType::Binary
         | DataType::LargeBinary
         | DataType::BinaryView
         | DataType::FixedSizeBinary(_) => PgType::Bytea,
         DataType::Date32 | DataType::Date64 => PgType::Date,
-        DataType::Time32(_) | DataType::Time64(_) => PgType::Time,
-        DataType::Timestamp(_, Some(_)) => PgType::Timestamptz,
-        DataType::Timestamp(_, None) => PgType::Timestamp,
+        DataType::Time32(_) | DataType::Time64(_) => PgType::Time(Digits::ALL),
+        DataType::Timestamp(_, Some(_)) => PgType::Timestamptz(Digits::ALL),
+        DataType::Timestamp(_, None) => PgType::Timestamp(Digits::ALL),
         DataType::Duration(_) | DataType::Interval(_) => PgType::Interval,
         DataType::Decimal32(digits, scale)
         | DataType::Decimal64(digits, scale)
@@ -248,6 +281,14 @@ pub(crate) fn new_column(path: &str, arrow: &DataType) -> Result<PgType> {
             }
             PgType::Jsonb
         }
+        DataType::Map(..) if !is_json(arrow) => {
+            return Err(refused(
+                path,
+                arrow,
+                "the names in JSON are text, and what stands below them is no union; cast its keys \
+                 to utf8",
+            ));
+        }
         DataType::Map(..) => PgType::Jsonb,
         DataType::Null => {
             return Err(refused(
@@ -265,6 +306,35 @@ pub(crate) fn new_column(path: &str, arrow: &DataType) -> Result<PgType> {
             ));
         }
     })
+}
+
+/// Whether every value of a type has its form in JSON here.
+pub(crate) fn is_json(arrow: &DataType) -> bool {
+    match arrow {
+        DataType::Union(..) | DataType::Null => false,
+        // These have no reader for what JSON cannot hold.
+        DataType::ListView(_) | DataType::LargeListView(_) => false,
+        DataType::Struct(fields) => fields.iter().all(|field| {
+            // A member that was never there is left out like one that is null.
+            field.data_type().is_null() || is_json(field.data_type())
+        }),
+        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
+            item.data_type().is_null() || is_json(item.data_type())
+        }
+        DataType::Dictionary(_, values) => is_json(values),
+        DataType::RunEndEncoded(_, values) => is_json(values.data_type()),
+        DataType::Map(entries, _) => match entries.data_type() {
+            DataType::Struct(pair) => pair.iter().enumerate().all(|(at, field)| {
+                let is_text = matches!(
+                    field.data_type(),
+                    DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
+                );
+                is_text || (at > 0 && is_json(field.data_type()))
+            }),
+            _ => false,
+        },
+        _ => true,
+    }
 }
 
 fn refused(path: &str, arrow: &DataType, why: &str) -> Error {
@@ -294,6 +364,7 @@ mod tests {
             ("list<struct<a: int8>>", "jsonb"),
             ("dictionary<int32, utf8>", "text"),
             ("map<utf8, int64>", "jsonb"),
+            ("timestamp(ms,+00:00)", "timestamptz"),
         ] {
             assert_eq!(sql(arrow), column, "{arrow}");
         }

@@ -99,6 +99,15 @@ pub trait TableStage: Stage {
     /// `invalid`: rows of this schema do not go into the table, whatever their values.
     fn fit(&mut self, table: &str, rows: &RecordBatch) -> Result<Fitted<Self::Rows>>;
 
+    /// Makes ready for rows of a table. This may take its time.
+    ///
+    /// # Errors
+    /// Of the destination.
+    async fn prepare(&mut self, table: &str) -> Result<()> {
+        let _ = table;
+        Ok(())
+    }
+
     /// Takes rows, once there is room.
     ///
     /// # Errors
@@ -190,6 +199,7 @@ impl Guest {
         }
         let wait = self.limits().stage_wait;
         let stage = self.stage::<S>(&handle.role)?;
+        stage.prepare(&handle.name).await?;
         within(wait, stage.push(&handle.name, fitted.rows)).await?;
         self.count_staged(fitted.row_count as u64);
         Ok(())

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use wasm_sink_core::component::{Failure, FailureCause, Sealed};
 use wasm_sink_core::home::Staging;
 use wasm_sink_core::step::Step;
-use wasm_sink_core::{Error, Kind, Result};
+use wasm_sink_core::{Error, Kind, Move, Result};
 
 use super::commit::Submission;
 use super::{Delivery, Task, pause};
 use crate::pipeline::backoff::Backoff;
 use crate::pipeline::context::Context;
+use crate::pipeline::driver::TaskEvent;
 use crate::pipeline::epoch::{Group, Isolation, Piece, moves};
 use crate::pipeline::poison::{Remedy, isolate};
 
@@ -85,6 +86,9 @@ impl Task {
                 }
                 Err(broken) => broken,
             };
+            if self.has_landed(&group).await? {
+                continue;
+            }
             match Remedy::of(broken.failure) {
                 Remedy::Stop(error) => return Err(error),
                 Remedy::Retry(error)
@@ -110,6 +114,30 @@ impl Task {
             }
         }
         Ok(())
+    }
+
+    /// Whether an attempt at this group that was not answered has landed since. What fails then (its
+    /// own rows are in its way, say) says nothing about it.
+    async fn has_landed(&mut self, group: &Group) -> Result<bool> {
+        let Some(id) = group.id else {
+            return Ok(false);
+        };
+        let context = Arc::clone(&self.context);
+        let base = context.read_home().await?;
+        let moves = moves(&group.pieces)?;
+        let is_stored = |moved: &Move| {
+            let stored = base.positions.get(&moved.key);
+            stored.is_some_and(|stored| stored.commit == id && stored.position == moved.end)
+        };
+        if !moves.iter().any(is_stored) {
+            return Ok(false);
+        }
+        let mut letters = context.state.pending_letters().await?;
+        letters.retain(|pending| pending.id == id);
+        context.settle_letters(&letters).await?;
+        let durable = moves.into_iter().map(|moved| (moved.key, moved.end));
+        self.tell(TaskEvent::Committed(durable.collect()));
+        Ok(true)
     }
 
     /// One epoch from memory, on a fresh instance. Where staged data goes with its session, an
@@ -184,15 +212,13 @@ async fn narrow(
             match &piece.isolation {
                 Isolation::Fresh => Ok(vec![vec![isolate(context, &piece).await?]]),
                 // What was committed since it was probed may be in its way: a key that is there.
-                Isolation::Alone if piece.len() > 1 => {
-                    Ok(vec![vec![isolate(context, &piece).await?]])
-                }
+                Isolation::Alone => Ok(vec![vec![isolate(context, &piece).await?]]),
                 Isolation::Joint(ranges) if ranges.len() > 1 => Ok(piece
                     .cut(ranges)
                     .into_iter()
                     .map(|piece| vec![piece])
                     .collect()),
-                Isolation::Joint(_) | Isolation::Alone => Err(failure
+                Isolation::Joint(_) => Err(failure
                     .error
                     .context("these rows pass when they are probed and fail when they are staged")),
             }

@@ -129,22 +129,31 @@ impl<Own> Config<Own> {
     pub(super) fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         let mut columns: Vec<String> = Vec::new();
-        let mut claim = |name: &str, at: [&str; 3]| {
+        let mut claim = |name: &str, at: &[&str]| {
             if columns.iter().any(|column| column == name) {
                 problems.push(
-                    Problem::at(at, format!("there are two columns `{name}`"))
-                        .with_help("give one of them another name"),
+                    Problem::at(
+                        at.iter().copied(),
+                        format!("there are two columns `{name}`"),
+                    )
+                    .with_help("give one of them another name"),
                 );
             }
             columns.push(name.to_owned());
         };
         for (index, column) in self.schema.iter().enumerate() {
-            claim(&column.name, ["schema", &index.to_string(), "name"]);
+            claim(&column.name, &["schema", &index.to_string(), "name"]);
         }
         for (index, mapping) in self.field_mappings.iter().enumerate() {
             claim(
                 &mapping.column,
-                ["field_mappings", &index.to_string(), "column"],
+                &["field_mappings", &index.to_string(), "column"],
+            );
+        }
+        for (index, key) in self.metadata_columns.iter().enumerate() {
+            claim(
+                &metadata_column(key),
+                &["metadata_columns", &index.to_string()],
             );
         }
         for (index, mapping) in self.field_mappings.iter().enumerate() {

@@ -29,6 +29,10 @@ pub(crate) fn accepts(arrow: &DataType, to: &PgType) -> bool {
 /// `invalid`: values of this type do not go there.
 pub(super) fn cell(path: &str, values: &ArrayRef, to: &PgType) -> Result<Cell> {
     let values = &plain(path, values)?;
+    if values.data_type().is_null() {
+        // Every row is null, and nothing is written but that.
+        return Ok(Box::new(|_, _| Ok(())));
+    }
     let found = match to {
         PgType::Bool => boolean(values),
         PgType::Int2 => integer(values, |n| i16::try_from(n).ok().map(i16::to_be_bytes)),
@@ -37,16 +41,17 @@ pub(super) fn cell(path: &str, values: &ArrayRef, to: &PgType) -> Result<Cell> {
         PgType::Float4 => float4(values),
         PgType::Float8 => float8(values),
         PgType::Numeric(digits) => number::numeric(values, *digits),
-        PgType::Text | PgType::Enum => text::text(values),
+        PgType::Text(most) => text::text(values, *most),
+        PgType::Enum => text::text(values, None),
         PgType::Bytea => bytes(values),
         PgType::Uuid => text::uuid(values),
         PgType::Inet(network) => network::address(values, *network),
         PgType::Json => json::json(path, values, b"")?,
         PgType::Jsonb => json::json(path, values, &[1])?,
         PgType::Date => time::date(values),
-        PgType::Time => time::time_of_day(values),
-        PgType::Timestamp => time::timestamp(values, time::Zone::None),
-        PgType::Timestamptz => time::timestamp(values, time::Zone::Some),
+        PgType::Time(digits) => time::time_of_day(values, *digits),
+        PgType::Timestamp(digits) => time::timestamp(values, time::Zone::None, *digits),
+        PgType::Timestamptz(digits) => time::timestamp(values, time::Zone::Some, *digits),
         PgType::Interval => time::interval(values),
         PgType::Array(element) => array(path, values, element)?,
         PgType::Other(_) => None,

@@ -8,6 +8,7 @@ use wasm_sink_core::guest::json_texts;
 use super::cell::Cell;
 use super::text::texts;
 use crate::name::invalid;
+use crate::types::is_json;
 
 /// Text goes as it is, since it is JSON already; everything else becomes JSON. `before` is what the
 /// type wants in front.
@@ -19,7 +20,7 @@ pub(super) fn json(path: &str, values: &ArrayRef, before: &'static [u8]) -> Resu
             Ok(())
         })));
     }
-    if matches!(values.data_type(), DataType::Null | DataType::Union(..)) {
+    if !is_json(values.data_type()) {
         return Ok(None);
     }
     let values = values.clone();
@@ -81,6 +82,13 @@ fn is_finite(values: &ArrayRef, row: usize) -> bool {
             let list = values.as_list::<i64>();
             let (begin, end) = (list.value_offsets()[row], list.value_offsets()[row + 1]);
             all(list.values(), begin as usize..end as usize)
+        }
+        DataType::FixedSizeList(_, size) => {
+            let begin = row * *size as usize;
+            all(
+                values.as_fixed_size_list().values(),
+                begin..begin + *size as usize,
+            )
         }
         DataType::Map(..) => {
             let map = values.as_map();

@@ -13,7 +13,7 @@ mod text;
 mod time;
 
 use arrow::array::{ArrayRef, BooleanArray};
-use arrow::buffer::{BooleanBuffer, NullBuffer};
+use arrow::buffer::NullBuffer;
 use bytes::Bytes;
 use wasm_sink_core::Result;
 use wasm_sink_core::guest::tables::Refused;
@@ -67,7 +67,7 @@ pub(crate) fn rows(columns: &[Column<'_>], row_count: usize) -> Result<Encoded> 
         .collect::<Result<Vec<_>>>()?;
     let count = (columns.len() as i16).to_be_bytes();
     let mut out = Vec::with_capacity(row_count * (2 + 12 * columns.len()));
-    let mut refused = BooleanBuffer::new_unset(0).iter().collect::<Vec<bool>>();
+    let mut refused: Vec<bool> = Vec::with_capacity(row_count);
     let mut reasons = Vec::new();
     for row in 0..row_count {
         let begin = out.len();

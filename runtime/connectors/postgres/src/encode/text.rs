@@ -25,10 +25,21 @@ pub(super) fn texts(values: &ArrayRef) -> Option<Box<dyn Texts>> {
     Some(Box::new(texts.clone()))
 }
 
-pub(super) fn text(values: &ArrayRef) -> Option<Cell> {
+/// `most`: characters that the column keeps. The server would cut blanks after them without a word.
+pub(super) fn text(values: &ArrayRef, most: Option<u32>) -> Option<Cell> {
     let texts = texts(values)?;
+    let most = most.map_or(usize::MAX, |most| most as usize);
     Some(Box::new(move |row, out| {
-        let text = texts.text(row).as_bytes();
+        let text = texts.text(row);
+        if text.len() > most {
+            let characters = text.chars().count();
+            if characters > most {
+                return Err(format!(
+                    "has {characters} characters, and the column keeps {most}"
+                ));
+            }
+        }
+        let text = text.as_bytes();
         if text.contains(&0) {
             return Err("holds a zero byte, which text in PostgreSQL cannot".to_owned());
         }

@@ -12,6 +12,7 @@ use arrow::datatypes::{DataType, IntervalUnit, TimeUnit};
 
 use super::Misfit;
 use super::cell::Cell;
+use crate::types::Digits;
 
 /// Days from 1970-01-01 to 2000-01-01.
 const EPOCH_DAYS: i64 = 10_957;
@@ -55,6 +56,14 @@ fn microseconds(count: i64, unit: TimeUnit) -> Result<i64, Misfit> {
     }
 }
 
+/// A time that the column keeps whole: the server would round it.
+fn kept(us: i64, digits: Digits) -> Result<i64, Misfit> {
+    match us % digits.step_us() {
+        0 => Ok(us),
+        _ => Err("has more digits of a second than the column keeps".to_owned()),
+    }
+}
+
 pub(super) fn date(values: &ArrayRef) -> Option<Cell> {
     let (count, per_day) = match values.data_type() {
         DataType::Date32 => (counts::<Date32Type>(values)?, 1),
@@ -76,7 +85,7 @@ pub(super) fn date(values: &ArrayRef) -> Option<Cell> {
     }))
 }
 
-pub(super) fn timestamp(values: &ArrayRef, zone: Zone) -> Option<Cell> {
+pub(super) fn timestamp(values: &ArrayRef, zone: Zone, digits: Digits) -> Option<Cell> {
     let DataType::Timestamp(unit, given) = values.data_type() else {
         return None;
     };
@@ -91,7 +100,7 @@ pub(super) fn timestamp(values: &ArrayRef, zone: Zone) -> Option<Cell> {
         TimeUnit::Nanosecond => counts::<TimestampNanosecondType>(values)?,
     };
     Some(Box::new(move |row, out| {
-        let since_2000 = microseconds(count(row), unit)?
+        let since_2000 = kept(microseconds(count(row), unit)?, digits)?
             .checked_sub(EPOCH_US)
             .filter(|us| MICROSECONDS.contains(us))
             .ok_or("is too far away for PostgreSQL's timestamp")?;
@@ -100,7 +109,7 @@ pub(super) fn timestamp(values: &ArrayRef, zone: Zone) -> Option<Cell> {
     }))
 }
 
-pub(super) fn time_of_day(values: &ArrayRef) -> Option<Cell> {
+pub(super) fn time_of_day(values: &ArrayRef, digits: Digits) -> Option<Cell> {
     let (count, unit) = match values.data_type() {
         DataType::Time32(TimeUnit::Second) => {
             (counts::<Time32SecondType>(values)?, TimeUnit::Second)
@@ -120,7 +129,7 @@ pub(super) fn time_of_day(values: &ArrayRef) -> Option<Cell> {
         _ => return None,
     };
     Some(Box::new(move |row, out| {
-        let of_day = microseconds(count(row), unit)?;
+        let of_day = kept(microseconds(count(row), unit)?, digits)?;
         if !(0..=US_PER_DAY).contains(&of_day) {
             return Err("is no time of a day".to_owned());
         }
