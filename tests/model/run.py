@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the TLA+ models of the commit protocol and checks each run against its expectation.
 
-    run.py                 every run, about 25 minutes on two cores
+    run.py                 every run: 25 minutes on two idle cores, 90 beside other work
     run.py NAME...         runs whose name begins so: `home`, `files_bad`
     run.py --quick         home and dead letters with small bounds, under three minutes
     run.py --walk SECONDS  random walks with larger bounds, SECONDS each; not exhaustive
