@@ -6,6 +6,8 @@ postgres_path() {
   if have initdb; then dirname "$(readlink -f "$(command -v initdb)")"; fi
 }
 postgres() {
+  # For the certificates of the tests that speak TLS.
+  need openssl openssl
   [ -n "$(postgres_path)" ] && return 0
   if [ "$(id -u)" = 0 ] && [ ! -e /etc/postgresql-common/createcluster.conf ]; then
     mkdir -p /etc/postgresql-common
