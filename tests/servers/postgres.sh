@@ -1,7 +1,7 @@
 # PostgreSQL, of the machine or from Debian's package: initdb, postgres, psql. Without a cluster of its own.
 postgres_path() {
   local newest
-  newest=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1)
+  newest=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1) || true
   if [ -n "$newest" ] && [ -x "$newest/initdb" ]; then echo "$newest"; return; fi
   if have initdb; then dirname "$(readlink -f "$(command -v initdb)")"; fi
 }
