@@ -1,10 +1,11 @@
 //! What PostgreSQL alone has: ways in, existing tables, limits of its own.
 
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::json;
 use wasm_sink_tests::postgres::Postgres;
-use wasm_sink_tests::{Connected, Outcome};
+use wasm_sink_tests::{Binary, Connected, Outcome, dead_letters};
 
 use crate::case::Case;
 
@@ -222,6 +223,51 @@ fn existing_columns_take_what_fits_them() {
     ]) {
         assert!(reason.contains(word), "line {line}: {reason}");
     }
+}
+
+/// What examples/postgres/README.md says.
+#[test]
+fn the_example_fills_a_table_once() {
+    let server = Postgres::start();
+    let folder = tempfile::tempdir().unwrap();
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
+    for file in ["postgres/pipeline.toml", "quickstart/orders.jsonl"] {
+        let copy = folder.path().join(file);
+        std::fs::create_dir_all(copy.parent().unwrap()).unwrap();
+        std::fs::copy(examples.join(file), copy).unwrap();
+    }
+    let url = format!(
+        "postgresql://{}:{}@{}/{}",
+        Postgres::USER,
+        Postgres::PASSWORD,
+        server.address(),
+        Postgres::DATABASE
+    );
+    let run = || {
+        let pipeline = folder.path().join("postgres/pipeline.toml");
+        let run = Binary::find().run(&pipeline).env("DATABASE_URL", &url);
+        run.finish().expect_code(0)
+    };
+    run();
+    let delivered = server.query(
+        "select count(*) as rows, count(distinct id) as ids,
+                bool_and(pg_typeof(at) = 'timestamptz'::regtype) as instants,
+                count(*) filter (where customer->>'name' = '山田 花子') > 0 as unicode,
+                bool_and(jsonb_typeof(items) = 'array') as lists from orders",
+    );
+    let expected = json!({
+        "rows": 3_000, "ids": 3_000, "instants": true, "unicode": true, "lists": true,
+    });
+    assert_eq!(delivered, [expected]);
+    let letters = folder
+        .path()
+        .join("postgres/.wasm-sink/postgres-example/dead-letters");
+    assert_eq!(dead_letters(&letters).len(), 3);
+    run().expect_said("nothing new");
+    assert_eq!(
+        server.query("select count(*) as rows from orders"),
+        [json!({ "rows": 3_000 })]
+    );
 }
 
 fn direct(server: &Postgres, user: &str) -> Database<'static> {
