@@ -6,7 +6,7 @@ use serde_json::Value;
 use wasm_sink_core::step::Step;
 use wasm_sink_tests::{DeltaTable, Versitygw};
 
-use crate::destination::{Destination, Promise, Wire};
+use crate::destination::{Destination, Promise, Wire, Wired};
 
 pub struct Bucket(Versitygw);
 
@@ -53,13 +53,6 @@ secret_access_key = "${{LAKE_SECRET}}"
         vec![("LAKE_SECRET".to_owned(), secret)]
     }
 
-    fn wire(&self) -> Option<Wire> {
-        Some(Wire {
-            address: self.0.address(),
-            word: b"PUT ",
-        })
-    }
-
     fn query(&self, table: &str, sql: &str) -> Vec<Value> {
         self.table(table).query(sql)
     }
@@ -73,4 +66,13 @@ secret_access_key = "${{LAKE_SECRET}}"
     }
 }
 
-crate::suite!(Bucket);
+impl Wired for Bucket {
+    fn wire(&self) -> Wire {
+        Wire {
+            address: self.0.address(),
+            word: b"PUT ",
+        }
+    }
+}
+
+crate::suite!(Bucket, wired);

@@ -49,19 +49,6 @@ pub trait Destination: Sized {
         Vec::new()
     }
 
-    /// None: nothing passes a network.
-    fn wire(&self) -> Option<Wire> {
-        None
-    }
-
-    /// Ends the server as a power cut would; false where there is none.
-    fn interrupt(&mut self) -> bool {
-        false
-    }
-
-    /// Starts it again, over what it had.
-    fn resume(&mut self) {}
-
     /// The rows that a query over the table `t` answers, each a JSON object.
     fn query(&self, table: &str, sql: &str) -> Vec<Value>;
 
@@ -70,14 +57,6 @@ pub trait Destination: Sized {
 
     /// A member of a nested column, as an expression of the reader's SQL.
     fn member(column: &str, name: &str) -> String;
-
-    /// Makes a table that takes the columns of [`crate::suite::refused`] and does not take one of its
-    /// rows; `by` of the dead letter, and what its reason must name. None: it can refuse nothing that
-    /// the host lets pass.
-    fn refuse_one_row(&self, table: &str) -> Option<Refusal> {
-        let _ = table;
-        None
-    }
 
     /// A query with one row.
     #[track_caller]
@@ -88,11 +67,26 @@ pub trait Destination: Sized {
     }
 }
 
-/// How a destination refuses a row.
-#[derive(Clone, Copy, Debug)]
-pub struct Refusal {
-    /// Word in the reason.
-    pub reason: &'static str,
+/// A destination across a network.
+pub trait Wired: Destination {
+    /// Where its clients' bytes can be cut.
+    fn wire(&self) -> Wire;
+}
+
+/// A destination whose server can go away.
+pub trait Restartable: Destination {
+    /// Ends the server as a power cut would.
+    fn interrupt(&mut self);
+
+    /// Starts it again, over what it had.
+    fn resume(&mut self);
+}
+
+/// A destination that can refuse what the host lets pass.
+pub trait Refusing: Destination {
+    /// Makes a table with the columns `n` and `text` that does not take the text "row 4321"; a word of
+    /// the reason that it gives.
+    fn refuse_one_row(&self, table: &str) -> &'static str;
 }
 
 /// A destination, perhaps seen through a proxy.

@@ -6,7 +6,7 @@ use serde_json::Value;
 use wasm_sink_core::step::Step;
 use wasm_sink_tests::postgres::Postgres;
 
-use crate::destination::{Destination, Promise, Refusal, Wire};
+use crate::destination::{Destination, Promise, Refusing, Restartable, Wire, Wired};
 
 pub struct Server(Postgres);
 
@@ -42,22 +42,6 @@ impl Destination for Server {
         vec![("PGPASSWORD".to_owned(), password)]
     }
 
-    fn wire(&self) -> Option<Wire> {
-        Some(Wire {
-            address: self.0.address(),
-            word: b"commit\0",
-        })
-    }
-
-    fn interrupt(&mut self) -> bool {
-        self.0.stop();
-        true
-    }
-
-    fn resume(&mut self) {
-        self.0.resume();
-    }
-
     fn query(&self, table: &str, sql: &str) -> Vec<Value> {
         let table = quoted(table);
         self.0.query(&format!("with t as (select * from {table}) {sql}"))
@@ -76,14 +60,35 @@ impl Destination for Server {
     fn member(column: &str, name: &str) -> String {
         format!("{column}->>'{name}'")
     }
+}
 
-    fn refuse_one_row(&self, table: &str) -> Option<Refusal> {
+impl Wired for Server {
+    fn wire(&self) -> Wire {
+        Wire {
+            address: self.0.address(),
+            word: b"commit\0",
+        }
+    }
+}
+
+impl Restartable for Server {
+    fn interrupt(&mut self) {
+        self.0.stop();
+    }
+
+    fn resume(&mut self) {
+        self.0.resume();
+    }
+}
+
+impl Refusing for Server {
+    fn refuse_one_row(&self, table: &str) -> &'static str {
         self.0.run(&format!(
             "create table {} (n bigint primary key, text text check (text <> 'row 4321'))",
             quoted(table)
         ));
-        Some(Refusal { reason: "_text_check" })
+        "_text_check"
     }
 }
 
-crate::suite!(Server);
+crate::suite!(Server, wired, restartable, refusing);

@@ -82,6 +82,11 @@ impl Error {
         }))
     }
 
+    /// A misuse by the component, which may be told of it and go on.
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self::new(Kind::Invalid, Blame::Component, message)
+    }
+
     /// The error below this one.
     #[must_use]
     pub fn with_source(

@@ -25,7 +25,8 @@ pub struct Stored {
 
 /// A home as it stood at one moment. A commit is attempted on exactly this.
 pub struct Base {
-    /// Grows with every change of the home, whoever makes it.
+    /// Grows with every change of the home, whoever makes it; 0 where an attempt is judged by the
+    /// positions that it finds and by nothing else.
     pub version: u64,
     /// This pipeline's positions, all of them.
     pub positions: BTreeMap<PartitionKey, Stored>,

@@ -18,6 +18,7 @@ pub mod position;
 pub mod secret;
 pub mod settings;
 pub mod source;
+pub mod sql;
 pub mod stage;
 pub mod step;
 

@@ -10,17 +10,15 @@ pub mod owners;
 pub mod refused;
 pub mod values;
 
-/// The tests of one destination, in its own module.
+/// The tests of one destination, in its own module: those that all must pass, and those for what it
+/// is beside (`wired`, `restartable`, `refusing`).
 #[macro_export]
 macro_rules! suite {
-    ($kit:ty) => {
-        $crate::suite! { $kit:
+    ($kit:ty $(, $also:ident)*) => {
+        $crate::tests! { $kit:
             crash::at_every_step,
             crash::at_random_instants,
-            cut::answers_to_commits_are_lost,
-            cut::commits_are_cut_off,
             generated::a_million_rows_arrive_with_their_values,
-            cut::the_server_goes_away_and_comes_back,
             generated::two_tasks_deliver_each_row_once,
             modes::a_second_run_adds_what_is_new,
             modes::older_rows_go_once,
@@ -31,12 +29,46 @@ macro_rules! suite {
             names::columns_that_attack,
             owners::of_two_processes_one_stops,
             owners::a_process_that_wakes_late_changes_nothing,
-            refused::one_row_of_ten_thousand,
-            refused::one_row_under_kills,
             values::every_type_at_its_extremes,
             values::what_does_not_fit_is_refused_alone,
         }
+        $($crate::$also! { $kit })*
     };
+}
+
+/// Beside that, for what is across a network.
+#[macro_export]
+macro_rules! wired {
+    ($kit:ty) => {
+        $crate::tests! { $kit:
+            cut::answers_to_commits_are_lost,
+            cut::commits_are_cut_off,
+        }
+    };
+}
+
+/// Beside that, where the server can go away.
+#[macro_export]
+macro_rules! restartable {
+    ($kit:ty) => {
+        $crate::tests! { $kit: cut::the_server_goes_away_and_comes_back }
+    };
+}
+
+/// Beside that, where rows can be refused that the host lets pass.
+#[macro_export]
+macro_rules! refusing {
+    ($kit:ty) => {
+        $crate::tests! { $kit:
+            refused::one_row_of_ten_thousand,
+            refused::one_row_under_kills,
+        }
+    };
+}
+
+/// A test for each generic function.
+#[macro_export]
+macro_rules! tests {
     ($kit:ty: $($topic:ident::$test:ident),+ $(,)?) => {
         $(#[test]
         fn $test() {

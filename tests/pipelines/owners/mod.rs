@@ -1,12 +1,12 @@
 //! Two processes run one pipeline on one table. Whoever loses stops and names the winner's commit;
-//! no row is doubled.
+//! no row is doubled. (What holds for every destination is in the kit, late owners among it.)
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use wasm_sink_tests::{DeltaTable, Outcome, Signal};
+use wasm_sink_tests::{DeltaTable, Outcome};
 
-use crate::case::{Case, Lake, await_versions};
+use crate::case::{Case, Lake};
 
 const PIPELINE: &str = include_str!("pipeline.toml");
 const ROWS: u64 = 60_000;
@@ -90,26 +90,4 @@ fn of_two_processes_one_stops() {
     // Where each won a partition, both stopped.
     first.run().finish().expect_code(0);
     expect_each_row_once(&lake.table());
-}
-
-/// A process that stalls in the middle of whatever it was doing, and wakes when another has done
-/// its work, must not add a row.
-#[test]
-fn a_process_that_wakes_late_changes_nothing() {
-    for stall_after_versions in [1, 2, 5, 9] {
-        let folder = tempfile::tempdir().unwrap();
-        let lake = Lake::Disk(folder.path());
-        let (first, second) = (Case::new(PIPELINE, lake), other(lake));
-
-        let stalled = first.run().start();
-        await_versions(folder.path(), stall_after_versions);
-        stalled.signal(Signal::STOP);
-        second.run().finish().expect_code(0);
-        expect_each_row_once(&lake.table());
-
-        stalled.signal(Signal::CONT);
-        let loser = stalled.wait(Duration::from_secs(120)).expect_code(1);
-        expect_names_a_commit(&loser, &lake.table());
-        expect_each_row_once(&lake.table());
-    }
 }

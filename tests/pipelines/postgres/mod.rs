@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use wasm_sink_tests::postgres::Postgres;
-use wasm_sink_tests::{Binary, Connected, Outcome, dead_letters};
+use wasm_sink_tests::{Binary, Connected, Outcome, Signal, dead_letters};
 
 use crate::case::Case;
 
@@ -279,6 +279,28 @@ fn direct(server: &Postgres, user: &str) -> Database<'static> {
         ),
         password: Postgres::PASSWORD,
     }
+}
+
+/// Between two epochs somebody gives a column another type of the same width. What was looked up before
+/// is looked up again, and no row has the bits of the old type.
+#[test]
+fn columns_that_change_under_a_run_are_seen() {
+    let server = Postgres::start();
+    let pipeline = format!("{PIPELINE}\n[epoch]\nmax_rows = 100\n")
+        .replace("[source]\n", "[source]\nbatch_rows = 50\npartitions = 2\n");
+    let case = Case::new(&pipeline, direct(&server, Postgres::USER));
+    let mut run = case.run().env("WASM_SINK_STALL_AT", "attempted:2").start();
+    assert!(run.await_stop(LIMIT));
+    server.run("alter table rows alter column partition type real");
+    run.signal(Signal::CONT);
+    run.wait(LIMIT).expect_code(0);
+    assert_eq!(
+        server.query(
+            "select count(*) as n, count(distinct (partition, \"offset\")) as d,
+                             count(*) filter (where partition not in (0, 1)) as wrong from rows"
+        ),
+        [json!({ "n": 1_000, "d": 1_000, "wrong": 0 })]
+    );
 }
 
 /// Somebody who may not create tables is told what an administrator has to run, and that is enough.

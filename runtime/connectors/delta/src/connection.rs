@@ -15,7 +15,6 @@ use crate::settings::Location;
 use crate::stage::DeltaStage;
 use crate::storage::Lake;
 use crate::table::Table;
-use crate::types::invalid;
 
 /// Tables of one connection at most, since a component names them and each is kept.
 const MAX_TABLES: usize = 1_000;
@@ -57,7 +56,7 @@ impl Shared {
         }
         let storage = self.lake.table(name)?;
         if tables.len() >= MAX_TABLES {
-            return Err(invalid(format!(
+            return Err(Error::invalid(format!(
                 "`{name}` would be one table too many: a connection has at most {MAX_TABLES} in \
                  one run"
             )));

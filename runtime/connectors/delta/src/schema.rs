@@ -9,7 +9,7 @@ use wasm_sink_core::guest::wit;
 use wasm_sink_core::{Blame, Error, Kind, Result, data_type};
 
 use crate::log::action::Metadata;
-use crate::types::{self, Nulls, arrow_type, delta_type, invalid};
+use crate::types::{self, Nulls, arrow_type, delta_type};
 
 /// One column.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,7 +73,7 @@ impl TableSchema {
             .iter()
             .map(|column| {
                 let arrow = arrow_type(column.data_type(), Nulls::Anywhere).ok_or_else(|| {
-                    invalid(format!(
+                    Error::invalid(format!(
                         "column `{}` is {}, which this version does not write",
                         column.name(),
                         column.data_type()
@@ -89,7 +89,7 @@ impl TableSchema {
                     .iter()
                     .position(|column| column.name() == name)
                     .ok_or_else(|| {
-                        invalid(format!(
+                        Error::invalid(format!(
                             "the table is partitioned by `{name}`, which is no column of it"
                         ))
                     })
@@ -117,13 +117,15 @@ impl TableSchema {
     pub(crate) fn requested(fields: &[wit::Field], partition_by: &[String]) -> Result<Self> {
         let fields = requested_fields(fields)?;
         if fields.is_empty() {
-            return Err(invalid("a table needs at least one column".to_owned()));
+            return Err(Error::invalid(
+                "a table needs at least one column".to_owned(),
+            ));
         }
         let mut seen = HashSet::new();
         for name in partition_by {
             let Some(field) = fields.iter().find(|field| field.name() == name) else {
                 let known: Vec<_> = fields.iter().map(|field| field.name().as_str()).collect();
-                return Err(invalid(format!(
+                return Err(Error::invalid(format!(
                     "`{name}` in `partition_by` is no column; columns are: {}",
                     known.join(", ")
                 )));
@@ -133,18 +135,20 @@ impl TableSchema {
                 .as_primitive_opt()
                 .is_some_and(|primitive| DataType::from(primitive.clone()) != DataType::BINARY);
             if !can_partition {
-                return Err(invalid(format!(
+                return Err(Error::invalid(format!(
                     "`{name}` is {} and cannot be in `partition_by`; text, numbers, dates and times \
                      can",
                     types::text(field.data_type())
                 )));
             }
             if !seen.insert(name) {
-                return Err(invalid(format!("`{name}` is in `partition_by` twice")));
+                return Err(Error::invalid(format!(
+                    "`{name}` is in `partition_by` twice"
+                )));
             }
         }
         if partition_by.len() == fields.len() {
-            return Err(invalid(
+            return Err(Error::invalid(
                 "every column is in `partition_by`; at least one must be left for the data files"
                     .to_owned(),
             ));
@@ -215,7 +219,7 @@ impl TableSchema {
     pub(crate) fn schema_string(&self) -> Result<String> {
         let fields = self.columns.iter().map(|column| column.field.clone());
         StructType::try_new(fields)
-            .map_err(|e| invalid("these columns make no schema".to_owned()).with_source(e))
+            .map_err(|e| Error::invalid("these columns make no schema".to_owned()).with_source(e))
             .and_then(|schema| {
                 serde_json::to_string(&schema).map_err(|e| {
                     Error::new(Kind::Other, Blame::Host, "a schema has no text").with_source(e)
@@ -252,7 +256,7 @@ impl TableSchema {
                 .find(|known| known.name() == field.name())
             else {
                 if !field.is_nullable() {
-                    return Err(invalid(format!(
+                    return Err(Error::invalid(format!(
                         "column `{}` cannot be added without allowing nulls, since the rows that \
                          are there have none",
                         field.name()
@@ -378,7 +382,7 @@ pub(crate) fn merge(path: &str, known: &DataType, wanted: &DataType) -> Result<O
 }
 
 pub(crate) fn mismatch(path: &str, known: &DataType, wanted: &DataType) -> Error {
-    invalid(format!(
+    Error::invalid(format!(
         "column `{path}` is {} in the table and {} in the rows; cast it with `field_mappings`, or \
          give the column another name",
         types::text(known),
@@ -422,12 +426,12 @@ fn refuse_inner_names(delta: &DataType) -> Result<()> {
 /// What Parquet readers split names at; Delta takes them only with mapped columns.
 fn refuse_name(name: &str) -> Result<()> {
     if name.is_empty() {
-        return Err(invalid(
+        return Err(Error::invalid(
             "a column has an empty name; map it to another one".to_owned(),
         ));
     }
     match name.chars().find(|c| " ,;{}()\n\t=".contains(*c)) {
-        Some(wrong) => Err(invalid(format!(
+        Some(wrong) => Err(Error::invalid(format!(
             "column `{name}` has {wrong:?} in its name, which Delta does not allow; give it another \
              name with `field_mappings`"
         ))),
@@ -439,7 +443,7 @@ fn refuse_twins<'a>(names: impl Iterator<Item = &'a str>) -> Result<()> {
     let mut seen = std::collections::HashMap::new();
     for name in names {
         if let Some(twin) = seen.insert(name.to_lowercase(), name) {
-            return Err(invalid(format!(
+            return Err(Error::invalid(format!(
                 "columns `{twin}` and `{name}` differ only in case, and Delta takes them for one; \
                  give one of them another name with `field_mappings`"
             )));

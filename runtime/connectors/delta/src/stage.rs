@@ -20,7 +20,6 @@ use crate::positions::Overwrite;
 use crate::protocol;
 use crate::schema::TableSchema;
 use crate::table::{Begins, Table, no_table};
-use crate::types::invalid;
 use crate::write::{DataFile, Encoder, EncoderSettings, remove};
 
 use layout::Layout;
@@ -93,7 +92,7 @@ impl DeltaStage {
             match stage.schema.take() {
                 Some(there) if !there.has_same_columns(&wanted) => {
                     stage.schema = Some(there);
-                    return Err(invalid(
+                    return Err(Error::invalid(
                         "the table is there already, with other columns".to_owned(),
                     ));
                 }
@@ -223,7 +222,7 @@ impl TableStage for DeltaStage {
 
     fn fit(&mut self, name: &str, rows: &RecordBatch) -> Result<Fitted<Prepared>> {
         if self.epoch.is_none() {
-            return Err(invalid(
+            return Err(Error::invalid(
                 "rows are appended in `write` and `flush` only".to_owned(),
             ));
         }

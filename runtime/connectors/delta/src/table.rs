@@ -128,7 +128,7 @@ impl Table {
                 .filter(|snapshot| !snapshot.schema.is_empty());
             if let Some(existing) = existing {
                 if !existing.schema.has_same_columns(wanted) {
-                    return Err(types::invalid(format!(
+                    return Err(Error::invalid(format!(
                         "{} is there already, with other columns or partitions; add what is missing \
                          to it, or write to another table",
                         self.log.storage
@@ -308,7 +308,7 @@ impl Table {
 }
 
 pub(crate) fn no_table(storage: &TableStorage) -> Error {
-    types::invalid(format!(
+    Error::invalid(format!(
         "there is no table at {storage} yet; create it first"
     ))
 }

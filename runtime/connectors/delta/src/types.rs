@@ -24,7 +24,7 @@ use arrow::datatypes::{DataType as Arrow, Field, TimeUnit};
 use deltalake_core::kernel::{
     ArrayType, DataType, MapType, PrimitiveType, StructField, StructType,
 };
-use wasm_sink_core::{Blame, Error, Kind, Result, data_type};
+use wasm_sink_core::{Error, Result, data_type};
 
 use crate::protocol::Timestamps;
 
@@ -130,13 +130,13 @@ pub(crate) fn delta_type(path: &str, arrow: &Arrow) -> Result<DataType> {
 /// `invalid` for no fields, and for names that differ only in case.
 pub(crate) fn struct_type(path: &str, fields: Vec<StructField>) -> Result<StructType> {
     if fields.is_empty() {
-        return Err(invalid(format!(
+        return Err(Error::invalid(format!(
             "column `{path}` is a struct without fields, which Parquet cannot hold; leave it out, or \
              map it to utf8"
         )));
     }
     StructType::try_new(fields)
-        .map_err(|e| invalid(format!("`{path}` cannot be a struct in Delta")).with_source(e))
+        .map_err(|e| Error::invalid(format!("`{path}` cannot be a struct in Delta")).with_source(e))
 }
 
 fn decimal(path: &str, arrow: &Arrow, precision: u8, scale: i8) -> Result<DataType> {
@@ -156,14 +156,10 @@ fn decimal(path: &str, arrow: &Arrow, precision: u8, scale: i8) -> Result<DataTy
 }
 
 fn refused(path: &str, arrow: &Arrow, why: &str) -> Error {
-    invalid(format!(
+    Error::invalid(format!(
         "column `{path}` is {}, which a Delta table cannot hold: {why}",
         data_type::name(arrow)
     ))
-}
-
-pub(crate) fn invalid(message: String) -> Error {
-    Error::new(Kind::Invalid, Blame::Component, message)
 }
 
 /// What nullability an Arrow type is to show.

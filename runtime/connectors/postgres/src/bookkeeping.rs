@@ -4,10 +4,11 @@ use std::fmt;
 
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
+use wasm_sink_core::sql::Name;
 use wasm_sink_core::{Blame, Error, Kind, Result};
 
 use crate::error::server_error;
-use crate::name::Name;
+use crate::name::NAMES;
 
 /// How long a commit stays in the table of commits; old ones go when a process starts.
 const HISTORY: &str = "30 days";
@@ -157,7 +158,7 @@ impl Bookkeeping {
             )
         })?;
         Ok(Self {
-            schema: Name::new(&schema)?,
+            schema: NAMES.name(&schema)?,
         })
     }
 

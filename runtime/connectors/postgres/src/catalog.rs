@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use tokio_postgres::Client;
 use wasm_sink_core::guest::wit;
-use wasm_sink_core::{Result, data_type};
+use wasm_sink_core::sql::TableName;
+use wasm_sink_core::{Error, Result, data_type};
 
-use crate::encode::accepts;
+use crate::encode;
 use crate::error::server_error;
-use crate::name::{Name, TableName, invalid};
+use crate::name::NAMES;
 use crate::types::{Element, PgType, new_column};
 
 /// A column that rows can be written to.
@@ -72,12 +73,15 @@ impl Columns {
     /// `invalid`: a name or a type that the server does not have.
     pub(crate) fn requested(fields: &[wit::Field]) -> Result<Self> {
         if fields.is_empty() {
-            return Err(invalid("a table has at least one column"));
+            return Err(Error::invalid("a table has at least one column"));
         }
         let mut columns: Vec<Column> = Vec::with_capacity(fields.len());
         for field in fields {
             if columns.iter().any(|column| column.name == field.name) {
-                return Err(invalid(format!("there are two columns `{}`", field.name)));
+                return Err(Error::invalid(format!(
+                    "there are two columns `{}`",
+                    field.name
+                )));
             }
             columns.push(requested(field)?);
         }
@@ -107,16 +111,7 @@ impl Columns {
         for field in fields {
             match self.get(&field.name) {
                 None => missing.push(requested(field)?),
-                Some(column) if accepts(&parsed(field)?, &column.kind) => {}
-                Some(column) => {
-                    return Err(invalid(format!(
-                        "column `{}` is {} in the table, which takes no {}; give it another type \
-                         in `schema` or `field_mappings`",
-                        field.name,
-                        column.kind.sql(),
-                        field.data_type
-                    )));
-                }
+                Some(column) => encode::check(&field.name, &parsed(field)?, &column.kind)?,
             }
         }
         Ok(missing)
@@ -146,7 +141,7 @@ impl Column {
         let nulls = if self.allows_null { "" } else { " not null" };
         Ok(format!(
             "{} {}{nulls}",
-            Name::new(&self.name)?,
+            NAMES.name(&self.name)?,
             self.kind.sql()
         ))
     }
@@ -154,11 +149,11 @@ impl Column {
 
 fn parsed(field: &wit::Field) -> Result<arrow::datatypes::DataType> {
     data_type::parse(&field.data_type)
-        .map_err(|error| invalid(format!("column `{}`: {error}", field.name)))
+        .map_err(|error| Error::invalid(format!("column `{}`: {error}", field.name)))
 }
 
 fn requested(field: &wit::Field) -> Result<Column> {
-    Name::new(&field.name)?;
+    NAMES.name(&field.name)?;
     Ok(Column {
         name: field.name.clone(),
         kind: new_column(&field.name, &parsed(field)?)?,

@@ -5,30 +5,20 @@ use wasm_sink_core::{Blame, Error, Kind};
 
 /// What a statement's failure means for the epoch. `doing` says what was done.
 pub(crate) fn server_error(doing: &str, error: tokio_postgres::Error) -> Error {
-    let (kind, blame, message) = match error.as_db_error() {
+    let told = match error.as_db_error() {
         Some(answer) => {
             let (kind, blame) = meaning(answer.code());
-            (kind, blame, sentence(answer))
+            Error::new(kind, blame, sentence(answer))
         }
-        None if error.is_closed() => (
-            Kind::Unavailable,
-            Blame::Destination,
-            "the server closed the connection".to_owned(),
-        ),
         None => {
-            let mut message = error.to_string();
-            let mut below = std::error::Error::source(&error);
-            while let Some(cause) = below {
-                let text = cause.to_string();
-                if !message.contains(&text) {
-                    message = format!("{message}: {text}");
-                }
-                below = cause.source();
-            }
-            (Kind::Unavailable, Blame::Destination, message)
+            let message = match error.is_closed() {
+                true => "the server closed the connection".to_owned(),
+                false => error.to_string(),
+            };
+            Error::new(Kind::Unavailable, Blame::Destination, message).with_source(error)
         }
     };
-    Error::new(kind, blame, message).context(doing)
+    told.context(doing)
 }
 
 /// The server's own words.

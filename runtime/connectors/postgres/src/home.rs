@@ -187,11 +187,13 @@ impl Home for PostgresHome {
                 let rows = client.query(&statement, &[&self.shared.pipeline]).await;
                 let mut stored = BTreeMap::new();
                 for row in rows.map_err(failed)? {
-                    let (source, partition): (&str, &str) = (row.get(0), row.get(1));
-                    let key = PartitionKey::new(source, partition);
+                    // An administrator may have made the table, with types of their own.
+                    let text = |column| row.try_get::<_, &str>(column).map_err(failed);
+                    let key = PartitionKey::new(text(0)?, text(1)?);
                     let damaged = || damaged(&key, &positions.to_string());
-                    let position = row.get::<_, &str>(2).parse().map_err(|_| damaged())?;
-                    let commit = CommitId::from_slot(row.get(3)).ok_or_else(damaged)?;
+                    let position = text(2)?.parse().map_err(|_| damaged())?;
+                    let slot = row.try_get(3).map_err(failed)?;
+                    let commit = CommitId::from_slot(slot).ok_or_else(damaged)?;
                     let found = Stored {
                         position,
                         commit,
@@ -200,7 +202,6 @@ impl Home for PostgresHome {
                     stored.insert(key, found);
                 }
                 Ok(Base {
-                    // Each attempt is judged by what it finds, not by what it was built on.
                     version: 0,
                     positions: stored,
                     token: Box::new(()),
@@ -283,8 +284,8 @@ impl Home for PostgresHome {
             .await;
         match found {
             Ok(Some(row)) => Winner {
-                version: Some(row.get::<_, i64>(0).unsigned_abs()),
-                description: row.get(1),
+                version: row.try_get::<_, i64>(0).ok().map(i64::unsigned_abs),
+                description: row.try_get(1).unwrap_or_default(),
             },
             _ => Winner::default(),
         }

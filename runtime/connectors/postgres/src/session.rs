@@ -7,12 +7,13 @@ use bytes::Bytes;
 use futures::SinkExt;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, CopyInSink};
+use wasm_sink_core::sql::TableName;
 use wasm_sink_core::{Blame, Error, Kind, Result};
 
 use crate::connection::Shared;
 use crate::encode::{HEADER, TRAILER};
 use crate::error::server_error;
-use crate::name::{Name, TableName};
+use crate::name::NAMES;
 
 /// An open transaction. Dropped, it closes its connection, and the server rolls back.
 pub(crate) struct Session {
@@ -64,7 +65,7 @@ impl Session {
         let is_open = |copy: &Copy| copy.table == *table && copy.columns == columns;
         if !self.copy.as_ref().is_some_and(is_open) {
             self.end_copy().await?;
-            let names: Result<Vec<_>> = columns.iter().map(|name| Name::new(name)).collect();
+            let names: Result<Vec<_>> = columns.iter().map(|name| NAMES.name(name)).collect();
             let names: Vec<_> = names?.iter().map(ToString::to_string).collect();
             let statement = format!(
                 "copy {table} ({}) from stdin with (format binary)",

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use wasm_sink_core::guest::tables::{Fitted, TableStage};
 use wasm_sink_core::guest::wit;
+use wasm_sink_core::sql::TableName;
 use wasm_sink_core::stage::{Purpose, Stage, Staged, TablePreview, UnitId};
 use wasm_sink_core::step::Step;
 use wasm_sink_core::{Blame, CommitId, Error, Kind, PartitionKey, Position, Result};
@@ -17,9 +18,9 @@ use wasm_sink_core::{Blame, CommitId, Error, Kind, PartitionKey, Position, Resul
 use crate::bookkeeping::{Book, is_reserved};
 use crate::catalog::Columns;
 use crate::connection::Shared;
-use crate::encode::{self, accepts};
+use crate::encode;
 use crate::error::server_error;
-use crate::name::{TableName, invalid};
+use crate::name::NAMES;
 use crate::session::Session;
 
 /// Rows that a preview keeps.
@@ -113,7 +114,7 @@ impl PostgresStage {
     }
 
     fn epoch(&self) -> Result<CommitId> {
-        let outside = || invalid("rows and columns are staged in `write` and `flush` only");
+        let outside = || Error::invalid("rows and columns are staged in `write` and `flush` only");
         self.epoch.ok_or_else(outside)
     }
 
@@ -153,7 +154,7 @@ impl PostgresStage {
         self.find(table)?.columns = Some(columns);
         match is_same {
             true => Ok(()),
-            false => Err(invalid(format!(
+            false => Err(Error::invalid(format!(
                 "table {name} is there already, with other columns"
             ))),
         }
@@ -170,14 +171,16 @@ impl PostgresStage {
                 let created = client.batch_execute(&statement).await;
                 let columns = Columns::read(client, name).await?;
                 match created {
-                    Ok(()) => Ok(columns),
+                    Ok(()) => {
+                        Step::TableCreated.reached();
+                        Ok(columns)
+                    }
                     // Another task was first.
                     Err(_) if columns.is_some() => Ok(columns),
                     Err(error) => Err(server_error(&format!("creating table {name}"), error)),
                 }
             })
             .await?;
-        Step::TableCreated.reached();
         columns.ok_or_else(|| {
             Error::new(
                 Kind::Conflict,
@@ -244,7 +247,7 @@ impl OpenTable {
     /// `invalid`: rows of this schema do not go into the table, whatever their values.
     fn layout(&mut self, rows: &SchemaRef) -> Result<Arc<Columns>> {
         let Some(table) = &self.columns else {
-            return Err(invalid(format!(
+            return Err(Error::invalid(format!(
                 "there is no table {} yet; create it first",
                 self.name
             )));
@@ -258,7 +261,9 @@ impl OpenTable {
         for (index, field) in rows.fields().iter().enumerate() {
             let name = field.name();
             if rows.index_of(name).is_ok_and(|first| first != index) {
-                return Err(invalid(format!("the rows have two columns `{name}`")));
+                return Err(Error::invalid(format!(
+                    "the rows have two columns `{name}`"
+                )));
             }
             // A column without values of any type carries nothing that could be lost.
             if field.data_type().is_null() {
@@ -266,24 +271,13 @@ impl OpenTable {
             }
             let Some(column) = table.get(name) else {
                 let known: Vec<_> = table.iter().map(|column| column.name.as_str()).collect();
-                return Err(invalid(format!(
+                return Err(Error::invalid(format!(
                     "column `{name}` is not in the table, which has: {}; add it with add-columns, \
                      or leave it out",
                     known.join(", ")
                 )));
             };
-            if !accepts(field.data_type(), &column.kind) {
-                // The encoder says the same with more words.
-                encode::rows(
-                    &[encode::Column {
-                        name,
-                        values: &arrow::array::new_empty_array(field.data_type()),
-                        to: &column.kind,
-                        allows_null: true,
-                    }],
-                    0,
-                )?;
-            }
+            encode::check(name, field.data_type(), &column.kind)?;
         }
         let needs = |column: &&crate::catalog::Column| !column.allows_null && !column.has_default;
         if let Some(column) = table
@@ -291,7 +285,7 @@ impl OpenTable {
             .filter(needs)
             .find(|column| rows.index_of(&column.name).is_err())
         {
-            return Err(invalid(format!(
+            return Err(Error::invalid(format!(
                 "the rows have no column `{}`, and the table does not allow nulls there",
                 column.name
             )));
@@ -312,14 +306,14 @@ impl TableStage for PostgresStage {
         if self.find(table).is_ok() {
             return Ok(());
         }
-        let name = TableName::parse(table)?;
-        if is_reserved(name.table()) {
-            return Err(invalid(format!(
+        let name = NAMES.table(table)?;
+        if is_reserved(name.table().as_str()) {
+            return Err(Error::invalid(format!(
                 "`{table}` is where wasm-sink keeps positions; name another table"
             )));
         }
         if self.tables.len() >= MAX_TABLES {
-            return Err(invalid(format!(
+            return Err(Error::invalid(format!(
                 "`{table}` would be one table too many: a connection has at most {MAX_TABLES} in \
                  one run"
             )));
@@ -352,7 +346,7 @@ impl TableStage for PostgresStage {
         let open = self.find(table)?;
         let name = open.name.clone();
         let Some(columns) = open.columns.clone() else {
-            return Err(invalid(format!(
+            return Err(Error::invalid(format!(
                 "there is no table {name} yet; create it first"
             )));
         };
@@ -387,7 +381,12 @@ impl TableStage for PostgresStage {
             )
         })?;
         // Another process may have added one of them with a type of its own.
-        grown.missing(fields)?;
+        if let Some(column) = grown.missing(fields)?.first() {
+            return Err(Error::invalid(format!(
+                "column `{}` of {name} is generated by the server; leave it out",
+                column.name
+            )));
+        }
         self.find(table)?.columns = Some(grown);
         Ok(())
     }
@@ -395,7 +394,7 @@ impl TableStage for PostgresStage {
     fn overwrite(&mut self, table: &str) -> Result<()> {
         let open = self.find(table)?;
         if open.has_rows && !open.overwrite {
-            return Err(invalid(
+            return Err(Error::invalid(
                 "`overwrite` comes before the rows of an epoch, not after them",
             ));
         }
@@ -412,7 +411,7 @@ impl TableStage for PostgresStage {
             .filter_map(|(field, values)| Some((columns.get(field.name())?, values)))
             .collect();
         if given.is_empty() {
-            return Err(invalid("the rows have no columns"));
+            return Err(Error::invalid("the rows have no columns"));
         }
         let to_encode: Vec<_> = given
             .iter()

@@ -24,8 +24,6 @@ use arrow::datatypes::DataType;
 use tokio_postgres::types::Type;
 use wasm_sink_core::{Error, Result, data_type};
 
-use crate::name::invalid;
-
 /// A column's type, as far as values go into it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum PgType {
@@ -338,7 +336,7 @@ pub(crate) fn is_json(arrow: &DataType) -> bool {
 }
 
 fn refused(path: &str, arrow: &DataType, why: &str) -> Error {
-    invalid(format!(
+    Error::invalid(format!(
         "column `{path}` is {}, which a table cannot hold: {why}",
         data_type::name(arrow)
     ))

@@ -307,7 +307,7 @@ impl Guest {
     }
 
     fn out_of_room(&self, _: Full) -> Error {
-        invalid(format!(
+        Error::invalid(format!(
             "batches made by `slice`, `filter`, `split`, `with-columns`, `apply`, `from-ipc` would \
              hold more than {} MiB at once: drop what is no longer needed, or work on fewer rows at \
              a time",
@@ -326,7 +326,7 @@ impl Guest {
         reason: impl Fn(usize) -> String,
     ) -> Result<(), Error> {
         if rows.source().is_none() && !rows.is_empty() {
-            return Err(invalid(
+            return Err(Error::invalid(
                 "rows that came from `from-ipc` have no origin to file a dead letter under; put \
                  computed columns back with `with-columns`",
             ));
@@ -346,11 +346,6 @@ impl Guest {
         self.account.rejected += rows.len() as u64;
         Ok(())
     }
-}
-
-/// A misuse by the component.
-fn invalid(message: impl Into<String>) -> Error {
-    Error::new(Kind::Invalid, Blame::Component, message)
 }
 
 impl From<&Error> for wit::Error {

@@ -10,7 +10,7 @@ use wasm_sink_core::guest::tables::{Fitted, Refused};
 use wasm_sink_core::{Blame, Error, Kind, Result};
 
 use crate::schema::{TableSchema, merge, mismatch};
-use crate::types::{delta_type, invalid, text};
+use crate::types::{delta_type, text};
 use crate::write::convert::{self, Refusal};
 use crate::write::partition;
 
@@ -36,7 +36,9 @@ impl Layout {
         for (index, field) in rows.fields().iter().enumerate() {
             let name = field.name();
             if rows.index_of(name).is_ok_and(|first| first != index) {
-                return Err(invalid(format!("the rows have two columns `{name}`")));
+                return Err(Error::invalid(format!(
+                    "the rows have two columns `{name}`"
+                )));
             }
             let Some(column) = table.column(name) else {
                 // A column without values of any type carries nothing that could be lost.
@@ -44,7 +46,7 @@ impl Layout {
                     continue;
                 }
                 let known: Vec<_> = table.columns().iter().map(|column| column.name()).collect();
-                return Err(invalid(format!(
+                return Err(Error::invalid(format!(
                     "column `{name}` is not in the table, which has: {}; add it with add-columns, \
                      or leave it out",
                     known.join(", ")
@@ -68,7 +70,7 @@ impl Layout {
             .map(|column| {
                 let place = rows.index_of(column.name()).ok();
                 if place.is_none() && !column.is_nullable() {
-                    return Err(invalid(format!(
+                    return Err(Error::invalid(format!(
                         "the rows have no column `{}`, and the table does not allow nulls there",
                         column.name()
                     )));

@@ -15,9 +15,9 @@ use arrow::datatypes::{
     TimestampSecondType,
 };
 use deltalake_core::kernel::{DataType, StructType};
-use wasm_sink_core::Result;
+use wasm_sink_core::{Error, Result};
 
-use crate::types::{Nulls, arrow_type, invalid};
+use crate::types::{Nulls, arrow_type};
 
 const MS_PER_DAY: i64 = 86_400_000;
 
@@ -86,7 +86,7 @@ pub(crate) fn absent(path: &str, to: &DataType, rows: usize) -> Result<Fitted> {
 
 fn held_as(path: &str, to: &DataType) -> Result<Arrow> {
     arrow_type(to, Nulls::Anywhere).ok_or_else(|| {
-        invalid(format!(
+        Error::invalid(format!(
             "column `{path}` has a type that is not written here"
         ))
     })
@@ -150,7 +150,7 @@ fn exact_cast(path: &str, values: &ArrayRef, to: &Arrow) -> Result<ArrayRef> {
         ..CastOptions::default()
     };
     cast_with_options(values, to, &options).map_err(|e| {
-        invalid(format!(
+        Error::invalid(format!(
             "column `{path}` cannot be written as {}; give smaller batches, or cast it",
             wasm_sink_core::data_type::name(to)
         ))
@@ -276,7 +276,7 @@ fn fit_struct(path: &str, values: &StructArray, to: &StructType) -> Result<Fitte
         values.nulls().cloned(),
         values.len(),
     )
-    .map_err(|e| invalid(format!("column `{path}` is a broken struct")).with_source(e))?;
+    .map_err(|e| Error::invalid(format!("column `{path}` is a broken struct")).with_source(e))?;
     Ok(Fitted {
         values: Arc::new(values),
         refusals,
@@ -299,7 +299,7 @@ fn fit_list(
     ));
     let offsets = values.offsets().clone();
     let list = ListArray::try_new(item, offsets, fitted.values, values.nulls().cloned())
-        .map_err(|e| invalid(format!("column `{path}` is a broken list")).with_source(e))?;
+        .map_err(|e| Error::invalid(format!("column `{path}` is a broken list")).with_source(e))?;
     Ok(Fitted {
         values: Arc::new(list),
         refusals,
@@ -327,7 +327,7 @@ fn fit_map(
         Field::new("key", keys.values.data_type().clone(), false),
         Field::new("value", items.values.data_type().clone(), true),
     ];
-    let broken = |e| invalid(format!("column `{path}` is a broken map")).with_source(e);
+    let broken = |e| Error::invalid(format!("column `{path}` is a broken map")).with_source(e);
     let entries = StructArray::try_new(fields.into(), vec![keys.values, items.values], None)
         .map_err(broken)?;
     let field = Arc::new(Field::new("key_value", entries.data_type().clone(), false));

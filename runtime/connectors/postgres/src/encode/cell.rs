@@ -9,18 +9,20 @@ use arrow::array::types::{
 use arrow::array::{Array, ArrayRef, AsArray, OffsetSizeTrait, PrimitiveArray, new_empty_array};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
-use wasm_sink_core::{Result, data_type};
+use wasm_sink_core::{Error, Result, data_type};
 
 use super::{Misfit, json, network, number, sized, text, time};
-use crate::name::invalid;
 use crate::types::{Element, PgType};
 
 /// Writes the value of one row, which is not null.
 pub(super) type Cell = Box<dyn Fn(usize, &mut Vec<u8>) -> std::result::Result<(), Misfit> + Send>;
 
-/// Whether values of a type go into a column.
-pub(crate) fn accepts(arrow: &DataType, to: &PgType) -> bool {
-    cell("", &new_empty_array(arrow), to).is_ok()
+/// Checks that values of a type go into a column.
+///
+/// # Errors
+/// `invalid`, with what the column takes.
+pub(crate) fn check(path: &str, arrow: &DataType, to: &PgType) -> Result<()> {
+    cell(path, &new_empty_array(arrow), to).map(drop)
 }
 
 /// How the values of a column are written.
@@ -57,7 +59,7 @@ pub(super) fn cell(path: &str, values: &ArrayRef, to: &PgType) -> Result<Cell> {
         PgType::Other(_) => None,
     };
     found.ok_or_else(|| {
-        invalid(format!(
+        Error::invalid(format!(
             "column `{path}` is {} in the table, which takes no {}; give it another type in \
              `schema` or `field_mappings`",
             to.sql(),
@@ -84,7 +86,7 @@ fn plain(path: &str, values: &ArrayRef) -> Result<ArrayRef> {
         return Ok(Arc::clone(values));
     }
     let cast = cast(values, &to).map_err(|error| {
-        invalid(format!("column `{path}` could not be unpacked")).with_source(error)
+        Error::invalid(format!("column `{path}` could not be unpacked")).with_source(error)
     })?;
     plain(path, &cast)
 }

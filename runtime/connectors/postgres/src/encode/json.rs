@@ -2,12 +2,11 @@
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Float16Type, Float32Type, Float64Type};
-use wasm_sink_core::Result;
 use wasm_sink_core::guest::json_texts;
+use wasm_sink_core::{Error, Result};
 
 use super::cell::Cell;
 use super::text::texts;
-use crate::name::invalid;
 use crate::types::is_json;
 
 /// Text goes as it is, since it is JSON already; everything else becomes JSON. `before` is what the
@@ -26,7 +25,7 @@ pub(super) fn json(path: &str, values: &ArrayRef, before: &'static [u8]) -> Resu
     let values = values.clone();
     let has_floats = has_floats(values.data_type());
     let written = json_texts(&values)
-        .ok_or_else(|| invalid(format!("column `{path}` is too large as JSON text")))?;
+        .ok_or_else(|| Error::invalid(format!("column `{path}` is too large as JSON text")))?;
     let Some(written) = texts(&written) else {
         return Ok(None);
     };

@@ -20,7 +20,7 @@ use wasm_sink_core::guest::tables::Refused;
 
 use crate::types::PgType;
 
-pub(crate) use cell::accepts;
+pub(crate) use cell::check;
 use cell::{Cell, cell};
 
 /// What stands before the first row: signature, flags, no extension.

@@ -7,8 +7,7 @@ use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{FieldRef, Schema};
 
 use crate::batch::Rows;
-use crate::error::Result;
-use crate::guest::invalid;
+use crate::error::{Error, Result};
 
 /// These columns, each once; all of them where none is named.
 pub(super) fn project(batch: &RecordBatch, names: &[String]) -> Result<RecordBatch> {
@@ -20,13 +19,15 @@ pub(super) fn project(batch: &RecordBatch, names: &[String]) -> Result<RecordBat
     for name in names {
         let (index, _) = column(batch, name)?;
         if !seen.insert(index) {
-            return Err(invalid(format!("column `{name}` is asked for twice")));
+            return Err(Error::invalid(format!(
+                "column `{name}` is asked for twice"
+            )));
         }
         indices.push(index);
     }
     batch
         .project(&indices)
-        .map_err(|error| invalid(error.to_string()))
+        .map_err(|error| Error::invalid(error.to_string()))
 }
 
 pub(super) fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<(usize, &'a ArrayRef)> {
@@ -40,7 +41,7 @@ pub(super) fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<(usize, &
                 .iter()
                 .map(|field| field.name().as_str())
                 .collect();
-            invalid(format!(
+            Error::invalid(format!(
                 "there is no column `{name}`; there are {}",
                 names.join(", ")
             ))
@@ -51,7 +52,7 @@ pub(super) fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<(usize, &
 pub(super) fn with_columns(rows: &Rows, columns: &RecordBatch) -> Result<Rows> {
     let batch = rows.values();
     if batch.num_rows() != columns.num_rows() {
-        return Err(invalid(format!(
+        return Err(Error::invalid(format!(
             "the columns have {} rows, the batch has {}",
             columns.num_rows(),
             batch.num_rows()
@@ -79,5 +80,5 @@ pub(super) fn with_columns(rows: &Rows, columns: &RecordBatch) -> Result<Rows> {
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options)
         .and_then(|values| rows.with_values(values))
-        .map_err(|error| invalid(error.to_string()))
+        .map_err(|error| Error::invalid(error.to_string()))
 }

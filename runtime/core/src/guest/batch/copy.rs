@@ -11,8 +11,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use arrow::error::ArrowError;
 
 use crate::batch::Rows;
-use crate::error::Result;
-use crate::guest::invalid;
+use crate::error::{Error, Result};
 use crate::guest::room::{Full, Room};
 
 /// Rows in memory of their own.
@@ -66,7 +65,7 @@ fn copied(
     copy: impl Fn(&ArrayRef) -> Result<ArrayRef, ArrowError>,
     room: &mut Room,
 ) -> Result<Result<Copied>, Full> {
-    let failed = |error: ArrowError| invalid(error.to_string());
+    let failed = |error: ArrowError| Error::invalid(error.to_string());
     let numbers = match numbers {
         Ok(numbers) => numbers,
         Err(error) => return Ok(Err(failed(error))),

@@ -17,7 +17,7 @@ use self::columns::{project, with_columns};
 use self::split::{Parts, split};
 use super::charge::{Charge, Charges};
 use super::room::Full;
-use super::{Guest, invalid, ipc, wit};
+use super::{Guest, ipc, wit};
 use crate::batch::{Rows, SourceBatch, record};
 use crate::data_type;
 use crate::dead_letter::{DeadLetter, RefusedBy};
@@ -174,7 +174,7 @@ impl wit::HostBatch for Guest {
         let bytes = project(rows.values(), &columns).and_then(|batch| {
             let bytes = ipc::size(&batch);
             if bytes > most {
-                return Err(invalid(format!(
+                return Err(Error::invalid(format!(
                     "the stream would have {} MiB, the limit is {} MiB: ask for fewer columns, or \
                      slice the rows",
                     bytes.div_ceil(1 << 20),
@@ -198,7 +198,7 @@ impl wit::HostBatch for Guest {
             .checked_add(length)
             .is_none_or(|end| end > rows.len())
         {
-            let error = invalid(format!(
+            let error = Error::invalid(format!(
                 "rows {offset} to {} are out of range: the batch has {}",
                 offset.saturating_add(length),
                 rows.len()
@@ -217,7 +217,7 @@ impl wit::HostBatch for Guest {
     ) -> wasmtime::Result<Result<Resource<Batch>, wit::Error>> {
         let (rows, memory) = self.content(&batch)?;
         if keep.len() != rows.len() {
-            let error = invalid(format!(
+            let error = Error::invalid(format!(
                 "{} bytes to keep or leave out {} rows: one for each row is needed",
                 keep.len(),
                 rows.len()

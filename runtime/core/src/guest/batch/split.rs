@@ -9,9 +9,8 @@ use super::columns::column;
 use super::copy::{Copied, taken};
 use crate::batch::Rows;
 use crate::data_type;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::guest::convert::{self, Failure};
-use crate::guest::invalid;
 use crate::guest::room::{Full, Room};
 
 /// Rows by the text of one column's values, in order of first appearance.
@@ -36,7 +35,7 @@ pub(super) fn split(
         Ok(text) => text,
         Err(Failure::Full) => return Err(Full),
         Err(Failure::Rows(_)) => {
-            return Ok(Err(invalid(format!(
+            return Ok(Err(Error::invalid(format!(
                 "column `{name}` ({}) has values without a text form",
                 data_type::name(array.data_type())
             ))));
@@ -56,7 +55,7 @@ pub(super) fn split(
                 counts.push(1);
             }
             None => {
-                return Ok(Err(invalid(format!(
+                return Ok(Err(Error::invalid(format!(
                     "column `{name}` has more than {most} values in one batch: split by a column \
                      with fewer"
                 ))));

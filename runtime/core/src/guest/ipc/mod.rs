@@ -10,8 +10,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema};
 use arrow::ipc::writer::StreamWriter;
 
-use super::invalid;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 pub(super) use read::decode;
 
@@ -31,7 +30,7 @@ pub(super) fn size(batch: &RecordBatch) -> usize {
 /// A column that has no plain form.
 pub(super) fn encode(batch: &RecordBatch) -> Result<Vec<u8>> {
     let failed = |error: arrow::error::ArrowError| {
-        invalid(format!(
+        Error::invalid(format!(
             "the batch cannot be written as an IPC stream: {error}"
         ))
     };
@@ -39,7 +38,7 @@ pub(super) fn encode(batch: &RecordBatch) -> Result<Vec<u8>> {
     let mut columns = Vec::with_capacity(batch.num_columns());
     for (field, column) in batch.schema_ref().fields().iter().zip(batch.columns()) {
         if has_union(field.data_type()) {
-            return Err(invalid(format!(
+            return Err(Error::invalid(format!(
                 "column `{}` holds a union, which no guest can read: leave it out, or make text of \
                  it with `plan.json`",
                 field.name()

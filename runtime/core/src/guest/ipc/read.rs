@@ -20,8 +20,7 @@ use arrow::datatypes::{
 use arrow::ipc;
 
 use super::schema::{Read, schema};
-use crate::error::Result;
-use crate::guest::invalid;
+use crate::error::{Error, Result};
 
 /// What stands before each message.
 const MARKER: [u8; 4] = [0xFF; 4];
@@ -35,7 +34,7 @@ const MAX_FREE_ROWS: usize = 1 << 20;
 /// Whatever is wrong with the bytes.
 pub(in crate::guest) fn decode(bytes: Vec<u8>) -> Result<RecordBatch> {
     stream(&Buffer::from_vec(bytes)).map_err(|reason| {
-        invalid(format!(
+        Error::invalid(format!(
             "not an Arrow IPC stream that can be taken: {reason}"
         ))
     })

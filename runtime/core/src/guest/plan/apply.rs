@@ -10,11 +10,11 @@ use super::compile::{Compiled, Origin, Output, Place};
 use super::metadata;
 use crate::batch::Rows;
 use crate::data_type;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::guest::convert::{Failure, convert, without};
+use crate::guest::json;
 use crate::guest::room::{Full, Room};
 use crate::guest::wit::Mismatch;
-use crate::guest::{invalid, json};
 
 /// What became of a batch.
 pub(super) enum Applied {
@@ -114,7 +114,7 @@ pub(super) fn apply(
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     let rows = RecordBatch::try_new_with_options(Arc::clone(&plan.schema), columns, &options)
         .and_then(|values| rows.with_values(values))
-        .map_err(|error| invalid(format!("the plan does not fit the batch: {error}")))?;
+        .map_err(|error| Error::invalid(format!("the plan does not fit the batch: {error}")))?;
     Ok(Applied::Whole {
         rows,
         bytes,
@@ -213,7 +213,7 @@ fn refused(
     };
     if policy == Mismatch::Fail {
         let first = bad.set_indices().next().unwrap_or_default();
-        return Err(invalid(format!(
+        return Err(Error::invalid(format!(
             "row {first} of the batch: {} ({} of {row_count} rows do not fit the plan)",
             reason(first),
             bad.count_set_bits()

@@ -9,9 +9,8 @@ use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
 
 use super::Column;
 use crate::batch::MetadataKey;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::guest::convert::masked;
-use crate::guest::invalid;
 use crate::guest::room::{Full, Room};
 
 /// A plan for one schema.
@@ -124,7 +123,7 @@ pub(super) fn compile(columns: &[Column], schema: &SchemaRef) -> Result<Compiled
     }
     let mut names = HashSet::new();
     if let Some(twice) = fields.iter().find(|field| !names.insert(field.name())) {
-        return Err(invalid(format!(
+        return Err(Error::invalid(format!(
             "column `{0}` is made by the plan, and the records have a column `{0}` as well: give \
              one of them another name, or leave it out of `rest`",
             twice.name()

@@ -17,7 +17,7 @@ use self::compile::{Compiled, compile};
 use super::batch::{Copied, filtered, number_bytes, numbers_alone};
 use super::charge::{Charges, Ledger};
 use super::room::{Full, Room};
-use super::{Batch, Guest, invalid, wit};
+use super::{Batch, Guest, wit};
 use crate::batch::{MetadataKey, Rows};
 use crate::data_type;
 use crate::dead_letter::RefusedBy;
@@ -110,17 +110,21 @@ impl Plan {
     /// A name that is there already, or a second `rest`.
     fn add(&mut self, column: Column) -> Result<()> {
         if self.columns.len() >= MAX_COLUMNS {
-            return Err(invalid(format!("a plan has at most {MAX_COLUMNS} columns")));
+            return Err(Error::invalid(format!(
+                "a plan has at most {MAX_COLUMNS} columns"
+            )));
         }
         match column.name() {
             Some(name) if self.names.contains(name) => {
-                return Err(invalid(format!("the plan has a column `{name}` already")));
+                return Err(Error::invalid(format!(
+                    "the plan has a column `{name}` already"
+                )));
             }
             Some(name) => {
                 self.names.insert(name.to_owned());
             }
             None if self.columns.iter().any(|column| column.name().is_none()) => {
-                return Err(invalid("the plan has a `rest` already"));
+                return Err(Error::invalid("the plan has a `rest` already"));
             }
             None => {}
         }
@@ -172,7 +176,7 @@ impl Guest {
     ) -> wasmtime::Result<Result<()>> {
         let bytes = column.text_bytes();
         if self.plan_bytes + bytes > MAX_TEXT_BYTES {
-            return Ok(Err(invalid(format!(
+            return Ok(Err(Error::invalid(format!(
                 "the plans of an instance hold at most {} MiB of names and paths",
                 MAX_TEXT_BYTES >> 20
             ))));
@@ -252,7 +256,7 @@ impl Guest {
         let others = BooleanArray::new(!keep.values(), None);
         let rejected = numbers_alone(rows)
             .and_then(|numbers| numbers.filter(&others))
-            .map_err(|error| invalid(error.to_string()))
+            .map_err(|error| Error::invalid(error.to_string()))
             .and_then(|rejected| {
                 self.reject(&rejected, RefusedBy::Host, |row| {
                     reasons.get(row).cloned().unwrap_or_default()
@@ -308,7 +312,7 @@ impl wit::HostPlan for Guest {
         let parsed = data_type.as_deref().map(data_type::parse).transpose();
         let column = parsed.and_then(|data_type| {
             if path.is_empty() {
-                return Err(invalid(format!(
+                return Err(Error::invalid(format!(
                     "column `{name}` has an empty path: name what it is made from; `json` takes \
                      the whole record"
                 )));
@@ -316,7 +320,7 @@ impl wit::HostPlan for Guest {
             if let Some(data_type) = &data_type
                 && !convertible(data_type)
             {
-                return Err(invalid(format!(
+                return Err(Error::invalid(format!(
                     "column `{name}`: nothing converts to {}",
                     data_type::name(data_type)
                 )));
@@ -346,7 +350,7 @@ impl wit::HostPlan for Guest {
         };
         let column = match found {
             Some(key) => Ok(Column::Metadata { name, key }),
-            None => Err(invalid(format!(
+            None => Err(Error::invalid(format!(
                 "there is no metadata `{key}`: key, topic, partition, offset, timestamp, headers, \
                  or all"
             ))),
