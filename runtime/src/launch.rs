@@ -248,7 +248,11 @@ pub async fn deliver(
         #[cfg(feature = "planted")]
         planted: None,
     })
-    .await?;
+    .await;
+    for connection in opened.connections.values() {
+        connection.close().await;
+    }
+    let summary = summary?;
     Ok(Outcome {
         account: summary.account,
         bytes: summary.bytes,

@@ -1,15 +1,11 @@
 //! Delta tables, read by Python's `deltalake`: no code of ours stands between a test and its table.
 
-use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::tools::tool;
+use crate::python;
 use crate::versitygw::Versitygw;
-
-const READER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/harness/read_delta.py");
 
 /// A table that others wrote.
 #[derive(Clone, Debug)]
@@ -95,24 +91,6 @@ impl DeltaTable {
         if let (Value::Object(request), Value::Object(question)) = (&mut request, question) {
             request.extend(question);
         }
-        let mut python = Command::new(tool("python"))
-            .arg(READER)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("Python starts");
-        let mut stdin = python.stdin.take().expect("a piped stdin");
-        stdin
-            .write_all(request.to_string().as_bytes())
-            .expect("Python takes the question");
-        drop(stdin);
-        let output = python.wait_with_output().expect("Python's answer");
-        assert!(
-            output.status.success(),
-            "reading {request}:\n{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        serde_json::from_slice(&output.stdout).expect("an answer in JSON")
+        python::ask("read_delta.py", &request)
     }
 }

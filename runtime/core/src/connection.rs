@@ -67,6 +67,10 @@ pub trait Connection: Send + Sync {
         ))
     }
 
+    /// The pipeline has ended: a time for what is best done once, such as putting a database's log where
+    /// it belongs. Nothing may depend on it.
+    async fn close(&self) {}
+
     /// For the connector's own source, which knows the type behind this.
     fn as_any(&self) -> &dyn std::any::Any;
 }

@@ -15,6 +15,7 @@ pub mod error;
 pub mod guest;
 pub mod home;
 pub mod position;
+pub mod process;
 pub mod secret;
 pub mod settings;
 pub mod source;

@@ -1,13 +1,12 @@
 //! Makes the text of our own log entries.
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
 
 use bytes::Bytes;
 use chrono::Utc;
 use serde::Serialize;
 use serde_json::{Value, json};
-use wasm_sink_core::{Blame, Error, Kind, Result};
+use wasm_sink_core::{Blame, Error, Kind, Result, process};
 
 use crate::log::action::{Add, CommitNote, Format, LiveFile, Metadata, Protocol, Txn};
 use crate::schema::TableSchema;
@@ -143,22 +142,9 @@ pub(crate) fn note(pipeline: &str) -> CommitNote {
         pipeline: pipeline.to_owned(),
         commits: Vec::new(),
         first: false,
-        host: host_name().to_owned(),
+        host: process::host_name().to_owned(),
         pid: std::process::id(),
     }
-}
-
-fn host_name() -> &'static str {
-    static NAME: OnceLock<String> = OnceLock::new();
-    NAME.get_or_init(|| {
-        std::fs::read_to_string("/proc/sys/kernel/hostname")
-            .or_else(|_| std::fs::read_to_string("/etc/hostname"))
-            .ok()
-            .map(|name| name.trim().to_owned())
-            .or_else(|| std::env::var("HOSTNAME").ok())
-            .filter(|name| !name.is_empty())
-            .unwrap_or_else(|| "unknown host".to_owned())
-    })
 }
 
 /// The `metaData` of a table that is made now. An empty `schema` makes a table that only holds

@@ -10,7 +10,7 @@ use wasm_sink_core::home::{
     AttemptError, Base, Commit, CommitPurpose, EpochCommit, History, Home, Staging, Stored, Winner,
 };
 use wasm_sink_core::stage::{Staged, UnitId};
-use wasm_sink_core::{Blame, CommitId, Error, Kind, PartitionKey, Result};
+use wasm_sink_core::{Blame, CommitId, Error, Kind, PartitionKey, Result, process};
 
 use crate::bookkeeping::Book;
 use crate::connection::Shared;
@@ -96,7 +96,7 @@ impl PostgresHome {
                 &[
                     &self.shared.pipeline,
                     &epoch.id.slot(),
-                    &process(),
+                    &process::describe(),
                     &commit.component,
                     &count(account.taken),
                     &count(account.staged),
@@ -152,12 +152,6 @@ impl PostgresHome {
         let committed = session.commit(&self.shared).await;
         committed.map_err(AttemptError::Unknown)
     }
-}
-
-/// For whoever asks who made a commit.
-fn process() -> String {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    format!("process {} on {}", std::process::id(), host.trim())
 }
 
 #[async_trait]

@@ -4,6 +4,7 @@
 mod batch;
 mod charge;
 mod convert;
+pub mod fit;
 #[cfg(test)]
 mod fixture;
 mod ipc;

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
-use arrow::buffer::BooleanBuffer;
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::compute::{filter_record_batch, not};
 use arrow::datatypes::SchemaRef;
+use wasm_sink_core::guest::fit::Refusals;
 use wasm_sink_core::guest::tables::{Fitted, Refused};
 use wasm_sink_core::{Blame, Error, Kind, Result};
 
@@ -136,27 +136,11 @@ impl Layout {
 }
 
 fn collect(refusals: Vec<Refusal>, rows: usize) -> Option<Refused> {
-    if refusals.is_empty() {
-        return None;
-    }
-    let mut any = BooleanBuffer::new_unset(rows);
+    let mut collected = Refusals::default();
     for refusal in &refusals {
-        any = &any | &refusal.rows;
+        collected.add(&refusal.rows, |_| refusal.reason.clone());
     }
-    let reasons = any
-        .set_indices()
-        .map(|row| {
-            let mut reasons = refusals.iter().filter(|refusal| refusal.rows.value(row));
-            reasons
-                .next()
-                .map(|refusal| refusal.reason.clone())
-                .unwrap_or_default()
-        })
-        .collect();
-    Some(Refused {
-        rows: BooleanArray::new(any, None),
-        reasons,
-    })
+    collected.finish(rows)
 }
 
 fn host_bug(error: arrow::error::ArrowError) -> Error {
