@@ -3,19 +3,19 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test build bench promises lint fmt doc model model-quick toolchain setup
+.PHONY: help demo test build bench promises lint fmt doc model model-quick toolchain libduckdb setup
 
 DEBUG := target/debug
 EXAMPLE := examples/quickstart
-# Cargo's lock file is part of the project: nothing here changes a version.
-LOCKED := --locked
+# Cargo's lock file is part of the project: nothing here changes a version. All connectors are built.
+LOCKED := --locked --features wasm-sink/full
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 # One selection of packages for demo, build and test: Cargo unifies features over what is selected,
 # and every other selection would compile the dependencies once more.
-demo: toolchain ## Real records into a local Delta table: build, run, show
+demo: toolchain libduckdb ## Real records into a local Delta table: build, run, show
 	@echo "1/3  compiling: about 20 minutes on two cores the first time, seconds later"
 	@started=$$SECONDS; cargo build $(LOCKED) --workspace; \
 	echo "     compiled in $$((SECONDS - started)) s"
@@ -28,14 +28,15 @@ demo: toolchain ## Real records into a local Delta table: build, run, show
 	@echo "  $(DEBUG)/wasm-sink init path/to/data.jsonl --output pipeline.toml"
 	@echo "  $(DEBUG)/wasm-sink run pipeline.toml"
 
-test: toolchain setup ## Every test; installs what they need, once per machine
+test: toolchain libduckdb setup ## Every test; installs what they need, once per machine
 	cargo build $(LOCKED) --workspace
 	cargo test $(LOCKED) --workspace
 
-build: toolchain ## The release binary: target/release/wasm-sink
+build: toolchain libduckdb ## The release binary: target/release/wasm-sink, with libduckdb beside it
 	cargo build $(LOCKED) --release -p wasm-sink
+	cp target/libduckdb/libduckdb.* target/release/
 
-bench: toolchain setup ## Speed and memory of the release binary, as ratios: minutes, once it is compiled
+bench: toolchain libduckdb setup ## Speed and memory of the release binary, as ratios: minutes, once it is compiled
 	cargo build $(LOCKED) --release -p wasm-sink -p wasm-sink-bench
 	$$(tests/setup.sh python | cut -d= -f2) tests/bench/run.py
 
@@ -58,6 +59,11 @@ model: ## Checks the TLA+ models of the commit protocol: about 25 minutes
 
 model-quick: ## A few small ones: three minutes
 	tests/model/run.py --quick
+
+# The folder that .cargo/config.toml names; DUCKDB_LIB_DIR in the environment is another.
+libduckdb:
+	@[ -n "$${DUCKDB_LIB_DIR:-}" ] || { mkdir -p target; \
+	library=$$(tests/setup.sh libduckdb | cut -d= -f2); ln -sfn "$$library" target/libduckdb; }
 
 setup: ## Installs what the tests need beside Rust
 	@echo "tools and servers of the tests: about four minutes the first time, nothing later"

@@ -27,6 +27,7 @@ pub struct Connector {
 
 connectors! {
     "delta" wasm_sink_delta: connection capability;
+    "duckdb" wasm_sink_duckdb: connection capability;
     "files" wasm_sink_files: source;
     "generator" wasm_sink_generator: source;
     "postgres" wasm_sink_postgres: connection capability;

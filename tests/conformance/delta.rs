@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use wasm_sink_core::step::Step;
 use wasm_sink_tests::DeltaTable;
 
-use crate::destination::{Destination, Promise};
+use crate::destination::{Destination, Promise, Shared};
 
 pub struct Disk(TempDir);
 
@@ -50,4 +50,6 @@ impl Destination for Disk {
     }
 }
 
-crate::suite!(Disk);
+impl Shared for Disk {}
+
+crate::suite!(Disk, shared);

@@ -6,7 +6,7 @@ use serde_json::Value;
 use wasm_sink_core::step::Step;
 use wasm_sink_tests::{DeltaTable, Versitygw};
 
-use crate::destination::{Destination, Promise, Wire, Wired};
+use crate::destination::{Destination, Promise, Shared, Wire, Wired};
 
 pub struct Bucket(Versitygw);
 
@@ -75,4 +75,6 @@ impl Wired for Bucket {
     }
 }
 
-crate::suite!(Bucket, wired);
+impl Shared for Bucket {}
+
+crate::suite!(Bucket, shared, wired);

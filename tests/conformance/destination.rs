@@ -38,6 +38,9 @@ pub trait Destination: Sized {
     /// Steps of the commit protocol that it does not take.
     const STEPS_NOT_TAKEN: &'static [Step];
 
+    /// The finest part of a time that it keeps.
+    const FINEST_TIME: Time = Time::Microsecond;
+
     /// Starts an empty one.
     fn start() -> Self;
 
@@ -65,6 +68,22 @@ pub trait Destination: Sized {
         assert_eq!(rows.len(), 1, "one row for `{sql}`");
         rows.remove(0)
     }
+}
+
+/// A part of a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Time {
+    Microsecond,
+    Nanosecond,
+}
+
+/// A destination that several processes write to at once.
+pub trait Shared: Destination {}
+
+/// A destination that one process has to itself.
+pub trait Exclusive: Destination {
+    /// What others are told.
+    const TOLD: &'static str;
 }
 
 /// A destination across a network.

@@ -32,5 +32,6 @@ macro_rules! kits {
 kits! {
     delta: Disk,
     delta_s3: Bucket,
+    duckdb: File,
     postgres: Server,
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use wasm_sink_core::step::Step;
 use wasm_sink_tests::postgres::Postgres;
 
-use crate::destination::{Destination, Promise, Refusing, Restartable, Wire, Wired};
+use crate::destination::{Destination, Promise, Refusing, Restartable, Shared, Wire, Wired};
 
 pub struct Server(Postgres);
 
@@ -91,4 +91,6 @@ impl Refusing for Server {
     }
 }
 
-crate::suite!(Server, wired, restartable, refusing);
+impl Shared for Server {}
+
+crate::suite!(Server, shared, wired, restartable, refusing);

@@ -49,6 +49,7 @@ macro_rules! capabilities {
 
 capabilities! {
     "delta" delta;
+    "duckdb" duckdb;
     "postgres" postgres;
 }
 

@@ -11,7 +11,7 @@ pub mod refused;
 pub mod values;
 
 /// The tests of one destination, in its own module: those that all must pass, and those for what it
-/// is beside (`wired`, `restartable`, `refusing`).
+/// is beside (`shared` or `exclusive`; `wired`, `restartable`, `refusing`).
 #[macro_export]
 macro_rules! suite {
     ($kit:ty $(, $also:ident)*) => {
@@ -27,12 +27,29 @@ macro_rules! suite {
             modes::a_signal_finishes_what_was_begun,
             names::tables_that_attack,
             names::columns_that_attack,
-            owners::of_two_processes_one_stops,
-            owners::a_process_that_wakes_late_changes_nothing,
             values::every_type_at_its_extremes,
             values::what_does_not_fit_is_refused_alone,
         }
         $($crate::$also! { $kit })*
+    };
+}
+
+/// Beside that, where several processes may write.
+#[macro_export]
+macro_rules! shared {
+    ($kit:ty) => {
+        $crate::tests! { $kit:
+            owners::of_two_processes_one_stops,
+            owners::a_process_that_wakes_late_changes_nothing,
+        }
+    };
+}
+
+/// Beside that, where one process has all to itself.
+#[macro_export]
+macro_rules! exclusive {
+    ($kit:ty) => {
+        $crate::tests! { $kit: owners::a_second_process_is_told_who_writes }
     };
 }
 

@@ -6,7 +6,7 @@ use serde_json::json;
 use wasm_sink_core::step::Step;
 use wasm_sink_tests::{Case, Signal};
 
-use crate::destination::{Destination, case};
+use crate::destination::{Destination, Exclusive, Shared, case};
 
 const PIPELINE: &str = r#"
 name = "owners"
@@ -38,7 +38,7 @@ fn expect_each_row_once<D: Destination>(destination: &D) {
     assert_eq!(rows, json!({ "rows": ROWS, "distinct_rows": ROWS }));
 }
 
-pub fn of_two_processes_one_stops<D: Destination>() {
+pub fn of_two_processes_one_stops<D: Shared>() {
     let destination = D::start();
     let first = case(&destination, PIPELINE, "owners", "");
     let second = other(&destination);
@@ -63,7 +63,7 @@ pub fn of_two_processes_one_stops<D: Destination>() {
 
 /// A process that stalls at a step of the commit protocol, and wakes when another has done its work,
 /// must not add a row.
-pub fn a_process_that_wakes_late_changes_nothing<D: Destination>() {
+pub fn a_process_that_wakes_late_changes_nothing<D: Shared>() {
     for step in [
         Step::BatchWritten,
         Step::FileWritten,
@@ -87,4 +87,18 @@ pub fn a_process_that_wakes_late_changes_nothing<D: Destination>() {
             .expect_said("another process");
         expect_each_row_once(&destination);
     }
+}
+
+/// Between two commits of one process, another finds the destination taken, and says by whom.
+pub fn a_second_process_is_told_who_writes<D: Exclusive>() {
+    let destination = D::start();
+    let first = case(&destination, PIPELINE, "owners", "");
+    let mut stalled = first.run().env("WASM_SINK_STALL_AT", "attempted:5").start();
+    assert!(stalled.await_stop(LIMIT));
+    let said = other(&destination).run().finish().expect_code(1).said();
+    assert!(said.contains(D::TOLD), "{said}");
+    assert!(said.contains(&stalled.id().to_string()), "{said}");
+    stalled.signal(Signal::CONT);
+    stalled.wait(LIMIT).expect_code(0);
+    expect_each_row_once(&destination);
 }

@@ -1,0 +1,67 @@
+//! The host side of `wasm-sink:duckdb/duckdb`.
+
+use wasm_sink_core::guest::tables::{Answer, TableHandle as Handle, TableStage};
+use wasm_sink_core::guest::{Batch, Guest, HasGuest, wit};
+use wasmtime::component::{HasSelf, Linker, Resource};
+
+use crate::bindings::wasm_sink::duckdb::duckdb;
+use crate::stage::DuckDbStage;
+
+/// What a component holds of a table.
+pub type TableHandle = Handle<DuckDbStage>;
+
+/// Links `wasm-sink:duckdb/duckdb`.
+///
+/// # Errors
+/// Only where it is linked twice.
+pub fn link<T: HasGuest>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
+    duckdb::add_to_linker::<T, HasSelf<Guest>>(linker, T::guest)
+}
+
+impl duckdb::Host for Guest {}
+
+impl duckdb::HostTable for Guest {
+    async fn open(&mut self, connection: String, name: String) -> Answer<Resource<TableHandle>> {
+        self.open_table(connection, name).await
+    }
+
+    async fn fields(&mut self, table: Resource<TableHandle>) -> Answer<Option<Vec<wit::Field>>> {
+        self.on_table(&table, async |stage, name| stage.fields(name))
+            .await
+    }
+
+    async fn create(
+        &mut self,
+        table: Resource<TableHandle>,
+        fields: Vec<wit::Field>,
+    ) -> Answer<()> {
+        self.on_table(&table, async |stage, name| {
+            stage.create(name, &fields).await
+        })
+        .await
+    }
+
+    async fn add_columns(
+        &mut self,
+        table: Resource<TableHandle>,
+        fields: Vec<wit::Field>,
+    ) -> Answer<()> {
+        self.on_table(&table, async |stage, name| {
+            stage.add_columns(name, &fields).await
+        })
+        .await
+    }
+
+    async fn append(&mut self, table: Resource<TableHandle>, rows: Resource<Batch>) -> Answer<()> {
+        self.append_rows(&table, &rows).await
+    }
+
+    async fn overwrite(&mut self, table: Resource<TableHandle>) -> Answer<()> {
+        self.on_table(&table, async |stage, name| stage.overwrite(name))
+            .await
+    }
+
+    async fn drop(&mut self, table: Resource<TableHandle>) -> wasmtime::Result<()> {
+        self.drop_table(table)
+    }
+}

@@ -1,0 +1,203 @@
+//! An open database.
+
+use std::any::Any;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use tokio::sync::OnceCell;
+use wasm_sink_core::connection::{Connection, ConnectionContext, ConnectionSpec};
+use wasm_sink_core::home::Home;
+use wasm_sink_core::stage::{Purpose, Stage, UnitId};
+use wasm_sink_core::{Blame, Error, Kind, Result};
+
+use crate::bookkeeping;
+use crate::home::DuckDbHome;
+use crate::library::{Database, Failure};
+use crate::session::{Session, blocking};
+use crate::settings::DatabaseFile;
+use crate::stage::DuckDbStage;
+
+/// A validated `[connections.<label>]`.
+pub(crate) struct DuckDbSpec(pub(crate) DatabaseFile);
+
+#[async_trait]
+impl ConnectionSpec for DuckDbSpec {
+    async fn open(&self, context: ConnectionContext) -> Result<Arc<dyn Connection>> {
+        let mut file = self.0.clone();
+        file.path = context.directory.join(&file.path);
+        Ok(Arc::new(DuckDbConnection(Arc::new(Shared {
+            unit: UnitId {
+                connection: context.label,
+                name: Arc::from(""),
+            },
+            pipeline: context.pipeline,
+            file,
+            database: Mutex::default(),
+            books: OnceCell::new(),
+        }))))
+    }
+}
+
+/// What stages and home of a connection have in common.
+pub(crate) struct Shared {
+    pub(crate) unit: UnitId,
+    pub(crate) pipeline: Arc<str>,
+    file: DatabaseFile,
+    database: Mutex<Option<Arc<Database>>>,
+    books: OnceCell<()>,
+}
+
+impl Shared {
+    pub(crate) fn describe(&self) -> String {
+        format!("DuckDB database {}", self.file.path.display())
+    }
+
+    /// Whether there is a file yet.
+    pub(crate) fn exists(&self) -> bool {
+        self.file.path.exists()
+    }
+
+    /// The database, opened if need be.
+    ///
+    /// # Errors
+    /// It cannot be opened, or another process has it.
+    pub(crate) async fn database(&self) -> Result<Arc<Database>> {
+        if let Some(open) = self.opened().as_ref() {
+            return Ok(Arc::clone(open));
+        }
+        let file = self.file.clone();
+        let opened = blocking(move || open(&file)).await?;
+        let opened = Arc::new(opened.map_err(|failure| self.not_opened(&failure))?);
+        Ok(Arc::clone(self.opened().insert(opened)))
+    }
+
+    fn opened(&self) -> std::sync::MutexGuard<'_, Option<Arc<Database>>> {
+        self.database.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks at a failure: after some, the database has to be opened anew.
+    pub(crate) fn judge(&self, doing: &str, failure: Failure) -> Error {
+        if failure.is_fatal() {
+            // The others that hold it fail in turn, and the last one closes it.
+            *self.opened() = None;
+        }
+        failure.during(doing)
+    }
+
+    fn not_opened(&self, failure: &Failure) -> Error {
+        let told = failure.message.trim_end();
+        let path = self.file.path.display();
+        if let Some((_, holder)) = told.split_once("Conflicting lock is held in ") {
+            let holder = holder.split(". ").next().unwrap_or(holder);
+            return Error::new(
+                Kind::Denied,
+                Blame::Destination,
+                format!(
+                    "{path} is open in another process: {holder}. DuckDB lets one process at a time \
+                     write a file, and none beside it read: close it there first"
+                ),
+            );
+        }
+        Error::new(
+            Kind::Denied,
+            Blame::Destination,
+            format!("{path} cannot be opened: {told}"),
+        )
+    }
+
+    /// Sees to the tables that hold positions.
+    ///
+    /// # Errors
+    /// Of the library.
+    pub(crate) async fn books(self: &Arc<Self>) -> Result<()> {
+        self.books
+            .get_or_try_init(|| async {
+                let mut session = Session::connect(self).await?;
+                bookkeeping::open(&mut session, &self.pipeline).await
+            })
+            .await
+            .copied()
+    }
+}
+
+fn open(file: &DatabaseFile) -> std::result::Result<Database, Failure> {
+    let memory_limit = format!("{}B", file.memory_limit_bytes);
+    let threads = file.threads.map(|threads| threads.to_string());
+    let mut settings = vec![
+        ("memory_limit", memory_limit.as_str()),
+        // Nothing is fetched from anywhere because a table's default asks for it.
+        ("autoinstall_known_extensions", "false"),
+        ("custom_user_agent", "wasm-sink"),
+    ];
+    if let Some(threads) = &threads {
+        settings.push(("threads", threads));
+    }
+    Database::open(&file.path, &settings)
+}
+
+struct DuckDbConnection(Arc<Shared>);
+
+#[async_trait]
+impl Connection for DuckDbConnection {
+    fn describe(&self) -> String {
+        self.0.describe()
+    }
+
+    async fn check(&self) -> Result<()> {
+        if self.0.exists() {
+            return self.0.database().await.map(drop);
+        }
+        let folder = folder(&self.0.file.path);
+        let probe = blocking(move || {
+            let mut probe = folder.clone();
+            probe.push(format!(".wasm-sink-{}", std::process::id()));
+            let written = std::fs::write(&probe, b"").and_then(|()| std::fs::remove_file(&probe));
+            written.map_err(|error| {
+                Error::new(
+                    Kind::Denied,
+                    Blame::Configuration,
+                    format!("{} cannot take a new database", folder.display()),
+                )
+                .with_source(error)
+            })
+        });
+        probe.await?
+    }
+
+    fn stage(&self, purpose: Purpose) -> Option<Box<dyn Stage>> {
+        Some(Box::new(DuckDbStage::new(Arc::clone(&self.0), purpose)))
+    }
+
+    fn home(&self, unit: &UnitId) -> Result<Option<Arc<dyn Home>>> {
+        if *unit != self.0.unit {
+            return Err(Error::new(
+                Kind::Other,
+                Blame::Host,
+                format!("`{unit}` is not the connection `{}`", self.0.unit),
+            ));
+        }
+        Ok(Some(Arc::new(DuckDbHome::new(Arc::clone(&self.0)))))
+    }
+
+    /// Moves what the log holds into the file, which is whole by itself then.
+    async fn close(&self) {
+        let open = self.0.opened().take();
+        // The last one closes it.
+        if let Err(error) = blocking(move || drop(open)).await {
+            tracing::warn!(%error, "closing {}", self.0.describe());
+        }
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+fn folder(path: &std::path::Path) -> PathBuf {
+    match path.parent() {
+        Some(folder) if folder.as_os_str().is_empty() => PathBuf::from("."),
+        Some(folder) => folder.to_owned(),
+        None => PathBuf::from("/"),
+    }
+}

@@ -1,0 +1,40 @@
+//! The DuckDB connector: tables of a database file as destination, and a table of positions in it as
+//! home of a pipeline.
+//!
+//! A row's way: `capability` takes it from the component, `stage` fits it to the table (`catalog` says
+//! what that is) and appends it in an open transaction (`session`), `home` moves the positions in that
+//! transaction and commits it. `library` is DuckDB itself, behind its C interface.
+
+pub mod bindings;
+mod bookkeeping;
+mod capability;
+mod catalog;
+mod connection;
+mod error;
+mod home;
+mod library;
+mod session;
+mod settings;
+mod stage;
+mod types;
+
+use wasm_sink_core::connection::ConnectionSpec;
+use wasm_sink_core::settings::{Problem, Table};
+use wasm_sink_core::sql::Names;
+
+pub use capability::{TableHandle, link};
+
+/// DuckDB takes names of any length, and does not tell `a` from `A`.
+const NAMES: Names = Names {
+    database: "DuckDB",
+    max_bytes: None,
+};
+
+/// Reads `[connections.<label>]` with `type = "duckdb"`; None where it reported problems.
+pub fn connection(
+    settings: &Table,
+    problems: &mut Vec<Problem>,
+) -> Option<Box<dyn ConnectionSpec>> {
+    let file = settings::read(settings, problems)?;
+    Some(Box::new(connection::DuckDbSpec(file)))
+}

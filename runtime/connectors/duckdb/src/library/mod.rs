@@ -1,0 +1,92 @@
+//! The library behind its C interface, as far as it is used here; all that is unsafe stands in this
+//! folder. Calls block.
+//!
+//! Source: <https://duckdb.org/docs/stable/clients/c/api>. Rows go in and out as Arrow, by the C data
+//! interface (<https://arrow.apache.org/docs/format/CDataInterface.html>).
+
+mod appender;
+mod arrow_data;
+mod database;
+mod session;
+
+use std::ffi::{CStr, CString, c_char};
+use std::fmt;
+
+use libduckdb_sys as ffi;
+
+pub(crate) use appender::ROWS;
+pub(crate) use database::Database;
+pub(crate) use session::{Session, Value};
+
+/// What the library says that went wrong.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) kind: ffi::duckdb_error_type,
+    pub(crate) message: String,
+}
+
+pub(crate) type Result<T> = std::result::Result<T, Failure>;
+
+impl Failure {
+    /// What the library had to say, where it gave a text and a kind.
+    ///
+    /// # Safety
+    /// `message` is null or a string of the library that is still there.
+    unsafe fn told(kind: ffi::duckdb_error_type, message: *const c_char) -> Self {
+        Self {
+            kind,
+            // SAFETY: as promised by the caller.
+            message: unsafe { text(message) }.unwrap_or_else(|| "no reason was given".to_owned()),
+        }
+    }
+
+    /// What only a mistake of ours leads to.
+    fn ours(message: impl fmt::Display) -> Self {
+        Self {
+            kind: ffi::duckdb_error_type_DUCKDB_ERROR_INVALID,
+            message: message.to_string(),
+        }
+    }
+
+    /// The error in `data`, if there is one. Takes it.
+    ///
+    /// # Safety
+    /// `data` is null or error data that nobody else destroys.
+    unsafe fn check(mut data: ffi::duckdb_error_data) -> Result<()> {
+        if data.is_null() {
+            return Ok(());
+        }
+        // SAFETY: it is not null, and destroyed once, after its text was copied.
+        unsafe {
+            let failed = match ffi::duckdb_error_data_has_error(data) {
+                true => Err(Self::told(
+                    ffi::duckdb_error_data_error_type(data),
+                    ffi::duckdb_error_data_message(data),
+                )),
+                false => Ok(()),
+            };
+            ffi::duckdb_destroy_error_data(&mut data);
+            failed
+        }
+    }
+}
+
+/// A copy of a string of the library; None for null.
+///
+/// # Safety
+/// It is null or ends with a zero byte.
+unsafe fn text(string: *const c_char) -> Option<String> {
+    if string.is_null() {
+        return None;
+    }
+    // SAFETY: not null, and as promised.
+    let string = unsafe { CStr::from_ptr(string) };
+    Some(string.to_string_lossy().into_owned())
+}
+
+fn c_string(text: &str) -> Result<CString> {
+    CString::new(text).map_err(|_| Failure::ours("a statement holds a zero byte"))
+}
+
+#[cfg(test)]
+mod tests;
