@@ -86,6 +86,9 @@ pub trait Exclusive: Destination {
     const TOLD: &'static str;
 }
 
+/// A destination whose rows can take the place of others.
+pub trait Upserting: Destination {}
+
 /// A destination across a network.
 pub trait Wired: Destination {
     /// Where its clients' bytes can be cut.

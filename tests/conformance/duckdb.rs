@@ -6,7 +6,7 @@ use serde_json::Value;
 use wasm_sink_core::step::Step;
 use wasm_sink_tests::duckdb::DuckDb;
 
-use crate::destination::{Destination, Exclusive, Promise, Refusing, Time};
+use crate::destination::{Destination, Exclusive, Promise, Refusing, Time, Upserting};
 
 pub struct File(DuckDb);
 
@@ -73,4 +73,6 @@ impl Exclusive for File {
     const TOLD: &'static str = "is open in another process";
 }
 
-crate::suite!(File, exclusive, refusing);
+impl Upserting for File {}
+
+crate::suite!(File, exclusive, refusing, upserting);

@@ -6,7 +6,7 @@ use serde_json::Value;
 use wasm_sink_core::step::Step;
 use wasm_sink_tests::postgres::Postgres;
 
-use crate::destination::{Destination, Promise, Refusing, Restartable, Shared, Wire, Wired};
+use crate::destination::{Destination, Promise, Refusing, Restartable, Shared, Upserting, Wire, Wired};
 
 pub struct Server(Postgres);
 
@@ -93,4 +93,6 @@ impl Refusing for Server {
 
 impl Shared for Server {}
 
-crate::suite!(Server, shared, wired, restartable, refusing);
+impl Upserting for Server {}
+
+crate::suite!(Server, shared, wired, restartable, refusing, upserting);

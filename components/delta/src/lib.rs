@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use wasm_sink_sdk::delta::Table;
-use wasm_sink_sdk::table::{Config, Destination, TableSink};
+use wasm_sink_sdk::table::{Config, Destination, TableSink, WriteMode};
 use wasm_sink_sdk::{Field, Problem, Result};
 
 struct Delta;
@@ -20,7 +20,14 @@ impl Destination for Delta {
     const CONFIG_SCHEMA: &'static str = include_str!("../config.schema.json");
 
     fn validate(config: &Config<Own>) -> Vec<Problem> {
-        config.unknown_columns("partition_by", &config.own.partition_by)
+        let mut problems = config.unknown_columns("partition_by", &config.own.partition_by);
+        if config.write_mode == WriteMode::Upsert {
+            problems.push(
+                Problem::at(["write_mode"], "`delta` has no \"upsert\" yet")
+                    .with_help("\"append\" adds rows, \"overwrite\" removes older ones first"),
+            );
+        }
+        problems
     }
 
     fn create(table: &Table, fields: &[Field], config: &Config<Own>) -> Result<()> {

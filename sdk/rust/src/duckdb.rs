@@ -34,4 +34,4 @@ mod bindings {
 
 pub use bindings::wasm_sink::duckdb::duckdb::Table;
 
-crate::table::table!(Table);
+crate::table::table!(Table, upsert_by);

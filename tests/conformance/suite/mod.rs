@@ -8,10 +8,11 @@ pub mod modes;
 pub mod names;
 pub mod owners;
 pub mod refused;
+pub mod upsert;
 pub mod values;
 
 /// The tests of one destination, in its own module: those that all must pass, and those for what it
-/// is beside (`shared` or `exclusive`; `wired`, `restartable`, `refusing`).
+/// is beside (`shared` or `exclusive`; `wired`, `restartable`, `refusing`, `upserting`).
 #[macro_export]
 macro_rules! suite {
     ($kit:ty $(, $also:ident)*) => {
@@ -50,6 +51,19 @@ macro_rules! shared {
 macro_rules! exclusive {
     ($kit:ty) => {
         $crate::tests! { $kit: owners::a_second_process_is_told_who_writes }
+    };
+}
+
+/// Beside that, where rows can take the place of others.
+#[macro_export]
+macro_rules! upserting {
+    ($kit:ty) => {
+        $crate::tests! { $kit:
+            upsert::the_last_row_of_a_key_stays,
+            upsert::keys_alone_are_there_once,
+            upsert::the_last_row_stays_under_kills,
+            upsert::two_tasks_write_to_the_same_keys,
+        }
     };
 }
 

@@ -1,20 +1,22 @@
 //! An open database.
 
 use std::any::Any;
+use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex as AsyncMutex, OnceCell};
 use wasm_sink_core::connection::{Connection, ConnectionContext, ConnectionSpec};
 use wasm_sink_core::home::Home;
+use wasm_sink_core::sql::TableName;
 use wasm_sink_core::stage::{Purpose, Stage, UnitId};
 use wasm_sink_core::{Blame, Error, Kind, Result};
 
 use crate::bookkeeping;
 use crate::home::DuckDbHome;
 use crate::library::{Database, Failure};
-use crate::session::{Session, blocking};
+use crate::session::{Session, Turns, blocking};
 use crate::settings::DatabaseFile;
 use crate::stage::DuckDbStage;
 
@@ -104,6 +106,34 @@ impl Shared {
             Blame::Destination,
             format!("{path} cannot be opened: {told}"),
         )
+    }
+
+    /// Waits until nobody else replaces rows of these tables, in this process, which has the database for
+    /// itself.
+    pub(crate) async fn turns(&self, tables: impl Iterator<Item = &TableName>) -> Turns {
+        type Known = HashMap<(PathBuf, String), Arc<AsyncMutex<()>>>;
+        static TURNS: LazyLock<Mutex<Known>> = LazyLock::new(Mutex::default);
+        // In one order for all, so that no two wait for each other.
+        let mut names: Vec<String> = tables
+            .map(|table| {
+                let schema = table.schema().map_or("main", |schema| schema.as_str());
+                format!("{schema}.{}", table.table()).to_lowercase()
+            })
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        // However it was written.
+        let path = std::fs::canonicalize(&self.file.path);
+        let path = path.unwrap_or_else(|_| self.file.path.clone());
+        let mut turns = Turns::new();
+        for name in names {
+            let turn = {
+                let mut known = TURNS.lock().unwrap_or_else(PoisonError::into_inner);
+                Arc::clone(known.entry((path.clone(), name)).or_default())
+            };
+            turns.push(turn.lock_owned().await);
+        }
+        turns
     }
 
     /// Sees to the tables that hold positions.

@@ -15,7 +15,7 @@ use wasm_sink_core::{Blame, CommitId, Error, Kind, PartitionKey, Result, process
 
 use crate::bookkeeping::{COMMITS, OVERWRITES, POSITIONS};
 use crate::connection::Shared;
-use crate::session::{Parameter, Session, gone};
+use crate::session::{Parameter, Session, Turns, gone};
 use crate::stage::{DuckDbStaged, mark};
 
 /// How long a commit may stay without an answer.
@@ -45,7 +45,7 @@ impl DuckDbHome {
         match epoch.staged.first() {
             None => {
                 self.shared.books().await?;
-                Session::begin(&self.shared).await
+                Session::begin(&self.shared, Turns::new()).await
             }
             Some(staged) => {
                 let staged = staged.payload.downcast_ref::<DuckDbStaged>();

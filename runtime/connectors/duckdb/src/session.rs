@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::sync::OwnedMutexGuard;
 use wasm_sink_core::{Blame, Error, Kind, Result};
 
 use crate::connection::Shared;
@@ -11,8 +12,12 @@ use crate::library::{self, Value};
 pub(crate) struct Session {
     shared: Arc<Shared>,
     /// None while it is at work, and after a work that nobody waited for.
-    inner: Option<library::Session>,
+    inner: Option<(library::Session, Turns)>,
 }
+
+/// The right to replace rows of some tables; kept until the transaction has ended, also one that
+/// nobody waits for any more.
+pub(crate) type Turns = Vec<OwnedMutexGuard<()>>;
 
 /// A parameter that outlives its statement's call.
 #[derive(Clone, Debug)]
@@ -47,12 +52,16 @@ impl Session {
     /// # Errors
     /// The database cannot be opened.
     pub(crate) async fn connect(shared: &Arc<Shared>) -> Result<Self> {
+        Self::with_turns(shared, Turns::new()).await
+    }
+
+    async fn with_turns(shared: &Arc<Shared>, turns: Turns) -> Result<Self> {
         let database = shared.database().await?;
         let connected = blocking(move || library::Session::connect(&database)).await?;
         let inner = connected.map_err(|failure| shared.judge("connecting", failure))?;
         Ok(Self {
             shared: Arc::clone(shared),
-            inner: Some(inner),
+            inner: Some((inner, turns)),
         })
     }
 
@@ -60,8 +69,8 @@ impl Session {
     ///
     /// # Errors
     /// Of the library.
-    pub(crate) async fn begin(shared: &Arc<Shared>) -> Result<Self> {
-        let mut session = Self::connect(shared).await?;
+    pub(crate) async fn begin(shared: &Arc<Shared>, turns: Turns) -> Result<Self> {
+        let mut session = Self::with_turns(shared, turns).await?;
         session
             .run("beginning a transaction", "begin transaction")
             .await?;
@@ -79,7 +88,7 @@ impl Session {
     ) -> Result<T> {
         let mut inner = self.inner.take().ok_or_else(gone)?;
         let (inner, done) = blocking(move || {
-            let done = work(&mut inner);
+            let done = work(&mut inner.0);
             (inner, done)
         })
         .await?;

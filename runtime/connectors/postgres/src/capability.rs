@@ -61,6 +61,11 @@ impl postgres::HostTable for Guest {
             .await
     }
 
+    async fn upsert_by(&mut self, table: Resource<TableHandle>, keys: Vec<String>) -> Answer<()> {
+        self.on_table(&table, async |stage, name| stage.upsert_by(name, keys))
+            .await
+    }
+
     async fn drop(&mut self, table: Resource<TableHandle>) -> wasmtime::Result<()> {
         self.drop_table(table)
     }

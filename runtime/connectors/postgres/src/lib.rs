@@ -18,6 +18,7 @@ mod settings;
 mod stage;
 mod tls;
 mod types;
+mod upsert;
 
 use wasm_sink_core::connection::ConnectionSpec;
 use wasm_sink_core::settings::{Problem, Table};

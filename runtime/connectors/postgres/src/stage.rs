@@ -4,10 +4,12 @@ use std::any::Any;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{ArrayRef, RecordBatch};
+use arrow::buffer::BooleanBuffer;
 use arrow::compute::{filter_record_batch, not};
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use bytes::Bytes;
+use wasm_sink_core::guest::fit::Refusals;
 use wasm_sink_core::guest::tables::{Fitted, TableStage};
 use wasm_sink_core::guest::wit;
 use wasm_sink_core::sql::TableName;
@@ -22,6 +24,7 @@ use crate::encode;
 use crate::error::server_error;
 use crate::name::NAMES;
 use crate::session::Session;
+use crate::upsert::{Waiting, quoted};
 
 /// Rows that a preview keeps.
 const MAX_PREVIEW_ROWS: usize = 10_000;
@@ -35,6 +38,8 @@ pub struct PostgresStage {
     epoch: Option<CommitId>,
     tables: Vec<OpenTable>,
     session: Option<Session>,
+    /// How many tables there were where rows waited.
+    waits: u64,
     rows: u64,
     bytes: u64,
 }
@@ -48,6 +53,10 @@ struct OpenTable {
     columns: Option<Arc<Columns>>,
     exists: bool,
     layout: Option<Layout>,
+    /// By which a row takes the place of another; empty: all are added.
+    keys: Vec<String>,
+    /// Where rows with keys wait for the end of the epoch.
+    waiting: Option<Waiting>,
     /// Whether older rows are to go.
     overwrite: bool,
     /// Whether they are gone in the epoch's transaction.
@@ -97,6 +106,7 @@ impl PostgresStage {
             epoch: None,
             tables: Vec::new(),
             session: None,
+            waits: 0,
             rows: 0,
             bytes: 0,
         }
@@ -138,13 +148,15 @@ impl PostgresStage {
     pub(crate) async fn create(&mut self, table: &str, fields: &[wit::Field]) -> Result<()> {
         let wanted = Columns::requested(fields)?;
         let purpose = self.purpose;
-        let name = self.find(table)?.name.clone();
+        let open = self.find(table)?;
+        let name = open.name.clone();
+        let statement = creation(&name, &wanted, &open.keys)?;
         let created = match purpose {
-            Purpose::Commit => Some(self.create_at_once(&name, &wanted).await?),
+            Purpose::Commit => Some(self.create_at_once(&name, &statement).await?),
             Purpose::Probe => {
                 let session = self.session().await?;
                 let doing = format!("creating table {name}");
-                session.run(&doing, &creation(&name, &wanted)?).await?;
+                session.run(&doing, &statement).await?;
                 Columns::read(session.client().await?, &name).await?
             }
             Purpose::Preview => self.find(table)?.columns.clone(),
@@ -160,15 +172,14 @@ impl PostgresStage {
         }
     }
 
-    async fn create_at_once(&self, name: &TableName, wanted: &Columns) -> Result<Arc<Columns>> {
-        let statement = creation(name, wanted)?;
+    async fn create_at_once(&self, name: &TableName, statement: &str) -> Result<Arc<Columns>> {
         let columns = self
             .shared
             .with_client(async |client| {
                 if let Some(there) = Columns::read(client, name).await? {
                     return Ok(Some(there));
                 }
-                let created = client.batch_execute(&statement).await;
+                let created = client.batch_execute(statement).await;
                 let columns = Columns::read(client, name).await?;
                 match created {
                     Ok(()) => {
@@ -191,11 +202,70 @@ impl PostgresStage {
     }
 }
 
-fn creation(name: &TableName, columns: &Columns) -> Result<String> {
+fn creation(name: &TableName, columns: &Columns, keys: &[String]) -> Result<String> {
+    let primary_key = match keys.is_empty() {
+        true => String::new(),
+        false => format!(", primary key ({})", quoted(keys)?.join(", ")),
+    };
     Ok(format!(
-        "create table if not exists {name} ({})",
+        "create table if not exists {name} ({}{primary_key})",
         columns.definition()?
     ))
+}
+
+/// No row of these has a value for a key.
+fn nothing(rows: &RecordBatch, key: &str) -> Fitted<Rows> {
+    let mut refusals = Refusals::default();
+    refusals.add(&BooleanBuffer::new_set(rows.num_rows()), |_| {
+        format!("column `{key}` is null, and it is in `key_fields`")
+    });
+    Fitted {
+        rows: Rows {
+            columns: Vec::new(),
+            bytes: Bytes::new(),
+            count: 0,
+            shown: None,
+        },
+        row_count: 0,
+        refused: refusals.finish(rows.num_rows()),
+    }
+}
+
+impl PostgresStage {
+    /// Where rows are copied: the table itself, or one where they wait until all are there.
+    async fn target(&mut self, table: &str, columns: &[String]) -> Result<TableName> {
+        let open = self.find(table)?;
+        if open.keys.is_empty() {
+            return Ok(open.name.clone());
+        }
+        if let Some(waiting) = &open.waiting
+            && waiting.columns() == columns
+        {
+            return Ok(waiting.table().clone());
+        }
+        self.merge(table).await?;
+        let (name, keys) = {
+            let open = self.find(table)?;
+            (open.name.clone(), open.keys.clone())
+        };
+        self.waits += 1;
+        let number = self.waits;
+        let session = self.session().await?;
+        let waiting = Waiting::create(session, number, &name, &keys, columns).await?;
+        let table_name = waiting.table().clone();
+        self.find(table)?.waiting = Some(waiting);
+        Ok(table_name)
+    }
+
+    /// Has the rows that wait take their places.
+    async fn merge(&mut self, table: &str) -> Result<()> {
+        let open = self.find(table)?;
+        let (name, keys) = (open.name.clone(), open.keys.clone());
+        match open.waiting.take() {
+            Some(waiting) => waiting.merge(self.session().await?, &name, &keys).await,
+            None => Ok(()),
+        }
+    }
 }
 
 /// Removes the rows that stood in a table before the pipeline's first commit, in this transaction.
@@ -283,6 +353,7 @@ impl OpenTable {
         if let Some(column) = table
             .iter()
             .filter(needs)
+            .filter(|column| !self.keys.contains(&column.name))
             .find(|column| rows.index_of(&column.name).is_err())
         {
             return Err(Error::invalid(format!(
@@ -328,6 +399,8 @@ impl TableStage for PostgresStage {
             exists: columns.is_some(),
             columns,
             layout: None,
+            keys: Vec::new(),
+            waiting: None,
             overwrite: false,
             is_cleared: false,
             has_rows: false,
@@ -402,10 +475,23 @@ impl TableStage for PostgresStage {
         Ok(())
     }
 
+    fn upsert_by(&mut self, table: &str, keys: Vec<String>) -> Result<()> {
+        let open = self.find(table)?;
+        if keys.is_empty() || open.has_rows {
+            return Err(Error::invalid(
+                "`upsert-by` names at least one column, before the rows of an epoch",
+            ));
+        }
+        open.keys = keys;
+        Ok(())
+    }
+
     fn fit(&mut self, table: &str, rows: &RecordBatch) -> Result<Fitted<Rows>> {
         self.epoch()?;
         let purpose = self.purpose;
-        let columns = self.find(table)?.layout(rows.schema_ref())?;
+        let open = self.find(table)?;
+        let columns = open.layout(rows.schema_ref())?;
+        let keys = &open.keys;
         let given = rows.schema_ref().fields().iter().zip(rows.columns());
         let given: Vec<(&crate::catalog::Column, &ArrayRef)> = given
             .filter_map(|(field, values)| Some((columns.get(field.name())?, values)))
@@ -413,13 +499,17 @@ impl TableStage for PostgresStage {
         if given.is_empty() {
             return Err(Error::invalid("the rows have no columns"));
         }
+        let is_given = |key: &String| given.iter().any(|(column, _)| column.name == *key);
+        if let Some(key) = keys.iter().find(|key| !is_given(key)) {
+            return Ok(nothing(rows, key));
+        }
         let to_encode: Vec<_> = given
             .iter()
             .map(|(column, values)| encode::Column {
                 name: &column.name,
                 values,
                 to: &column.kind,
-                allows_null: column.allows_null,
+                allows_null: column.allows_null && !keys.contains(&column.name),
             })
             .collect();
         let encoded = encode::rows(&to_encode, rows.num_rows())?;
@@ -467,11 +557,11 @@ impl TableStage for PostgresStage {
             return Ok(());
         }
         open.has_rows = true;
-        let name = open.name.clone();
         self.rows += rows.count as u64;
         self.bytes += rows.bytes.len() as u64;
+        let target = self.target(table, &rows.columns).await?;
         let session = self.session().await?;
-        session.copy(&name, &rows.columns, rows.bytes).await
+        session.copy(&target, &rows.columns, rows.bytes).await
     }
 }
 
@@ -488,6 +578,7 @@ impl Stage for PostgresStage {
         self.rows = 0;
         self.bytes = 0;
         for table in &mut self.tables {
+            table.waiting = None;
             table.is_cleared = false;
             table.has_rows = false;
             table.preview.clear();
@@ -509,6 +600,10 @@ impl Stage for PostgresStage {
         }
         if self.session.is_none() && self.tables.iter().any(|table| table.overwrite) {
             self.session().await?;
+        }
+        let tables: Vec<String> = self.tables.iter().map(|open| open.word.clone()).collect();
+        for table in &tables {
+            self.merge(table).await?;
         }
         let Some(session) = &mut self.session else {
             return Ok(Vec::new());

@@ -93,6 +93,17 @@ pub trait TableStage: Stage {
     /// The table cannot lose rows.
     fn overwrite(&mut self, table: &str) -> Result<()>;
 
+    /// Has rows take the place of those with the same values in these columns.
+    ///
+    /// # Errors
+    /// `invalid`: the table only takes rows at its end.
+    fn upsert_by(&mut self, table: &str, keys: Vec<String>) -> Result<()> {
+        let _ = keys;
+        Err(Error::invalid(format!(
+            "`{table}` takes rows at its end, and replaces none"
+        )))
+    }
+
     /// Checks rows and fits them to the table. Stages nothing.
     ///
     /// # Errors

@@ -13,6 +13,9 @@ pub struct Config<Own> {
     /// What becomes of older rows.
     #[serde(default)]
     pub write_mode: WriteMode,
+    /// The columns by which a row takes the place of another.
+    #[serde(default)]
+    pub key_fields: Vec<String>,
     /// The columns to take; empty: every field.
     #[serde(default)]
     pub schema: Vec<Column>,
@@ -42,6 +45,8 @@ pub enum WriteMode {
     Append,
     /// They go with this pipeline's first commit.
     Overwrite,
+    /// Those stay that no new row takes the place of.
+    Upsert,
 }
 
 /// What becomes of columns that the table lacks.
@@ -155,6 +160,18 @@ impl<Own> Config<Own> {
                 &metadata_column(key),
                 &["metadata_columns", &index.to_string()],
             );
+        }
+        problems.extend(self.unknown_columns("key_fields", &self.key_fields));
+        match (self.write_mode, self.key_fields.is_empty()) {
+            (WriteMode::Upsert, true) => problems.push(
+                Problem::at(["write_mode"], "\"upsert\" needs `key_fields`")
+                    .with_help("name the columns that tell rows apart: key_fields = [\"id\"]"),
+            ),
+            (WriteMode::Append | WriteMode::Overwrite, false) => problems.push(
+                Problem::at(["key_fields"], "only \"upsert\" looks at `key_fields`")
+                    .with_help("set write_mode = \"upsert\", or leave this out"),
+            ),
+            _ => {}
         }
         for (index, mapping) in self.field_mappings.iter().enumerate() {
             if mapping.path().iter().any(String::is_empty) {

@@ -53,12 +53,18 @@ pub trait Table: fmt::Debug + 'static {
     /// # Errors
     /// Of the host.
     fn overwrite(&self) -> Result<()>;
+
+    /// Has rows take the place of those with the same values in these columns. None: this cannot be.
+    fn upsert_by(&self, keys: &[String]) -> Option<Result<()>> {
+        let _ = keys;
+        None
+    }
 }
 
-/// Implements [`Table`] for a generated resource that has its functions.
+/// Implements [`Table`] for a generated resource that has its functions; `upsert` where it has that.
 #[allow(unused_macros, reason = "without any capability there is no table")]
 macro_rules! table {
-    ($table:ty) => {
+    ($table:ty $(, $upsert:ident)?) => {
         impl $crate::table::Table for $table {
             fn open(connection: &str, name: &str) -> $crate::Result<Self> {
                 Self::open(connection, name)
@@ -79,6 +85,10 @@ macro_rules! table {
             fn overwrite(&self) -> $crate::Result<()> {
                 self.overwrite()
             }
+
+            $(fn $upsert(&self, keys: &[String]) -> Option<$crate::Result<()>> {
+                Some(self.upsert_by(keys))
+            })?
         }
     };
 }
@@ -134,8 +144,18 @@ impl<D: Destination> Sink for TableSink<D> {
 
     fn open(config: Self::Config) -> Result<Self> {
         let table = D::Table::open("default", &config.table_name)?;
-        if config.write_mode == WriteMode::Overwrite {
-            table.overwrite()?;
+        match config.write_mode {
+            WriteMode::Append => {}
+            WriteMode::Overwrite => table.overwrite()?,
+            WriteMode::Upsert => match table.upsert_by(&config.key_fields) {
+                Some(done) => done?,
+                None => {
+                    return Err(Error::new(
+                        ErrorKind::Invalid,
+                        "this destination has no upsert: write_mode is \"append\" or \"overwrite\"",
+                    ));
+                }
+            },
         }
         Ok(Self {
             config,
@@ -157,11 +177,28 @@ impl<D: Destination> Sink for TableSink<D> {
 }
 
 impl<D: Destination> TableSink<D> {
+    /// A table with keys is made of rows that have them.
+    fn require_keys(&self, fields: &mut [Field]) -> Result<()> {
+        for key in &self.config.key_fields {
+            match fields.iter_mut().find(|field| field.name == *key) {
+                Some(field) => field.nullable = false,
+                None => {
+                    return Err(Error::new(
+                        ErrorKind::Rejected,
+                        format!("column `{key}` is in `key_fields`, and no row has a value there"),
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Sees to it that the table has the columns of these rows.
     fn fit_table(&self, rows: &Batch) -> Result<()> {
         let mut fields = rows.fields();
         fields.retain(has_values);
         if self.table.fields()?.is_none() {
+            self.require_keys(&mut fields)?;
             match D::create(&self.table, &fields, &self.config) {
                 // Another instance may have been first, with other rows.
                 Err(error)

@@ -1,27 +1,35 @@
 //! What one instance hands to the database, in a transaction that the home commits.
 
+mod overwrite;
+mod table;
+mod work;
+
 use std::any::Any;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::buffer::BooleanBuffer;
 use arrow::compute::{filter_record_batch, not};
-use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::datatypes::{Field, Schema};
 use async_trait::async_trait;
-use wasm_sink_core::guest::fit::{Refusals, exactly, shown};
+use wasm_sink_core::guest::fit::Refusals;
 use wasm_sink_core::guest::tables::{Fitted, TableStage};
-use wasm_sink_core::guest::{json_texts, wit};
+use wasm_sink_core::guest::wit;
 use wasm_sink_core::sql::TableName;
 use wasm_sink_core::stage::{Purpose, Stage, Staged, TablePreview, UnitId};
 use wasm_sink_core::step::Step;
 use wasm_sink_core::{Blame, CommitId, Error, Kind, PartitionKey, Position, Result};
 
 use crate::NAMES;
-use crate::bookkeeping::{OVERWRITES, is_reserved};
-use crate::catalog::{Column, Columns};
+use crate::bookkeeping::is_reserved;
+use crate::catalog::Columns;
 use crate::connection::Shared;
-use crate::library::ROWS;
-use crate::session::{Parameter, Session, gone};
-use crate::types::{on_the_way, strange};
+use crate::session::{Session, gone};
+
+use overwrite::clear;
+pub(crate) use overwrite::mark;
+use table::{OpenTable, fit_column, is_key};
+use work::Work;
 
 /// Rows that a preview keeps.
 const MAX_PREVIEW_ROWS: usize = 10_000;
@@ -35,32 +43,10 @@ pub struct DuckDbStage {
     epoch: Option<CommitId>,
     tables: Vec<OpenTable>,
     session: Option<Session>,
+    /// What waits for the epoch's end: all that is done in an epoch with rows that take the place of others.
+    late: Vec<Work>,
     rows: u64,
     bytes: u64,
-}
-
-/// One opened table.
-struct OpenTable {
-    /// As the component named it.
-    word: String,
-    name: TableName,
-    /// None where there is no table.
-    columns: Option<Arc<Columns>>,
-    exists: bool,
-    layout: Option<Layout>,
-    /// Whether older rows are to go.
-    overwrite: bool,
-    /// Whether they are gone in the epoch's transaction.
-    is_cleared: bool,
-    /// Whether rows went there in this epoch.
-    has_rows: bool,
-    preview: Vec<RecordBatch>,
-}
-
-/// That rows of a schema go into a table.
-struct Layout {
-    rows: SchemaRef,
-    table: Arc<Columns>,
 }
 
 /// What an epoch staged.
@@ -88,6 +74,7 @@ impl DuckDbStage {
             epoch: None,
             tables: Vec::new(),
             session: None,
+            late: Vec::new(),
             rows: 0,
             bytes: 0,
         }
@@ -109,22 +96,38 @@ impl DuckDbStage {
         self.epoch.ok_or_else(outside)
     }
 
+    /// Whether rows take the place of others. Two transactions that do this at the same time do not see
+    /// each other's rows and would both add the same key: so one at a time does it, from its beginning to
+    /// its commit, and for that to be short it begins when all rows are there.
+    fn is_late(&self) -> bool {
+        self.tables.iter().any(|table| !table.keys.is_empty())
+    }
+
     /// The epoch's transaction, begun if need be: older rows go first.
     async fn session(&mut self) -> Result<&mut Session> {
         let epoch = self.epoch()?;
-        let session = match &mut self.session {
-            Some(session) => session,
-            none => {
-                self.shared.books().await?;
-                none.insert(Session::begin(&self.shared).await?)
-            }
-        };
+        if self.session.is_none() {
+            self.shared.books().await?;
+            let replaced = self.tables.iter().filter(|table| !table.keys.is_empty());
+            let turns = self.shared.turns(replaced.map(|table| &table.name)).await;
+            self.session = Some(Session::begin(&self.shared, turns).await?);
+        }
+        let session = self.session.as_mut().ok_or_else(gone)?;
         let due = self.tables.iter_mut();
         for table in due.filter(|table| table.overwrite && !table.is_cleared) {
             clear(&self.shared, session, &table.name, epoch).await?;
             table.is_cleared = true;
         }
-        self.session.as_mut().ok_or_else(gone)
+        Ok(session)
+    }
+
+    async fn submit(&mut self, work: Work) -> Result<()> {
+        self.epoch()?;
+        match self.is_late() {
+            true => self.late.push(work),
+            false => work.run(self.session().await?).await?,
+        }
+        Ok(())
     }
 
     /// Creates the table by itself: two tasks that did it in their transactions would be in each
@@ -153,9 +156,9 @@ impl DuckDbStage {
                 }
             }
             Purpose::Probe => {
-                let session = self.session().await?;
-                session.run(&doing, &creation).await?;
-                Columns::read(session, &name).await?
+                let statements = creation;
+                self.submit(Work::Statements { doing, statements }).await?;
+                Some(Arc::new(wanted))
             }
         };
         let columns = columns.ok_or_else(|| dropped(&name))?;
@@ -176,165 +179,6 @@ fn dropped(table: &TableName) -> Error {
         Blame::Destination,
         format!("table {table} was dropped"),
     )
-}
-
-/// Removes the rows that stood in a table before the pipeline's first commit, in this transaction.
-async fn clear(
-    shared: &Shared,
-    session: &mut Session,
-    table: &TableName,
-    epoch: CommitId,
-) -> Result<()> {
-    if mark(shared, session, table, epoch).await? {
-        let doing = format!("removing the older rows of {table}");
-        let removed = session.run(&doing, &format!("delete from {table}")).await;
-        // Rows that stood there are in the way of others: not the fault of any that are new.
-        removed.map_err(|error| match error.kind() {
-            Kind::Rejected => Error::new(Kind::Other, Blame::Destination, error.to_string()),
-            _ => error,
-        })?;
-    }
-    Ok(())
-}
-
-/// Notes that the pipeline has rows in a table: what stood there is gone, or stays. False where that
-/// was noted before, or there is no table.
-pub(crate) async fn mark(
-    shared: &Shared,
-    session: &mut Session,
-    table: &TableName,
-    epoch: CommitId,
-) -> Result<bool> {
-    let schema = table.schema().map_or("main", |schema| schema.as_str());
-    let marked = session
-        .execute(
-            "marking a table",
-            &format!(
-                "insert into {OVERWRITES} (pipeline, table_name, commit_id)
-                 select ?, schema_name || '.' || duckdb_tables.table_name, ? from duckdb_tables()
-                 where database_name = current_database()
-                   and lower(schema_name) = lower(?)
-                   and lower(duckdb_tables.table_name) = lower(?)
-                   and not exists (
-                       select * from {OVERWRITES} as noted
-                       where noted.pipeline = ?
-                         and noted.table_name = schema_name || '.' || duckdb_tables.table_name)"
-            ),
-            &[
-                shared.pipeline.as_ref().into(),
-                Parameter::Integer(epoch.slot()),
-                schema.into(),
-                table.table().as_str().into(),
-                shared.pipeline.as_ref().into(),
-            ],
-        )
-        .await?;
-    Ok(marked == 1)
-}
-
-impl OpenTable {
-    /// # Errors
-    /// `invalid`: rows of this schema do not go into the table, whatever their values.
-    fn layout(&mut self, rows: &SchemaRef) -> Result<Arc<Columns>> {
-        let Some(table) = &self.columns else {
-            return Err(Error::invalid(format!(
-                "there is no table {} yet; create it first",
-                self.name
-            )));
-        };
-        if let Some(layout) = &self.layout
-            && Arc::ptr_eq(&layout.table, table)
-            && (Arc::ptr_eq(&layout.rows, rows) || layout.rows == *rows)
-        {
-            return Ok(Arc::clone(table));
-        }
-        for (index, field) in rows.fields().iter().enumerate() {
-            let name = field.name();
-            let is_same = |other: &Arc<Field>| other.name().eq_ignore_ascii_case(name);
-            if rows.fields()[..index].iter().any(is_same) {
-                return Err(Error::invalid(format!(
-                    "the rows have two columns `{name}`"
-                )));
-            }
-            // A column without values of any type carries nothing that could be lost.
-            if field.data_type().is_null() {
-                continue;
-            }
-            let Some(column) = table.get(name) else {
-                let known: Vec<_> = table.iter().map(|column| column.name.as_str()).collect();
-                return Err(Error::invalid(format!(
-                    "column `{name}` is not in the table, which has: {}; add it with add-columns, \
-                     or leave it out",
-                    known.join(", ")
-                )));
-            };
-            column.check(field.data_type())?;
-        }
-        let is_given = |column: &Column| {
-            let mut names = rows.fields().iter().map(|field| field.name());
-            names.any(|name| name.eq_ignore_ascii_case(&column.name))
-        };
-        if let Some(column) = table
-            .iter()
-            .find(|column| !column.allows_null && !column.has_default && !is_given(column))
-        {
-            return Err(Error::invalid(format!(
-                "the rows have no column `{}`, and the table does not allow nulls there",
-                column.name
-            )));
-        }
-        self.layout = Some(Layout {
-            rows: Arc::clone(rows),
-            table: Arc::clone(table),
-        });
-        Ok(Arc::clone(table))
-    }
-}
-
-/// Values as they go into a column; those that do not are null, and their rows are refused.
-fn fit_column(column: &Column, values: &ArrayRef, refusals: &mut Refusals) -> ArrayRef {
-    let to = on_the_way(values.data_type(), &column.data_type);
-    let refuse = |row: usize| {
-        format!(
-            "column `{}`: {} does not go into {} as it is",
-            column.name,
-            shown(values, row),
-            column.sql
-        )
-    };
-    let converted = match values.data_type().is_nested() && column.sql == "JSON" {
-        true => json_texts(values).ok_or_else(|| {
-            arrow::buffer::BooleanBuffer::collect_bool(values.len(), |row| values.is_valid(row))
-        }),
-        false => exactly(values, &to),
-    };
-    let fitted = match converted {
-        Ok(fitted) => fitted,
-        Err(rows) => {
-            refusals.add(&rows, refuse);
-            // Once more, without them: their rows go anyway.
-            let kept = arrow::compute::nullif(values, &rows.into()).map(|kept| exactly(&kept, &to));
-            match kept {
-                Ok(Ok(fitted)) => fitted,
-                _ => arrow::array::new_null_array(&to, values.len()),
-            }
-        }
-    };
-    if let Some(rows) = strange(&fitted) {
-        refusals.add(&rows, refuse);
-    }
-    if !column.allows_null
-        && let Some(nulls) = fitted.logical_nulls()
-        && nulls.null_count() > 0
-    {
-        refusals.add(&!nulls.inner(), |_| {
-            format!(
-                "column `{}` is null, and the table does not allow that",
-                column.name
-            )
-        });
-    }
-    fitted
 }
 
 #[async_trait]
@@ -368,6 +212,7 @@ impl TableStage for DuckDbStage {
             exists: columns.is_some(),
             columns,
             layout: None,
+            keys: Vec::new(),
             overwrite: false,
             is_cleared: false,
             has_rows: false,
@@ -394,6 +239,7 @@ impl TableStage for DuckDbStage {
         if missing.is_empty() {
             return Ok(());
         }
+        let doing = format!("adding columns to {name}");
         let mut statements = String::new();
         for column in &mut missing {
             column.allows_null = true;
@@ -402,16 +248,18 @@ impl TableStage for DuckDbStage {
                 "alter table {name} add column if not exists {definition};"
             ));
         }
-        let grown = if purpose == Purpose::Preview {
+        let grown = if purpose == Purpose::Preview || self.is_late() {
             Arc::new(columns.with(missing))
         } else {
             let session = self.session().await?;
-            let doing = format!("adding columns to {name}");
             session.run(&doing, &statements).await?;
             Step::ColumnsAdded.reached();
             let grown = Columns::read(session, &name).await?;
             grown.ok_or_else(|| dropped(&name))?
         };
+        if purpose != Purpose::Preview && self.is_late() {
+            self.late.push(Work::Statements { doing, statements });
+        }
         if let Some(column) = grown.missing(fields)?.first() {
             return Err(Error::invalid(format!(
                 "column `{}` of {name} is generated by the database; leave it out",
@@ -433,9 +281,23 @@ impl TableStage for DuckDbStage {
         Ok(())
     }
 
+    fn upsert_by(&mut self, table: &str, keys: Vec<String>) -> Result<()> {
+        let open = self.find(table)?;
+        let has_rows = open.has_rows;
+        if keys.is_empty() || has_rows || self.session.is_some() {
+            return Err(Error::invalid(
+                "`upsert-by` names at least one column, before the rows of an epoch",
+            ));
+        }
+        self.find(table)?.keys = keys;
+        Ok(())
+    }
+
     fn fit(&mut self, table: &str, rows: &RecordBatch) -> Result<Fitted<RecordBatch>> {
         self.epoch()?;
-        let columns = self.find(table)?.layout(rows.schema_ref())?;
+        let open = self.find(table)?;
+        let columns = open.layout(rows.schema_ref())?;
+        let keys = &open.keys;
         let mut refusals = Refusals::default();
         let (mut fields, mut values) = (Vec::new(), Vec::new());
         for (field, given) in rows.schema_ref().fields().iter().zip(rows.columns()) {
@@ -443,12 +305,21 @@ impl TableStage for DuckDbStage {
                 continue;
             };
             let given: &ArrayRef = given;
-            let fitted = fit_column(column, given, &mut refusals);
+            let fitted = fit_column(column, is_key(keys, &column.name), given, &mut refusals);
             fields.push(Field::new(&column.name, fitted.data_type().clone(), true));
             values.push(fitted);
         }
         if fields.is_empty() {
             return Err(Error::invalid("the rows have no columns"));
+        }
+        for key in keys {
+            let mut names = fields.iter().map(Field::name);
+            if !names.any(|name| name.eq_ignore_ascii_case(key)) {
+                let all = BooleanBuffer::new_set(rows.num_rows());
+                refusals.add(&all, |_| {
+                    format!("column `{key}` is null, and it is in `key_fields`")
+                });
+            }
         }
         let unfit = |error| {
             Error::new(Kind::Other, Blame::Host, "rows could not be fitted").with_source(error)
@@ -470,7 +341,7 @@ impl TableStage for DuckDbStage {
     }
 
     async fn prepare(&mut self, _table: &str) -> Result<()> {
-        if self.purpose != Purpose::Preview {
+        if self.purpose != Purpose::Preview && !self.is_late() {
             self.session().await?;
         }
         Ok(())
@@ -490,22 +361,17 @@ impl TableStage for DuckDbStage {
             return Ok(());
         }
         open.has_rows = true;
-        let name = open.name.clone();
-        let columns: Result<Vec<String>> = rows
-            .schema_ref()
-            .fields()
-            .iter()
-            .map(|field| Ok(NAMES.name(field.name())?.to_string()))
-            .collect();
-        let columns = columns?.join(", ");
-        let statement = format!("insert into {name} ({columns}) select {columns} from {ROWS}");
-        self.rows += rows.num_rows() as u64;
+        let (table, keys) = (open.name.clone(), open.keys.clone());
         self.bytes += rows.get_array_memory_size() as u64;
-        let session = self.session().await?;
-        let doing = format!("writing to {name}");
-        session
-            .work(&doing, move |session| session.append(&statement, &rows))
-            .await
+        let first = self.rows;
+        self.rows += rows.num_rows() as u64;
+        self.submit(Work::Rows {
+            table,
+            keys,
+            rows,
+            first,
+        })
+        .await
     }
 }
 
@@ -519,6 +385,7 @@ impl Stage for DuckDbStage {
         self.epoch = Some(id);
         // One that was not finished is forgotten by closing its connection.
         self.session = None;
+        self.late.clear();
         self.rows = 0;
         self.bytes = 0;
         for table in &mut self.tables {
@@ -544,6 +411,13 @@ impl Stage for DuckDbStage {
         if self.session.is_none() && self.tables.iter().any(|table| table.overwrite) {
             self.session().await?;
         }
+        for work in std::mem::take(&mut self.late) {
+            let adds_columns = matches!(work, Work::Statements { .. });
+            work.run(self.session().await?).await?;
+            if adds_columns {
+                Step::ColumnsAdded.reached();
+            }
+        }
         let Some(session) = &mut self.session else {
             return Ok(Vec::new());
         };
@@ -567,6 +441,7 @@ impl Stage for DuckDbStage {
     }
 
     async fn forget(&mut self) {
+        self.late.clear();
         if let Some(session) = self.session.take() {
             session.roll_back().await;
         }

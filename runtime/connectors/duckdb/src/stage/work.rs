@@ -1,0 +1,112 @@
+//! What is done in an epoch's transaction, at once or at its end.
+
+use std::sync::Arc;
+
+use arrow::array::{RecordBatch, UInt64Array};
+use arrow::datatypes::{DataType, Field, Schema};
+use wasm_sink_core::sql::TableName;
+use wasm_sink_core::{Blame, Error, Kind, Result};
+
+use crate::NAMES;
+use crate::library::ROWS;
+use crate::session::Session;
+
+/// The column that numbers rows which may have equal keys.
+const ORDER: &str = "_wasm_sink_order";
+
+/// A piece of an epoch.
+pub(super) enum Work {
+    /// Changes of a table.
+    Statements { doing: String, statements: String },
+    /// Rows for a table; with `keys` they take the place of others. `first` is the number of the first
+    /// among the rows of the epoch.
+    Rows {
+        table: TableName,
+        keys: Vec<String>,
+        rows: RecordBatch,
+        first: u64,
+    },
+}
+
+impl Work {
+    /// # Errors
+    /// Of the library; rows may wait, and fail later.
+    pub(super) async fn run(self, session: &mut Session) -> Result<()> {
+        let (table, keys, rows, first) = match self {
+            Self::Statements { doing, statements } => {
+                return session.run(&doing, &statements).await;
+            }
+            Self::Rows {
+                table,
+                keys,
+                rows,
+                first,
+            } => (table, keys, rows, first),
+        };
+        let columns: Result<Vec<String>> = rows
+            .schema_ref()
+            .fields()
+            .iter()
+            .map(|field| Ok(NAMES.name(field.name())?.to_string()))
+            .collect();
+        let columns = columns?;
+        let (statement, rows) = match keys.is_empty() {
+            true => (appending(&table, &columns), rows),
+            false => (merging(&table, &columns, &keys)?, numbered(&rows, first)?),
+        };
+        session
+            .work(&format!("writing to {table}"), move |session| {
+                session.append(&statement, &rows)
+            })
+            .await
+    }
+}
+
+fn appending(table: &TableName, columns: &[String]) -> String {
+    let columns = columns.join(", ");
+    format!("insert into {table} ({columns}) select {columns} from {ROWS}")
+}
+
+/// Of rows with equal keys the last one takes the place of the one that is there, or is added.
+fn merging(table: &TableName, columns: &[String], keys: &[String]) -> Result<String> {
+    let keys: Result<Vec<String>> = keys
+        .iter()
+        .map(|key| Ok(NAMES.name(key)?.to_string()))
+        .collect();
+    let keys = keys?;
+    let is_key = |column: &String| keys.iter().any(|key| key.eq_ignore_ascii_case(column));
+    let list = |parts: Vec<String>, between: &str| parts.join(between);
+    let same = keys.iter().map(|key| format!("old.{key} = new.{key}"));
+    let others = columns.iter().filter(|column| !is_key(column));
+    let changes: Vec<String> = others
+        .map(|column| format!("{column} = new.{column}"))
+        .collect();
+    let update = match changes.is_empty() {
+        true => String::new(),
+        false => format!("when matched then update set {} ", list(changes, ", ")),
+    };
+    let values = columns.iter().map(|column| format!("new.{column}"));
+    Ok(format!(
+        "merge into {table} as old using (
+             select * from {ROWS}
+             qualify row_number() over (partition by {keys} order by {ORDER} desc) = 1
+         ) as new on {same}
+         {update}when not matched then insert ({columns}) values ({values})",
+        keys = keys.join(", "),
+        same = list(same.collect(), " and "),
+        columns = columns.join(", "),
+        values = list(values.collect(), ", "),
+    ))
+}
+
+/// With a column that says which row came later.
+fn numbered(rows: &RecordBatch, first: u64) -> Result<RecordBatch> {
+    let order = UInt64Array::from_iter_values(first..first + rows.num_rows() as u64);
+    let mut fields = rows.schema_ref().fields().to_vec();
+    fields.push(Arc::new(Field::new(ORDER, DataType::UInt64, false)));
+    let mut columns = rows.columns().to_vec();
+    columns.push(Arc::new(order));
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(|error| {
+        Error::new(Kind::Other, Blame::Host, "rows could not be numbered").with_source(error)
+    })
+}
