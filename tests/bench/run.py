@@ -175,6 +175,39 @@ def file_to_delta(folder, rows):
     print(f"  {source.stat().st_size / medians['wasm-sink'].wall_s / 1e6:.0f} MB/s")
 
 
+def file_to_duckdb(folder, rows):
+    """A JSON file into DuckDB, and DuckDB's own `INSERT … FROM read_json`, with as many threads."""
+    source = input_file(rows)
+
+    def ours(turn):
+        return [BINARY, "run", "--quiet", duckdb_pipeline(folder / f"ours-{turn}", files(source))]
+
+    def peer(turn):
+        return [sys.executable, HERE / "duckdb_peer.py", source, folder / f"peer-{turn}.duckdb"]
+
+    medians = compare(3, "ours / theirs", {"wasm-sink": ours, "read_json": peer})
+    print(f"  {rows / medians['wasm-sink'].wall_s / 1e6:.2f} M rows/s")
+
+    many = folder / "many"
+    many.mkdir()
+    for n in range(3):
+        os.link(source, many / f"{n}.jsonl")
+    threefold = measure(BINARY, "run", "--quiet", duckdb_pipeline(folder / "threefold", files(many / "*.jsonl")))
+    print(f"  {rows * 3:>11,} rows     {threefold}")
+
+
+def duckdb_pipeline(folder, source):
+    folder.mkdir(exist_ok=True)
+    path = folder / "pipeline.toml"
+    path.write_text(
+        f'name = "bench"\n\n[source]\n{source}\n\n[sink]\ncomponent = "duckdb"\nconnection = "db"\n\n'
+        '[sink.config]\ntable_name = "orders"\n'
+        'field_mappings = [{ json_path = "at", column = "at", data_type = "timestamp(us,+00:00)" }]\n\n'
+        '[connections.db]\ntype = "duckdb"\npath = "bench.duckdb"\n'
+    )
+    return path
+
+
 # What the first rows would make of it by themselves, so that both fill the same.
 ORDERS = """drop table if exists orders, _wasm_sink_positions, _wasm_sink_commits, _wasm_sink_overwrites;
 create table orders (id bigint, at timestamptz, "user" jsonb, amount float8, tags text[], note text)"""
@@ -269,6 +302,7 @@ def start(folder, _rows):
 MEASUREMENTS = {
     "component": component,
     "file_to_delta": file_to_delta,
+    "file_to_duckdb": file_to_duckdb,
     "file_to_postgres": file_to_postgres,
     "memory": memory,
     "discard": discard,

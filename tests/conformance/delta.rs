@@ -1,19 +1,23 @@
 //! Delta tables on a local disk, read by Python's `deltalake`.
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use tempfile::TempDir;
 use wasm_sink_core::step::Step;
 use wasm_sink_tests::DeltaTable;
 
-use crate::destination::{Destination, Promise, Shared};
+use crate::destination::{Destination, OnDisk, Promise, Shared};
 
-pub struct Disk(TempDir);
+pub struct Disk {
+    path: PathBuf,
+    _folder: Option<TempDir>,
+}
 
 impl Disk {
     fn table(&self, name: &str) -> DeltaTable {
-        DeltaTable::local(&self.0.path().join(name))
+        DeltaTable::local(&self.path.join(name))
     }
 }
 
@@ -27,13 +31,17 @@ impl Destination for Disk {
     const STEPS_NOT_TAKEN: &'static [Step] = &[];
 
     fn start() -> Self {
-        Self(TempDir::with_prefix("lake-").expect("a temporary folder"))
+        let folder = TempDir::with_prefix("lake-").expect("a temporary folder");
+        Self {
+            path: folder.path().to_owned(),
+            _folder: Some(folder),
+        }
     }
 
     fn connection(&self, _address: Option<SocketAddr>) -> String {
         format!(
             "[connections.out]\ntype = \"delta\"\npath = \"{}\"\n",
-            self.0.path().display()
+            self.path.display()
         )
     }
 
@@ -52,4 +60,20 @@ impl Destination for Disk {
 
 impl Shared for Disk {}
 
-crate::suite!(Disk, shared);
+impl OnDisk for Disk {
+    const SMALL: &'static str = "1m";
+    const FULL: &'static str = "the disk is full";
+
+    fn at(folder: &Path) -> Self {
+        Self {
+            path: folder.to_owned(),
+            _folder: None,
+        }
+    }
+
+    fn is_left_over(name: &str) -> bool {
+        name.contains('#')
+    }
+}
+
+crate::suite!(Disk, shared, on_disk);

@@ -1,6 +1,7 @@
 //! What the suite knows of a destination.
 
 use std::net::SocketAddr;
+use std::path::Path;
 
 use serde_json::Value;
 use wasm_sink::connectors::BUILT;
@@ -84,6 +85,23 @@ pub trait Shared: Destination {}
 pub trait Exclusive: Destination {
     /// What others are told.
     const TOLD: &'static str;
+}
+
+/// A destination in a folder.
+pub trait OnDisk: Destination {
+    /// Room for some rows and not for all, as `mount` reads it.
+    const SMALL: &'static str;
+    /// What is said where there is no room left.
+    const FULL: &'static str;
+
+    /// One in this folder, which lives longer.
+    fn at(folder: &Path) -> Self;
+
+    /// Whether a file's name says that it should be gone by now.
+    fn is_left_over(name: &str) -> bool {
+        let _ = name;
+        false
+    }
 }
 
 /// A destination whose rows can take the place of others.

@@ -1,12 +1,13 @@
 //! Tables of a DuckDB file, read by Python's `duckdb`.
 
 use std::net::SocketAddr;
+use std::path::Path;
 
 use serde_json::Value;
 use wasm_sink_core::step::Step;
 use wasm_sink_tests::duckdb::DuckDb;
 
-use crate::destination::{Destination, Exclusive, Promise, Refusing, Time, Upserting};
+use crate::destination::{Destination, Exclusive, OnDisk, Promise, Refusing, Time, Upserting};
 
 pub struct File(DuckDb);
 
@@ -75,4 +76,13 @@ impl Exclusive for File {
 
 impl Upserting for File {}
 
-crate::suite!(File, exclusive, refusing, upserting);
+impl OnDisk for File {
+    const SMALL: &'static str = "4m";
+    const FULL: &'static str = "No space left on device";
+
+    fn at(folder: &Path) -> Self {
+        Self(DuckDb::at(folder))
+    }
+}
+
+crate::suite!(File, exclusive, on_disk, refusing, upserting);

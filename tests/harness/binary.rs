@@ -9,6 +9,8 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use crate::volume::Volume;
+
 use rustix::process::{Pid, Signal, kill_process};
 
 /// How long a run may take that no test gave a limit of its own.
@@ -104,6 +106,23 @@ impl Invocation {
     pub fn stdin(mut self, file: std::fs::File) -> Self {
         self.command.stdin(file);
         self
+    }
+
+    /// Runs it where a volume is mounted, which is at its [mount point](Volume::mount_point) there.
+    #[must_use]
+    pub fn within(self, volume: &Volume) -> Self {
+        let mut command = volume.enter();
+        command
+            .arg(self.command.get_program())
+            .args(self.command.get_args())
+            .env_clear()
+            .stdin(Stdio::null());
+        for (name, value) in self.command.get_envs() {
+            if let Some(value) = value {
+                command.env(name, value);
+            }
+        }
+        Self { command }
     }
 
     /// Starts it.

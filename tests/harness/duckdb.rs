@@ -10,7 +10,8 @@ use crate::python;
 /// A file in a folder of its own, made by whoever opens it first.
 #[derive(Debug)]
 pub struct DuckDb {
-    folder: TempDir,
+    path: PathBuf,
+    _folder: Option<TempDir>,
 }
 
 impl DuckDb {
@@ -19,14 +20,25 @@ impl DuckDb {
     /// # Panics
     /// There is no temporary folder.
     pub fn start() -> Self {
+        let folder = TempDir::with_prefix("duckdb-").expect("a temporary folder");
+        let database = Self::at(folder.path());
         Self {
-            folder: TempDir::with_prefix("duckdb-").expect("a temporary folder"),
+            _folder: Some(folder),
+            ..database
+        }
+    }
+
+    /// One in this folder, which lives longer.
+    pub fn at(folder: &Path) -> Self {
+        Self {
+            path: folder.join("kit.duckdb"),
+            _folder: None,
         }
     }
 
     /// Where it is or will be.
     pub fn path(&self) -> PathBuf {
-        self.folder.path().join("kit.duckdb")
+        self.path.clone()
     }
 
     /// The rows of a query, each a JSON object. No process may have the database open.

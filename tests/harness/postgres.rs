@@ -182,10 +182,7 @@ impl Postgres {
             said.any(|line| line.is_ok_and(|line| line == "held")),
             "psql ended before it held what `{sql}` takes"
         );
-        Holder {
-            client,
-            _stdin: stdin,
-        }
+        Holder { client, stdin }
     }
 
     fn client(&self) -> Command {
@@ -217,7 +214,17 @@ impl Postgres {
 #[derive(Debug)]
 pub struct Holder {
     client: Child,
-    _stdin: ChildStdin,
+    stdin: ChildStdin,
+}
+
+impl Holder {
+    /// Has it run another statement, and does not wait for that.
+    ///
+    /// # Panics
+    /// It has ended.
+    pub fn go_on(&mut self, sql: &str) {
+        writeln!(self.stdin, "{sql};").expect("psql takes statements");
+    }
 }
 
 impl Drop for Holder {

@@ -2,7 +2,7 @@
 //! the way of a write.
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use tempfile::TempDir;
@@ -18,6 +18,7 @@ pub struct Volume {
     commands: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
     mount_point: TempDir,
+    way: &'static str,
 }
 
 impl Volume {
@@ -39,7 +40,7 @@ impl Volume {
         );
     }
 
-    fn try_mount(way: &str, size: &str) -> Result<Self, String> {
+    fn try_mount(way: &'static str, size: &str) -> Result<Self, String> {
         let mount_point = TempDir::with_prefix("volume-").expect("a temporary folder");
         // Both programs take the place of the shell before them, so that the process stays the same.
         let mut shell = Command::new("sh")
@@ -53,6 +54,7 @@ impl Volume {
             answers: BufReader::new(shell.stdout.take().expect("a piped stdout")),
             shell,
             mount_point,
+            way,
         };
         let at = volume.mount_point.path().display().to_string();
         volume.tell(&format!("mount -t tmpfs -o size={size} tmpfs '{at}'"))?;
@@ -60,11 +62,26 @@ impl Volume {
     }
 
     /// Where it is for everybody, also outside the namespace. A path that only the kernel can
-    /// resolve: software that resolves paths by itself needs a [copy](Self::copy).
+    /// resolve: software that resolves paths by itself needs a [copy](Self::copy), or to run within.
     pub fn path(&self) -> PathBuf {
         let root = PathBuf::from(format!("/proc/{}/root", self.shell.id()));
         let inside = self.mount_point.path().strip_prefix("/");
         root.join(inside.expect("an absolute path"))
+    }
+
+    /// Where it is for what runs [within](crate::Invocation::within) it.
+    pub fn mount_point(&self) -> &Path {
+        self.mount_point.path()
+    }
+
+    /// The command that runs another one in the namespace of the volume.
+    pub(crate) fn enter(&self) -> Command {
+        let mut command = Command::new("nsenter");
+        command.args(["--mount", "--target", &self.shell.id().to_string()]);
+        if self.way.contains("--user") {
+            command.args(["--user", "--preserve-credentials"]);
+        }
+        command
     }
 
     /// Changes how it is mounted: "size=64m", "ro", "rw".

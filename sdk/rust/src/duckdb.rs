@@ -34,4 +34,13 @@ mod bindings {
 
 pub use bindings::wasm_sink::duckdb::duckdb::Table;
 
-crate::table::table!(Table, upsert_by);
+crate::table::table!(
+    Table,
+    fn upsert_by(&self, keys: &[String]) -> Option<crate::Result<()>> {
+        Some(self.upsert_by(keys))
+    }
+
+    fn is_same_name(one: &str, other: &str) -> bool {
+        one.eq_ignore_ascii_case(other)
+    }
+);

@@ -34,4 +34,9 @@ mod bindings {
 
 pub use bindings::wasm_sink::postgres::postgres::Table;
 
-crate::table::table!(Table, upsert_by);
+crate::table::table!(
+    Table,
+    fn upsert_by(&self, keys: &[String]) -> Option<crate::Result<()>> {
+        Some(self.upsert_by(keys))
+    }
+);

@@ -2,6 +2,7 @@
 
 pub mod crash;
 pub mod cut;
+pub mod disk;
 pub mod generated;
 pub mod input;
 pub mod modes;
@@ -12,7 +13,7 @@ pub mod upsert;
 pub mod values;
 
 /// The tests of one destination, in its own module: those that all must pass, and those for what it
-/// is beside (`shared` or `exclusive`; `wired`, `restartable`, `refusing`, `upserting`).
+/// is beside (`shared` or `exclusive`; `on_disk`, `wired`, `restartable`, `refusing`, `upserting`).
 #[macro_export]
 macro_rules! suite {
     ($kit:ty $(, $also:ident)*) => {
@@ -51,6 +52,18 @@ macro_rules! shared {
 macro_rules! exclusive {
     ($kit:ty) => {
         $crate::tests! { $kit: owners::a_second_process_is_told_who_writes }
+    };
+}
+
+/// Beside that, for what is in a folder.
+#[macro_export]
+macro_rules! on_disk {
+    ($kit:ty) => {
+        $crate::tests! { $kit:
+            disk::a_disk_that_fills_up,
+            disk::a_disk_that_is_given_room_while_the_run_waits,
+            disk::a_disk_that_is_read_only,
+        }
     };
 }
 

@@ -1,7 +1,7 @@
 //! What PostgreSQL alone has: ways in, existing tables, limits of its own.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use wasm_sink_tests::postgres::Postgres;
@@ -453,4 +453,108 @@ fn a_locked_table_is_waited_for() {
             .query("select count(*) as n, count(distinct (partition, \"offset\")) as d from rows"),
         [json!({ "n": 2_000, "d": 2_000 })]
     );
+}
+
+/// Our transaction and somebody else's wait for each other. The server ends ours; it is made again.
+#[test]
+fn a_deadlock_is_got_over() {
+    let server = Postgres::start();
+    server.run("alter system set deadlock_timeout = '50ms'");
+    server.run(
+        "create table rows (n int primary key, v int);
+         insert into rows values (1, 0), (2, 0);
+         create function wait() returns trigger language plpgsql as
+             'begin if new.n = 2 then perform pg_sleep(1); end if; return new; end';
+         create trigger wait before insert on rows for each row execute function wait()",
+    );
+    server.run("select pg_reload_conf()");
+    let pipeline = PIPELINE.replace(
+        "type = \"generator\"\nrows = 1_000",
+        "type = \"files\"\npath = \"rows.jsonl\"",
+    );
+    let config = "write_mode = \"upsert\"\nkey_fields = [\"n\"]\n";
+    let case = Case::new(
+        &format!("{pipeline}{config}"),
+        direct(&server, Postgres::USER),
+    );
+    case.write("rows.jsonl", "{\"n\": 1, \"v\": 7}\n{\"n\": 2, \"v\": 7}\n");
+    let mut other = server.hold("begin; update rows set v = 1 where n = 2");
+    let run = case.run().start();
+    // It has row 1 by now, and will want row 2, which we have.
+    await_activity(&server, "wait_event = 'PgSleep'");
+    other.go_on("update rows set v = 1 where n = 1");
+    run.await_stderr("deadlock detected", LIMIT);
+    drop(other);
+    run.wait(LIMIT).expect_code(0);
+    assert_eq!(
+        server.query("select n, v from rows order by n"),
+        [json!({ "n": 1, "v": 7 }), json!({ "n": 2, "v": 7 })]
+    );
+}
+
+/// Waits until some client of the server is at something.
+fn await_activity(server: &Postgres, condition: &str) {
+    let started = Instant::now();
+    let query = format!("select 1 as one from pg_stat_activity where {condition}");
+    while server.query(&query).is_empty() {
+        assert!(started.elapsed() < LIMIT, "nobody: {condition}");
+    }
+}
+
+/// The password is another one from now on, and whoever was in is shown out: the run stops and says why.
+/// With the new password it goes on where it was.
+#[test]
+fn a_password_that_changes_stops_the_run() {
+    let server = Postgres::start();
+    server.run(&format!(
+        "create role loader login password '{}';
+         grant create on schema public to loader",
+        Postgres::PASSWORD
+    ));
+    let pipeline = format!("{PIPELINE}\n[epoch]\nmax_rows = 100\n")
+        .replace("[source]\n", "[source]\nbatch_rows = 50\nrate = 1_000\n");
+    let pipeline = pipeline.replace("rows = 1_000", "rows = 3_000");
+    let case = Case::new(&pipeline, direct(&server, "loader"));
+    let run = case.run().start();
+    await_activity(&server, "usename = 'loader' and query like 'copy%'");
+    server.run("alter role loader password 'another one'");
+    server.run("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'loader'");
+    let outcome = run.wait(LIMIT).expect_code(1);
+    outcome.expect_said("password authentication failed");
+    let arrived = server.query("select count(*) < 3000 as some from rows");
+    assert_eq!(arrived, [json!({ "some": true })]);
+
+    let changed = case.run().env("PGPASSWORD", "another one");
+    changed.finish().expect_code(0);
+    assert_eq!(
+        server
+            .query("select count(*) as n, count(distinct (partition, \"offset\")) as d from rows"),
+        [json!({ "n": 3_000, "d": 3_000 })]
+    );
+}
+
+/// Without a unique index two rows with one key could be there: the statement to run is shown.
+#[test]
+fn upsert_asks_for_a_unique_index() {
+    let server = Postgres::start();
+    server.run("create table rows (n int, \"other key\" int)");
+    let pipeline = PIPELINE.replace(
+        "type = \"generator\"\nrows = 1_000",
+        "type = \"files\"\npath = \"rows.jsonl\"",
+    );
+    let config = "write_mode = \"upsert\"\nkey_fields = [\"other key\", \"n\"]\n";
+    let case = Case::new(
+        &format!("{pipeline}{config}"),
+        direct(&server, Postgres::USER),
+    );
+    case.write("rows.jsonl", "{\"n\": 1, \"other key\": 1}\n");
+    // Neither of these can tell two rows apart.
+    server.run("create unique index on rows (n)");
+    server.run("create unique index on rows (n, \"other key\") where n > 5");
+    let statement = "create unique index on \"rows\" (\"other key\", \"n\")";
+    let said = case.run().finish().expect_code(1).said();
+    assert!(said.replace("\\\"", "\"").contains(statement), "{said}");
+    server.run(statement);
+    case.run().finish().expect_code(0);
+    assert_eq!(server.query("select n from rows"), [json!({ "n": 1 })]);
 }

@@ -1,11 +1,13 @@
 //! The tables in which the database keeps what it knows of pipelines.
 
+use std::time::{Duration, SystemTime};
+
 use wasm_sink_core::Result;
 
 use crate::session::{Parameter, Session};
 
 /// How long a commit stays in the table of commits; old ones go when a process starts.
-const HISTORY: &str = "30 days";
+const HISTORY: Duration = Duration::from_secs(30 * 24 * 3_600);
 
 /// How far each source partition is in; what every commit swaps.
 pub(crate) const POSITIONS: &str = "main._wasm_sink_positions";
@@ -29,7 +31,7 @@ const CREATION: &str = "
         pipeline varchar not null,
         commit_id bigint not null,
         is_first boolean not null,
-        committed_at timestamptz not null default now(),
+        committed_at timestamp not null,
         process varchar not null,
         component varchar not null,
         rows_taken bigint not null,
@@ -43,6 +45,16 @@ const CREATION: &str = "
         commit_id bigint not null
     );
     commit;";
+
+/// A moment in UTC as `make_timestamp` takes it: µs since 1970. The database's own clock would ask for an
+/// extension that not every build has.
+pub(crate) fn micros_ago(age: Duration) -> Parameter {
+    let since_1970 = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    let micros = since_1970.saturating_sub(age).as_micros();
+    Parameter::Integer(i64::try_from(micros).unwrap_or(i64::MAX))
+}
 
 /// Whether a table's name is one of these tables'.
 pub(crate) fn is_reserved(table: &str) -> bool {
@@ -64,9 +76,9 @@ pub(crate) async fn open(session: &mut Session, pipeline: &str) -> Result<()> {
         .execute(
             "removing old commits",
             &format!(
-                "delete from {COMMITS} where pipeline = ? and committed_at < now() - interval '{HISTORY}'"
+                "delete from {COMMITS} where pipeline = ? and committed_at < make_timestamp(?)"
             ),
-            &[Parameter::from(pipeline)],
+            &[Parameter::from(pipeline), micros_ago(HISTORY)],
         )
         .await?;
     Ok(())

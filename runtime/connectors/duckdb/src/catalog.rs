@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::AsArray;
 use arrow::compute::concat_batches;
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, IntervalUnit};
 use wasm_sink_core::guest::fit::goes_into;
 use wasm_sink_core::guest::wit;
 use wasm_sink_core::sql::TableName;
@@ -116,6 +116,29 @@ impl Columns {
         Ok(columns)
     }
 
+    /// With the types that the library gives such columns, before there are any.
+    ///
+    /// # Errors
+    /// Of the library.
+    pub(crate) async fn settled(self, session: &mut Session) -> Result<Self> {
+        let casts: Vec<String> = self
+            .0
+            .iter()
+            .enumerate()
+            .map(|(index, column)| format!("cast(null as {}) as c{index}", column.sql))
+            .collect();
+        let query = format!("select {}", casts.join(", "));
+        let kinds = session
+            .work("looking at types", move |session| session.schema(&query))
+            .await?;
+        let columns = self.0.into_iter().zip(kinds.fields());
+        let columns = columns.map(|(column, kind)| Column {
+            data_type: wanted(kind.data_type()),
+            ..column
+        });
+        Ok(Self(columns.collect()))
+    }
+
     /// By its name, in whatever letters.
     pub(crate) fn get(&self, name: &str) -> Option<&Column> {
         self.0
@@ -137,7 +160,7 @@ impl Columns {
     ///
     /// # Errors
     /// `invalid`: one that is here with a type that does not take such values.
-    pub(crate) fn missing(&self, fields: &[wit::Field]) -> Result<Vec<Column>> {
+    pub(crate) fn missing(&self, fields: &[wit::Field]) -> Result<Self> {
         let mut missing = Vec::new();
         for field in fields {
             match self.get(&field.name) {
@@ -145,13 +168,25 @@ impl Columns {
                 Some(column) => column.check(&parsed(field)?)?,
             }
         }
-        Ok(missing)
+        Ok(Self(missing))
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The same columns, each open for nulls.
+    pub(crate) fn nullable(mut self) -> Self {
+        for column in &mut self.0 {
+            column.allows_null = true;
+        }
+        self
     }
 
     /// With further columns, as a preview pretends.
-    pub(crate) fn with(&self, more: Vec<Column>) -> Self {
+    pub(crate) fn with(&self, more: Self) -> Self {
         let mut columns = self.0.clone();
-        columns.extend(more);
+        columns.extend(more.0);
         Self(columns)
     }
 
@@ -187,6 +222,8 @@ fn describe(
             let data_type = match sql.as_str() {
                 // Bytes in Arrow, which the library does not read back.
                 "BIT" => DataType::Utf8,
+                // Times in Arrow have no zone.
+                "TIME WITH TIME ZONE" => DataType::Null,
                 _ => wanted(kind.data_type()),
             };
             Some(Column {
@@ -212,6 +249,13 @@ impl Column {
     /// # Errors
     /// `invalid`, with what the column takes.
     pub(crate) fn check(&self, values: &DataType) -> Result<()> {
+        let day_time = DataType::Interval(IntervalUnit::DayTime);
+        let month_day_nano = DataType::Interval(IntervalUnit::MonthDayNano);
+        let values = if *values == day_time {
+            &month_day_nano
+        } else {
+            values
+        };
         let to = on_the_way(values, &self.data_type);
         let is_json = self.sql == "JSON" && values.is_nested();
         match goes_into(values, &to) || is_json {

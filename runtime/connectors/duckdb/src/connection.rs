@@ -3,7 +3,8 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 
 use async_trait::async_trait;
 use tokio::sync::{Mutex as AsyncMutex, OnceCell};
@@ -18,7 +19,7 @@ use crate::home::DuckDbHome;
 use crate::library::{Database, Failure};
 use crate::session::{Session, Turns, blocking};
 use crate::settings::DatabaseFile;
-use crate::stage::DuckDbStage;
+use crate::stage::{DuckDbStage, DuckDbStaged};
 
 /// A validated `[connections.<label>]`.
 pub(crate) struct DuckDbSpec(pub(crate) DatabaseFile);
@@ -36,6 +37,8 @@ impl ConnectionSpec for DuckDbSpec {
             pipeline: context.pipeline,
             file,
             database: Mutex::default(),
+            was_open: AtomicBool::new(false),
+            staged: Mutex::default(),
             books: OnceCell::new(),
         }))))
     }
@@ -47,6 +50,10 @@ pub(crate) struct Shared {
     pub(crate) pipeline: Arc<str>,
     file: DatabaseFile,
     database: Mutex<Option<Arc<Database>>>,
+    /// Whether it was open before.
+    was_open: AtomicBool,
+    /// What is staged and not committed yet: each holds the database open.
+    staged: Mutex<Vec<Weak<DuckDbStaged>>>,
     books: OnceCell<()>,
 }
 
@@ -71,6 +78,7 @@ impl Shared {
         let file = self.file.clone();
         let opened = blocking(move || open(&file)).await?;
         let opened = Arc::new(opened.map_err(|failure| self.not_opened(&failure))?);
+        self.was_open.store(true, Ordering::Relaxed);
         Ok(Arc::clone(self.opened().insert(opened)))
     }
 
@@ -81,10 +89,28 @@ impl Shared {
     /// Looks at a failure: after some, the database has to be opened anew.
     pub(crate) fn judge(&self, doing: &str, failure: Failure) -> Error {
         if failure.is_fatal() {
-            // The others that hold it fail in turn, and the last one closes it.
             *self.opened() = None;
+            // Those at work fail in turn. Those that wait for their commit do not, and would keep the
+            // database as it is: they are written again.
+            let staged = std::mem::take(&mut *self.staged());
+            for staged in staged.iter().filter_map(Weak::upgrade) {
+                drop(staged.take());
+            }
         }
         failure.during(doing)
+    }
+
+    fn staged(&self) -> std::sync::MutexGuard<'_, Vec<Weak<DuckDbStaged>>> {
+        self.staged.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps an eye on what an epoch staged.
+    pub(crate) fn remember(&self, staged: DuckDbStaged) -> Arc<DuckDbStaged> {
+        let staged = Arc::new(staged);
+        let mut all = self.staged();
+        all.retain(|other| other.strong_count() > 0);
+        all.push(Arc::downgrade(&staged));
+        staged
     }
 
     fn not_opened(&self, failure: &Failure) -> Error {
@@ -101,8 +127,13 @@ impl Shared {
                 ),
             );
         }
+        // What was open once has only lost its disk for a while.
+        let kind = match self.was_open.load(Ordering::Relaxed) {
+            true => Kind::Unavailable,
+            false => Kind::Denied,
+        };
         Error::new(
-            Kind::Denied,
+            kind,
             Blame::Destination,
             format!("{path} cannot be opened: {told}"),
         )

@@ -47,13 +47,12 @@ fn meaning(kind: ffi::duckdb_error_type) -> (Kind, Blame) {
         ffi::duckdb_error_type_DUCKDB_ERROR_CATALOG
         | ffi::duckdb_error_type_DUCKDB_ERROR_BINDER => (Kind::Conflict, Blame::Destination),
         ffi::duckdb_error_type_DUCKDB_ERROR_PERMISSION => (Kind::Denied, Blame::Configuration),
-        // Another transaction was first; the disk is full, or memory; the library stopped for its own
-        // safety, and the next use opens the database anew.
+        // Another transaction was first; the disk is full, or memory, and the next use may open the
+        // database anew.
         ffi::duckdb_error_type_DUCKDB_ERROR_TRANSACTION
         | ffi::duckdb_error_type_DUCKDB_ERROR_INTERRUPT
         | ffi::duckdb_error_type_DUCKDB_ERROR_IO
         | ffi::duckdb_error_type_DUCKDB_ERROR_FATAL
-        | ffi::duckdb_error_type_DUCKDB_ERROR_INTERNAL
         | ffi::duckdb_error_type_DUCKDB_ERROR_OUT_OF_MEMORY => {
             (Kind::Unavailable, Blame::Destination)
         }

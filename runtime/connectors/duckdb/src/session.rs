@@ -48,6 +48,17 @@ impl From<&str> for Parameter {
     }
 }
 
+impl Drop for Session {
+    /// Undoing takes its time, too.
+    fn drop(&mut self) {
+        if let Some(inner) = self.inner.take()
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            runtime.spawn_blocking(move || drop(inner));
+        }
+    }
+}
+
 impl Session {
     /// # Errors
     /// The database cannot be opened.

@@ -6,7 +6,7 @@ use wasm_sink_core::settings::{Problem, Reader, Span, Table};
 
 /// What DuckDB keeps in memory, where `memory_limit` does not say otherwise. Beyond it, it writes to
 /// files beside the database.
-const MEMORY_LIMIT: u64 = 512 << 20;
+const MEMORY_LIMIT: u64 = 256 << 20;
 /// Less, and DuckDB does not even open.
 const LEAST_MEMORY: u64 = 16 << 20;
 const MOST_MEMORY: u64 = 1 << 40;

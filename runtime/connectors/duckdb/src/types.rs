@@ -27,7 +27,8 @@ use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::{
     DataType, Date32Type, Field, FieldRef, IntervalMonthDayNanoType, IntervalUnit,
-    Time64MicrosecondType, TimeUnit, TimestampMicrosecondType, TimestampNanosecondType,
+    Time64MicrosecondType, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
+    TimestampNanosecondType, TimestampSecondType,
 };
 use wasm_sink_core::{Error, Result, data_type};
 
@@ -45,8 +46,7 @@ const DAY_US: i64 = 86_400_000_000;
 /// # Errors
 /// `invalid`, with what to do instead.
 pub(crate) fn new_column(path: &str, arrow: &DataType) -> Result<String> {
-    let item =
-        |field: &FieldRef, what: &str| new_column(&format!("{path}.{what}"), field.data_type());
+    let item = |field: &FieldRef, what: &str| inside(&format!("{path}.{what}"), field.data_type());
     Ok(match arrow {
         DataType::Boolean => "BOOLEAN",
         DataType::Int8 => "TINYINT",
@@ -105,7 +105,7 @@ pub(crate) fn new_column(path: &str, arrow: &DataType) -> Result<String> {
             ));
         }
         DataType::Dictionary(_, values) => return new_column(path, values),
-        DataType::RunEndEncoded(_, values) => return item(values, "value"),
+        DataType::RunEndEncoded(_, values) => return new_column(path, values.data_type()),
         DataType::Null => {
             return Err(refused(
                 path,
@@ -118,6 +118,19 @@ pub(crate) fn new_column(path: &str, arrow: &DataType) -> Result<String> {
         }
     }
     .to_owned())
+}
+
+/// The type of what is inside of another value: what [`readable`] and [`on_the_way`] do, they do outside.
+fn inside(path: &str, arrow: &DataType) -> Result<String> {
+    match arrow {
+        DataType::Duration(_)
+        | DataType::Interval(IntervalUnit::DayTime | IntervalUnit::YearMonth) => Err(refused(
+            path,
+            arrow,
+            "inside of other values it goes as `interval(month_day_nano)` or `utf8` alone",
+        )),
+        _ => new_column(path, arrow),
+    }
 }
 
 fn decimal(path: &str, arrow: &DataType, digits: u8, scale: i8) -> Result<String> {
@@ -175,13 +188,26 @@ pub(crate) fn wanted(of: &DataType) -> DataType {
     }
 }
 
-/// What is beside the rule that [`wanted`] gives: durations go into intervals, and decimals of another
-/// width are read as they are.
+/// What is beside the rule that [`wanted`] gives: durations and months go into intervals as they are.
 pub(crate) fn on_the_way(from: &DataType, to: &DataType) -> DataType {
     match (from, to) {
         (DataType::Duration(_), DataType::Interval(_)) => DataType::Duration(TimeUnit::Microsecond),
-        (DataType::Interval(_), DataType::Interval(_)) => from.clone(),
+        (DataType::Interval(IntervalUnit::YearMonth), DataType::Interval(_)) => from.clone(),
         _ => to.clone(),
+    }
+}
+
+/// Values that the library reads wrongly, in a type that it reads rightly: it takes the two halves of
+/// days and milliseconds for one number.
+pub(crate) fn readable(values: &ArrayRef) -> ArrayRef {
+    match values.data_type() {
+        DataType::Interval(IntervalUnit::DayTime) => {
+            let to = DataType::Interval(IntervalUnit::MonthDayNano);
+            // There is such a cast, and it loses nothing.
+            arrow::compute::cast(values, &to)
+                .unwrap_or_else(|_| arrow::array::new_null_array(&to, values.len()))
+        }
+        _ => ArrayRef::clone(values),
     }
 }
 
@@ -204,8 +230,47 @@ pub(crate) fn strange(values: &ArrayRef) -> Option<BooleanBuffer> {
     }
     let is_infinite = |value: i64| value == i64::MAX || value <= -i64::MAX;
     match values.data_type() {
+        DataType::Struct(_) => {
+            let members = values.as_struct();
+            let mut rows: Option<BooleanBuffer> = None;
+            for strange in members.columns().iter().filter_map(strange) {
+                rows = Some(rows.map_or(strange.clone(), |rows| &rows | &strange));
+            }
+            rows
+        }
+        DataType::List(_) => {
+            let lists = values.as_list::<i32>();
+            let found = strange(lists.values())?;
+            Some(holding(&found, lists.len(), |row| {
+                let offsets = lists.value_offsets();
+                offsets[row] as usize..offsets[row + 1] as usize
+            }))
+        }
+        DataType::Map(..) => {
+            let maps = values.as_map();
+            let entries: ArrayRef = Arc::new(maps.entries().clone());
+            let found = strange(&entries)?;
+            Some(holding(&found, maps.len(), |row| {
+                let offsets = maps.value_offsets();
+                offsets[row] as usize..offsets[row + 1] as usize
+            }))
+        }
+        DataType::FixedSizeList(_, size) => {
+            let lists = values.as_fixed_size_list();
+            let found = strange(lists.values())?;
+            let size = usize::try_from(*size).unwrap_or_default();
+            Some(holding(&found, lists.len(), |row| {
+                row * size..(row + 1) * size
+            }))
+        }
         DataType::Date32 => {
             found::<Date32Type>(values, |days| days == i32::MAX || days <= -i32::MAX)
+        }
+        DataType::Timestamp(TimeUnit::Second, _) => {
+            found::<TimestampSecondType>(values, is_infinite)
+        }
+        DataType::Timestamp(TimeUnit::Millisecond, _) => {
+            found::<TimestampMillisecondType>(values, is_infinite)
         }
         DataType::Timestamp(TimeUnit::Microsecond, _) => {
             found::<TimestampMicrosecondType>(values, is_infinite)
@@ -225,9 +290,51 @@ pub(crate) fn strange(values: &ArrayRef) -> Option<BooleanBuffer> {
     }
 }
 
+/// Of lists, those with one of the elements.
+fn holding(
+    elements: &BooleanBuffer,
+    rows: usize,
+    range: impl Fn(usize) -> std::ops::Range<usize>,
+) -> BooleanBuffer {
+    BooleanBuffer::collect_bool(rows, |row| {
+        range(row).any(|element| elements.value(element))
+    })
+}
+
 #[cfg(test)]
 mod tests {
+    use arrow::array::{IntervalDayTimeArray, IntervalMonthDayNanoArray, ListArray};
+    use arrow::buffer::OffsetBuffer;
+    use arrow::datatypes::{IntervalDayTime, IntervalMonthDayNano};
+
     use super::*;
+
+    #[test]
+    fn strange_values_are_found_inside_of_others() {
+        let spans = [1_000, 1_500, 2_000].map(|ns| IntervalMonthDayNano::new(0, 0, ns));
+        let spans: ArrayRef = Arc::new(IntervalMonthDayNanoArray::from(spans.to_vec()));
+        assert_eq!(
+            strange(&spans).unwrap().set_indices().collect::<Vec<_>>(),
+            [1]
+        );
+        let field = Arc::new(Field::new("element", spans.data_type().clone(), true));
+        let offsets = OffsetBuffer::new(vec![0, 1, 1, 3].into());
+        let lists: ArrayRef = Arc::new(ListArray::new(field, offsets, spans, None));
+        assert_eq!(
+            strange(&lists).unwrap().set_indices().collect::<Vec<_>>(),
+            [2]
+        );
+        assert!(strange(&lists.slice(0, 2)).is_none_or(|rows| rows.count_set_bits() == 0));
+    }
+
+    #[test]
+    fn days_and_milliseconds_are_what_they_were() {
+        let given = vec![IntervalDayTime::new(1, 500)];
+        let given: ArrayRef = Arc::new(IntervalDayTimeArray::from(given));
+        let read = readable(&given);
+        let read = read.as_primitive::<IntervalMonthDayNanoType>().value(0);
+        assert_eq!(read, IntervalMonthDayNano::new(0, 1, 500_000_000));
+    }
 
     #[test]
     fn new_columns_have_the_types_of_the_table_above() {
@@ -244,6 +351,9 @@ mod tests {
             ),
             ("map<utf8, float32>", "MAP(VARCHAR, FLOAT)"),
             ("null", "! `schema`"),
+            ("list<duration(us)>", "! inside"),
+            ("struct<a: interval(day_time)>", "! inside"),
+            ("interval(day_time)", "INTERVAL"),
         ] {
             let made = new_column("c", &data_type::parse(arrow).unwrap());
             match (made, sql.strip_prefix("! ")) {

@@ -147,6 +147,10 @@ impl PostgresStage {
     /// held its name would hold up every other task.
     pub(crate) async fn create(&mut self, table: &str, fields: &[wit::Field]) -> Result<()> {
         let wanted = Columns::requested(fields)?;
+        let mut keys = self.find(table)?.keys.iter();
+        if let Some(key) = keys.find(|key| wanted.get(key).is_none()) {
+            return Err(Error::invalid(format!("the key `{key}` is no column")));
+        }
         let purpose = self.purpose;
         let open = self.find(table)?;
         let name = open.name.clone();

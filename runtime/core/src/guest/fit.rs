@@ -11,7 +11,7 @@ use arrow::buffer::BooleanBuffer;
 use arrow::compute::SortOptions;
 use arrow::datatypes::{DataType, Fields};
 
-use super::convert::{Failure, convert};
+use super::convert::{Failure, convert, without};
 use super::room::Room;
 use super::tables::Refused;
 use super::{ipc, json};
@@ -76,8 +76,31 @@ fn is_bytes(kind: &DataType) -> bool {
 /// Every value as `to`, the same value; null stays null. The types [go](goes_into).
 ///
 /// # Errors
-/// The rows whose values `to` does not have.
+/// The rows whose values `to` does not have: with null in their place, the rest goes.
 pub fn exactly(values: &ArrayRef, to: &DataType) -> Result<ArrayRef, BooleanBuffer> {
+    let mut lost: Option<BooleanBuffer> = None;
+    let mut rest = ArrayRef::clone(values);
+    loop {
+        // What does not convert hides what would be rounded. Each turn takes rows away.
+        match (exactly_once(&rest, to), lost) {
+            (Ok(converted), None) => return Ok(converted),
+            (Ok(_), Some(rows)) => return Err(rows),
+            (Err(rows), None) => lost = Some(rows),
+            (Err(rows), Some(before)) => {
+                let all = &before | &rows;
+                if all.count_set_bits() == before.count_set_bits() {
+                    return Err(BooleanBuffer::new_set(values.len()));
+                }
+                lost = Some(all);
+            }
+        }
+        if let Some(rows) = &lost {
+            rest = without(values, rows.clone());
+        }
+    }
+}
+
+fn exactly_once(values: &ArrayRef, to: &DataType) -> Result<ArrayRef, BooleanBuffer> {
     let everything = || BooleanBuffer::new_set(values.len());
     if values.data_type() == to {
         return Ok(ArrayRef::clone(values));
@@ -169,6 +192,7 @@ mod tests {
     #[test]
     fn what_would_change_is_refused() {
         let floats = Float64Array::from(vec![0.5, 0.1, f64::NAN, 1e300, -0.0]);
+        // Both those that would be rounded and those that are too large.
         assert_eq!(refused(Arc::new(floats), DataType::Float32), [1, 3]);
         let large = UInt64Array::from(vec![1, 1 << 53, (1 << 53) + 1]);
         assert_eq!(refused(Arc::new(large), DataType::Float64), [2]);

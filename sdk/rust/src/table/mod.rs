@@ -54,6 +54,11 @@ pub trait Table: fmt::Debug + 'static {
     /// Of the host.
     fn overwrite(&self) -> Result<()>;
 
+    /// Whether two names are those of one column.
+    fn is_same_name(one: &str, other: &str) -> bool {
+        one == other
+    }
+
     /// Has rows take the place of those with the same values in these columns. None: this cannot be.
     fn upsert_by(&self, keys: &[String]) -> Option<Result<()>> {
         let _ = keys;
@@ -61,10 +66,10 @@ pub trait Table: fmt::Debug + 'static {
     }
 }
 
-/// Implements [`Table`] for a generated resource that has its functions; `upsert` where it has that.
+/// Implements [`Table`] for a generated resource that has its functions; beside them, what else it has.
 #[allow(unused_macros, reason = "without any capability there is no table")]
 macro_rules! table {
-    ($table:ty $(, $upsert:ident)?) => {
+    ($table:ty $(, $($more:tt)*)?) => {
         impl $crate::table::Table for $table {
             fn open(connection: &str, name: &str) -> $crate::Result<Self> {
                 Self::open(connection, name)
@@ -86,9 +91,7 @@ macro_rules! table {
                 self.overwrite()
             }
 
-            $(fn $upsert(&self, keys: &[String]) -> Option<$crate::Result<()>> {
-                Some(self.upsert_by(keys))
-            })?
+            $($($more)*)?
         }
     };
 }
@@ -180,7 +183,10 @@ impl<D: Destination> TableSink<D> {
     /// A table with keys is made of rows that have them.
     fn require_keys(&self, fields: &mut [Field]) -> Result<()> {
         for key in &self.config.key_fields {
-            match fields.iter_mut().find(|field| field.name == *key) {
+            match fields
+                .iter_mut()
+                .find(|field| D::Table::is_same_name(&field.name, key))
+            {
                 Some(field) => field.nullable = false,
                 None => {
                     return Err(Error::new(
@@ -207,7 +213,10 @@ impl<D: Destination> TableSink<D> {
             }
         }
         let known = self.table.fields()?.unwrap_or_default();
-        let is_known = |field: &Field| known.iter().any(|column| column.name == field.name);
+        let is_known = |field: &Field| {
+            let mut known = known.iter();
+            known.any(|column| D::Table::is_same_name(&column.name, &field.name))
+        };
         match self.config.schema_evolution {
             SchemaEvolution::AddColumns => {
                 for field in fields.iter_mut().filter(|field| !is_known(field)) {

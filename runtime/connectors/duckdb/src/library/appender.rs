@@ -13,7 +13,7 @@ use super::session::Connection;
 use super::{Failure, Result, c_string};
 
 /// Bytes that wait before the statement runs. The library itself counts rows alone.
-const WAITING_BYTES: usize = 16 << 20;
+const WAITING_BYTES: usize = 64 << 20;
 /// What the rows are called in the statement.
 pub(crate) const ROWS: &str = "_wasm_sink_rows";
 

@@ -11,7 +11,7 @@ use wasm_sink_core::sql::TableName;
 use wasm_sink_core::{Error, Result};
 
 use crate::catalog::{Column, Columns};
-use crate::types::{on_the_way, strange};
+use crate::types::{on_the_way, readable, strange};
 
 /// One opened table.
 pub(super) struct OpenTable {
@@ -110,6 +110,7 @@ pub(super) fn fit_column(
     values: &ArrayRef,
     refusals: &mut Refusals,
 ) -> ArrayRef {
+    let values = &readable(values);
     let to = on_the_way(values.data_type(), &column.data_type);
     let refuse = |row: usize| {
         format!(
@@ -132,7 +133,10 @@ pub(super) fn fit_column(
             let kept = arrow::compute::nullif(values, &rows.into()).map(|kept| exactly(&kept, &to));
             match kept {
                 Ok(Ok(fitted)) => fitted,
-                _ => arrow::array::new_null_array(&to, values.len()),
+                _ => {
+                    refusals.add(&BooleanBuffer::new_set(values.len()), refuse);
+                    arrow::array::new_null_array(&to, values.len())
+                }
             }
         }
     };

@@ -18,11 +18,11 @@ const ORDER: &str = "_wasm_sink_order";
 pub(super) enum Work {
     /// Changes of a table.
     Statements { doing: String, statements: String },
-    /// Rows for a table; with `keys` they take the place of others. `first` is the number of the first
+    /// Rows for a table; with `keys`, columns and their types, they take the place of others. `first` is the number of the first
     /// among the rows of the epoch.
     Rows {
         table: TableName,
-        keys: Vec<String>,
+        keys: Vec<(String, String)>,
         rows: RecordBatch,
         first: u64,
     },
@@ -68,10 +68,19 @@ fn appending(table: &TableName, columns: &[String]) -> String {
 }
 
 /// Of rows with equal keys the last one takes the place of the one that is there, or is added.
-fn merging(table: &TableName, columns: &[String], keys: &[String]) -> Result<String> {
+fn merging(table: &TableName, columns: &[String], keys: &[(String, String)]) -> Result<String> {
+    // Text is compared as what it stands for: a UUID has more than one spelling.
+    let casts: Result<Vec<String>> = keys
+        .iter()
+        .map(|(key, kind)| {
+            let key = NAMES.name(key)?;
+            Ok(format!("cast({key} as {kind}) as {key}"))
+        })
+        .collect();
+    let casts = casts?.join(", ");
     let keys: Result<Vec<String>> = keys
         .iter()
-        .map(|key| Ok(NAMES.name(key)?.to_string()))
+        .map(|(key, _)| Ok(NAMES.name(key)?.to_string()))
         .collect();
     let keys = keys?;
     let is_key = |column: &String| keys.iter().any(|key| key.eq_ignore_ascii_case(column));
@@ -88,7 +97,7 @@ fn merging(table: &TableName, columns: &[String], keys: &[String]) -> Result<Str
     let values = columns.iter().map(|column| format!("new.{column}"));
     Ok(format!(
         "merge into {table} as old using (
-             select * from {ROWS}
+             select * from (select * replace ({casts}) from {ROWS})
              qualify row_number() over (partition by {keys} order by {ORDER} desc) = 1
          ) as new on {same}
          {update}when not matched then insert ({columns}) values ({values})",
