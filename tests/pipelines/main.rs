@@ -11,6 +11,7 @@
 
 mod case;
 
+mod duckdb;
 mod faults;
 mod generator;
 mod hostile;

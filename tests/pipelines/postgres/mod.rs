@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use wasm_sink_tests::postgres::Postgres;
-use wasm_sink_tests::{Binary, Connected, Outcome, Signal, dead_letters};
+use wasm_sink_tests::{Binary, Connected, Outcome, dead_letters};
 
 use crate::case::Case;
 
@@ -286,13 +286,17 @@ fn direct(server: &Postgres, user: &str) -> Database<'static> {
 #[test]
 fn columns_that_change_under_a_run_are_seen() {
     let server = Postgres::start();
-    let pipeline = format!("{PIPELINE}\n[epoch]\nmax_rows = 100\n")
-        .replace("[source]\n", "[source]\nbatch_rows = 50\npartitions = 2\n");
+    let pipeline = format!("{PIPELINE}\n[epoch]\nmax_rows = 100\n").replace(
+        "[source]\n",
+        "[source]\nbatch_rows = 50\npartitions = 2\nrate = 500\n",
+    );
     let case = Case::new(&pipeline, direct(&server, Postgres::USER));
-    let mut run = case.run().env("WASM_SINK_STALL_AT", "attempted:2").start();
-    assert!(run.await_stop(LIMIT));
+    let run = case.run().start();
+    await_activity(&server, "query like 'copy%'");
+    // It waits for the open transaction, and has the table as soon as that is in.
     server.run("alter table rows alter column partition type real");
-    run.signal(Signal::CONT);
+    let so_far = server.query("select count(*) between 1 and 999 as midway from rows");
+    assert_eq!(so_far, [json!({ "midway": true })]);
     run.wait(LIMIT).expect_code(0);
     assert_eq!(
         server.query(

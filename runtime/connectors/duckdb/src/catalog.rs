@@ -36,6 +36,7 @@ const COLUMNS: &str = "
     select column_name, data_type, is_nullable, column_default is not null
     from duckdb_columns()
     where database_name = current_database() and lower(schema_name) = lower(?) and lower(table_name) = lower(?)
+      and table_oid in (select table_oid from duckdb_tables())
     order by column_index";
 
 const VIEWS: &str = "
