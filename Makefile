@@ -15,9 +15,9 @@ help: ## This list
 
 # One selection of packages for demo, build and test: Cargo unifies features over what is selected,
 # and every other selection would compile the dependencies once more.
-demo: toolchain libduckdb ## Real records into a local Delta table: build, run, show
+demo: toolchain ## Real records into a local Delta table: build, run, show
 	@echo "1/3  compiling: about 20 minutes on two cores the first time, seconds later"
-	@started=$$SECONDS; cargo build $(LOCKED) --workspace; \
+	@started=$$SECONDS; cargo build --locked --workspace; \
 	echo "     compiled in $$((SECONDS - started)) s"
 	@echo "2/3  $(DEBUG)/wasm-sink run $(EXAMPLE)/pipeline.toml: a second or two"
 	@$(DEBUG)/wasm-sink run $(EXAMPLE)/pipeline.toml
@@ -40,7 +40,7 @@ bench: toolchain libduckdb setup ## Speed and memory of the release binary, as r
 	cargo build $(LOCKED) --release -p wasm-sink -p wasm-sink-bench
 	$$(tests/setup.sh python | cut -d= -f2) tests/bench/run.py
 
-promises: ## Writes the table of destinations in README.md, from the kit in tests/conformance
+promises: libduckdb ## Writes the table of destinations in README.md, from the kit in tests/conformance
 	WASM_SINK_UPDATE_README=1 cargo test $(LOCKED) --workspace --test conformance -- the_readme
 
 lint: toolchain ## Formatting and lints, as CI checks them

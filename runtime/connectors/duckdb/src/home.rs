@@ -166,7 +166,7 @@ impl DuckDbHome {
         recorded.map_err(before)?;
         // In a transaction that the library gave up, this would roll back and say that all is well; but
         // then the statements before it failed.
-        let committed = session.run("committing", "commit").await;
+        let committed = session.commit().await;
         committed.map_err(AttemptError::Unknown)
     }
 }

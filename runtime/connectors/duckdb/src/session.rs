@@ -13,6 +13,8 @@ pub(crate) struct Session {
     shared: Arc<Shared>,
     /// None while it is at work, and after a work that nobody waited for.
     inner: Option<(library::Session, Turns)>,
+    /// Whether something is to be undone when it goes.
+    is_open: bool,
 }
 
 /// The right to replace rows of some tables; kept until the transaction has ended, also one that
@@ -49,9 +51,11 @@ impl From<&str> for Parameter {
 }
 
 impl Drop for Session {
-    /// Undoing takes its time, too.
+    /// Undoing takes its time. Where there is nothing to undo, the connection is gone at once, so that
+    /// nobody keeps the database open when a run closes it.
     fn drop(&mut self) {
-        if let Some(inner) = self.inner.take()
+        if self.is_open
+            && let Some(inner) = self.inner.take()
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
             runtime.spawn_blocking(move || drop(inner));
@@ -73,6 +77,7 @@ impl Session {
         Ok(Self {
             shared: Arc::clone(shared),
             inner: Some((inner, turns)),
+            is_open: false,
         })
     }
 
@@ -85,6 +90,7 @@ impl Session {
         session
             .run("beginning a transaction", "begin transaction")
             .await?;
+        session.is_open = true;
         Ok(session)
     }
 
@@ -135,11 +141,24 @@ impl Session {
         .await
     }
 
+    /// Ends the transaction.
+    ///
+    /// # Errors
+    /// Of the library. Whether it is in is not known then.
+    pub(crate) async fn commit(mut self) -> Result<()> {
+        self.run("committing", "commit").await?;
+        self.is_open = false;
+        Ok(())
+    }
+
     /// Undoes everything. What goes wrong with that is undone by closing the connection.
     pub(crate) async fn roll_back(mut self) {
         let undone = self.work("rolling back", library::Session::roll_back);
-        if let Err(error) = undone.await {
-            tracing::debug!(%error, "a transaction was undone by closing its connection");
+        match undone.await {
+            Ok(()) => self.is_open = false,
+            Err(error) => {
+                tracing::debug!(%error, "a transaction was undone by closing its connection");
+            }
         }
     }
 

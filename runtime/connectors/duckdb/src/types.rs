@@ -203,9 +203,8 @@ pub(crate) fn readable(values: &ArrayRef) -> ArrayRef {
     match values.data_type() {
         DataType::Interval(IntervalUnit::DayTime) => {
             let to = DataType::Interval(IntervalUnit::MonthDayNano);
-            // There is such a cast, and it loses nothing.
-            arrow::compute::cast(values, &to)
-                .unwrap_or_else(|_| arrow::array::new_null_array(&to, values.len()))
+            // There is such a cast, and it loses nothing. Else the rows are refused as they are.
+            arrow::compute::cast(values, &to).unwrap_or_else(|_| ArrayRef::clone(values))
         }
         _ => ArrayRef::clone(values),
     }
