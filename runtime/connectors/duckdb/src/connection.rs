@@ -15,8 +15,10 @@ use wasm_sink_core::stage::{Purpose, Stage, UnitId};
 use wasm_sink_core::{Blame, Error, Kind, Result};
 
 use crate::bookkeeping;
+use crate::catalog::Columns;
 use crate::home::DuckDbHome;
 use crate::library::{Database, Failure};
+use crate::memory::Memory;
 use crate::session::{Session, Turns, blocking};
 use crate::settings::DatabaseFile;
 use crate::stage::{DuckDbStage, DuckDbStaged};
@@ -37,6 +39,7 @@ impl ConnectionSpec for DuckDbSpec {
             pipeline: context.pipeline,
             file,
             database: Mutex::default(),
+            memory: Memory::of(&self.0),
             was_open: AtomicBool::new(false),
             staged: Mutex::default(),
             books: OnceCell::new(),
@@ -50,6 +53,7 @@ pub(crate) struct Shared {
     pub(crate) pipeline: Arc<str>,
     file: DatabaseFile,
     database: Mutex<Option<Arc<Database>>>,
+    memory: Memory,
     /// Whether it was open before.
     was_open: AtomicBool,
     /// What is staged and not committed yet: each holds the database open.
@@ -75,8 +79,8 @@ impl Shared {
         if let Some(open) = self.opened().as_ref() {
             return Ok(Arc::clone(open));
         }
-        let file = self.file.clone();
-        let opened = blocking(move || open(&file)).await?;
+        let (file, memory_bytes) = (self.file.clone(), self.memory.bytes());
+        let opened = blocking(move || open(&file, memory_bytes)).await?;
         let opened = Arc::new(opened.map_err(|failure| self.not_opened(&failure))?);
         self.was_open.store(true, Ordering::Relaxed);
         Ok(Arc::clone(self.opened().insert(opened)))
@@ -167,6 +171,19 @@ impl Shared {
         turns
     }
 
+    /// Lets DuckDB keep as much in memory as rows of such a table take on their way into the file.
+    ///
+    /// # Errors
+    /// Of the library.
+    pub(crate) async fn make_room(self: &Arc<Self>, columns: &Columns) -> Result<()> {
+        let Some(bytes) = self.memory.wanted(columns) else {
+            return Ok(());
+        };
+        let mut session = Session::connect(self).await?;
+        let statement = format!("set global memory_limit = '{bytes}B'");
+        session.run("making room in memory", &statement).await
+    }
+
     /// Sees to the tables that hold positions.
     ///
     /// # Errors
@@ -182,11 +199,17 @@ impl Shared {
     }
 }
 
-fn open(file: &DatabaseFile) -> std::result::Result<Database, Failure> {
-    let memory_limit = format!("{}B", file.memory_limit_bytes);
+fn open(file: &DatabaseFile, memory_bytes: u64) -> std::result::Result<Database, Failure> {
+    let memory_limit = format!("{memory_bytes}B");
     let threads = file.threads.map(|threads| threads.to_string());
     let mut settings = vec![
         ("memory_limit", memory_limit.as_str()),
+        // Threads write row groups of their own, side by side.
+        ("preserve_insertion_order", "false"),
+        // Each is written as soon as it is whole.
+        ("write_buffer_row_group_count", "1"),
+        // Nor compressed once more by a checkpoint because others beside it are not full.
+        ("max_vacuum_tasks", "0"),
         // Nothing is fetched from anywhere because a table's default asks for it.
         ("autoinstall_known_extensions", "false"),
         ("custom_user_agent", "wasm-sink"),

@@ -13,6 +13,7 @@ mod connection;
 mod error;
 mod home;
 mod library;
+mod memory;
 mod session;
 mod settings;
 mod stage;

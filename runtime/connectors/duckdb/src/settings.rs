@@ -4,9 +4,6 @@ use std::path::PathBuf;
 
 use wasm_sink_core::settings::{Problem, Reader, Span, Table};
 
-/// What DuckDB keeps in memory, where `memory_limit` does not say otherwise. Beyond it, it writes to
-/// files beside the database.
-const MEMORY_LIMIT: u64 = 256 << 20;
 /// Less, and DuckDB does not even open.
 const LEAST_MEMORY: u64 = 16 << 20;
 const MOST_MEMORY: u64 = 1 << 40;
@@ -18,7 +15,8 @@ const MOST_THREADS: u64 = 1_024;
 pub(crate) struct DatabaseFile {
     /// A relative one counts from the configuration file.
     pub(crate) path: PathBuf,
-    pub(crate) memory_limit_bytes: u64,
+    /// What DuckDB keeps in memory. None: what its tables need.
+    pub(crate) memory_limit_bytes: Option<u64>,
     /// None: as many as the machine has cores.
     pub(crate) threads: Option<u64>,
 }
@@ -35,7 +33,7 @@ pub(crate) fn read(settings: &Table, problems: &mut Vec<Problem>) -> Option<Data
     path.filter(|_| problems.len() == before)
         .map(|path| DatabaseFile {
             path,
-            memory_limit_bytes: memory_limit.map_or(MEMORY_LIMIT, |(bytes, _)| bytes),
+            memory_limit_bytes: memory_limit.map(|(bytes, _)| bytes),
             threads: threads.map(|(threads, _)| threads),
         })
 }

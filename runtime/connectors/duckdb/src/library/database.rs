@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use libduckdb_sys as ffi;
 
-use super::{Failure, Result, c_string, text};
+use super::{Failure, Result, c_string, feed, text};
 
 /// An open database; closed with the last that holds it. A file that this process has open already is
 /// not opened a second time: that would damage it, and no lock would be in the way.
@@ -82,7 +82,12 @@ impl Database {
             )
         };
         if opened == ffi::DuckDBSuccess {
-            return Ok(Self(database));
+            let database = Self(database);
+            let mut connection = database.connect()?;
+            let registered = feed::register(connection);
+            // SAFETY: connected once, disconnected once.
+            unsafe { ffi::duckdb_disconnect(&mut connection) };
+            return registered.map(|()| database);
         }
         // SAFETY: null or a string of ours to free, which is copied before.
         let message = unsafe {

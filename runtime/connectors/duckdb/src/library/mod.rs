@@ -4,9 +4,10 @@
 //! Source: <https://duckdb.org/docs/stable/clients/c/api>. Rows go in and out as Arrow, by the C data
 //! interface (<https://arrow.apache.org/docs/format/CDataInterface.html>).
 
-mod appender;
 mod arrow_data;
 mod database;
+mod feed;
+mod intake;
 mod session;
 
 use std::ffi::{CStr, CString, c_char};
@@ -14,8 +15,10 @@ use std::fmt;
 
 use libduckdb_sys as ffi;
 
-pub(crate) use appender::ROWS;
 pub(crate) use database::Database;
+pub(crate) use feed::MAX_READERS;
+pub(crate) use intake::ROWS;
+use session::Answer;
 pub(crate) use session::{Session, Value};
 
 /// What the library says that went wrong.
@@ -26,6 +29,53 @@ pub(crate) struct Failure {
 }
 
 pub(crate) type Result<T> = std::result::Result<T, Failure>;
+
+/// `Exception::ExceptionTypeToString` in the library's source, as far as kinds are told apart here.
+const KINDS: &[(&str, ffi::duckdb_error_type)] = &[
+    ("Binder", ffi::duckdb_error_type_DUCKDB_ERROR_BINDER),
+    ("Catalog", ffi::duckdb_error_type_DUCKDB_ERROR_CATALOG),
+    ("Constraint", ffi::duckdb_error_type_DUCKDB_ERROR_CONSTRAINT),
+    ("Conversion", ffi::duckdb_error_type_DUCKDB_ERROR_CONVERSION),
+    ("Decimal", ffi::duckdb_error_type_DUCKDB_ERROR_DECIMAL),
+    (
+        "Divide by Zero",
+        ffi::duckdb_error_type_DUCKDB_ERROR_DIVIDE_BY_ZERO,
+    ),
+    ("FATAL", ffi::duckdb_error_type_DUCKDB_ERROR_FATAL),
+    ("INTERNAL", ffi::duckdb_error_type_DUCKDB_ERROR_INTERNAL),
+    ("INTERRUPT", ffi::duckdb_error_type_DUCKDB_ERROR_INTERRUPT),
+    ("IO", ffi::duckdb_error_type_DUCKDB_ERROR_IO),
+    (
+        "Invalid Input",
+        ffi::duckdb_error_type_DUCKDB_ERROR_INVALID_INPUT,
+    ),
+    (
+        "Invalid type",
+        ffi::duckdb_error_type_DUCKDB_ERROR_INVALID_TYPE,
+    ),
+    (
+        "Mismatch Type",
+        ffi::duckdb_error_type_DUCKDB_ERROR_MISMATCH_TYPE,
+    ),
+    (
+        "Object Size",
+        ffi::duckdb_error_type_DUCKDB_ERROR_OBJECT_SIZE,
+    ),
+    (
+        "Out of Memory",
+        ffi::duckdb_error_type_DUCKDB_ERROR_OUT_OF_MEMORY,
+    ),
+    (
+        "Out of Range",
+        ffi::duckdb_error_type_DUCKDB_ERROR_OUT_OF_RANGE,
+    ),
+    ("Permission", ffi::duckdb_error_type_DUCKDB_ERROR_PERMISSION),
+    ("Sequence", ffi::duckdb_error_type_DUCKDB_ERROR_SEQUENCE),
+    (
+        "TransactionContext",
+        ffi::duckdb_error_type_DUCKDB_ERROR_TRANSACTION,
+    ),
+];
 
 impl Failure {
     /// What the library had to say, where it gave a text and a kind.
@@ -38,6 +88,16 @@ impl Failure {
             // SAFETY: as promised by the caller.
             message: unsafe { text(message) }.unwrap_or_else(|| "no reason was given".to_owned()),
         }
+    }
+
+    /// Where there is a text alone, it begins with the kind.
+    fn named(message: String) -> Self {
+        let name = message.split_once(" Error:").map(|(name, _)| name);
+        let known = KINDS.iter().find(|(known, _)| Some(*known) == name);
+        let kind = known.map_or(ffi::duckdb_error_type_DUCKDB_ERROR_INVALID, |(_, kind)| {
+            *kind
+        });
+        Self { kind, message }
     }
 
     /// What only a mistake of ours leads to.

@@ -4,19 +4,22 @@ use std::ffi::c_char;
 use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::Arc;
+use std::thread::sleep;
+use std::time::Duration;
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
 use libduckdb_sys as ffi;
 
-use super::appender::Appender;
 use super::arrow_data::Shape;
+use super::intake::{Intake, lost};
 use super::{Database, Failure, Result, c_string};
 
 /// A connection. What it has begun is undone when it goes.
 pub(crate) struct Session {
-    // Fields go in this order: rows that wait before their connection, that before its database.
-    appender: Option<Appender>,
-    connection: Connection,
+    intake: Intake,
+    /// None while a statement that takes rows has it. Goes before its database.
+    connection: Option<Connection>,
     _database: Arc<Database>,
 }
 
@@ -33,7 +36,68 @@ pub(crate) enum Value<'a> {
     Bool(bool),
 }
 
-struct Statement(ffi::duckdb_prepared_statement);
+pub(super) struct Statement(ffi::duckdb_prepared_statement);
+
+// SAFETY: it belongs to one connection, and moves where that moves.
+unsafe impl Send for Statement {}
+
+/// A statement that has begun.
+struct Pending(ffi::duckdb_pending_result);
+
+impl Pending {
+    fn failure(&self) -> Failure {
+        // SAFETY: what failed keeps its error until it is destroyed.
+        let message = unsafe { super::text(ffi::duckdb_pending_error(self.0)) };
+        Failure::named(message.unwrap_or_default())
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        // SAFETY: destroyed once, also where beginning failed.
+        unsafe { ffi::duckdb_destroy_pending(&mut self.0) }
+    }
+}
+
+impl Statement {
+    pub(super) fn prepare(connection: &Connection, statement: &str) -> Result<Self> {
+        let text = c_string(statement)?;
+        let mut prepared = Self(ptr::null_mut());
+        // SAFETY: a live connection, a string that outlives the call, a place for the statement.
+        let state = unsafe { ffi::duckdb_prepare(connection.0, text.as_ptr(), &mut prepared.0) };
+        if state == ffi::DuckDBSuccess {
+            return Ok(prepared);
+        }
+        // SAFETY: a statement that failed keeps its error until it is destroyed.
+        let message = unsafe { super::text(ffi::duckdb_prepare_error(prepared.0)) };
+        Err(Failure::named(message.unwrap_or_default()))
+    }
+
+    /// Runs it beside threads of the library's, and sleeps where only they have something to do: by
+    /// itself the library would spin.
+    pub(super) fn run(&self) -> Result<()> {
+        const REST: Duration = Duration::from_micros(500);
+        let mut pending = Pending(ptr::null_mut());
+        let mut answer = Answer::empty();
+        // SAFETY: a live statement, and a place for what has begun.
+        let state = unsafe { ffi::duckdb_pending_prepared(self.0, &mut pending.0) };
+        if state != ffi::DuckDBSuccess {
+            return Err(pending.failure());
+        }
+        loop {
+            // SAFETY: what has begun is alive until it is dropped.
+            match unsafe { ffi::duckdb_pending_execute_task(pending.0) } {
+                ffi::duckdb_pending_state_DUCKDB_PENDING_RESULT_NOT_READY => {}
+                ffi::duckdb_pending_state_DUCKDB_PENDING_NO_TASKS_AVAILABLE => sleep(REST),
+                ffi::duckdb_pending_state_DUCKDB_PENDING_RESULT_READY => break,
+                _ => return Err(pending.failure()),
+            }
+        }
+        // SAFETY: as above, and a place for the answer.
+        let state = unsafe { ffi::duckdb_execute_pending(pending.0, &mut answer.0) };
+        answer.check(state)
+    }
+}
 
 impl Drop for Statement {
     fn drop(&mut self) {
@@ -43,7 +107,7 @@ impl Drop for Statement {
 }
 
 /// What a statement gave back.
-struct Answer(ffi::duckdb_result);
+pub(super) struct Answer(pub(super) ffi::duckdb_result);
 
 impl Drop for Answer {
     fn drop(&mut self) {
@@ -70,8 +134,8 @@ impl Session {
     /// Of the library.
     pub(crate) fn connect(database: &Arc<Database>) -> Result<Self> {
         Ok(Self {
-            appender: None,
-            connection: Connection(database.connect()?),
+            intake: Intake::new(),
+            connection: Some(Connection(database.connect()?)),
             _database: Arc::clone(database),
         })
     }
@@ -81,13 +145,11 @@ impl Session {
     /// # Errors
     /// Of the library.
     pub(crate) fn run(&mut self, statements: &str) -> Result<()> {
-        self.end_append()?;
         let statements = c_string(statements)?;
-        // SAFETY: plain data, for which zeros are as good as anything; the call fills it.
-        let mut answer = Answer(unsafe { MaybeUninit::zeroed().assume_init() });
+        let connection = self.free()?.0;
+        let mut answer = Answer::empty();
         // SAFETY: a live connection, a string that outlives the call, a place for the answer.
-        let state =
-            unsafe { ffi::duckdb_query(self.connection.0, statements.as_ptr(), &mut answer.0) };
+        let state = unsafe { ffi::duckdb_query(connection, statements.as_ptr(), &mut answer.0) };
         answer.check(state)
     }
 
@@ -123,29 +185,20 @@ impl Session {
 
     /// Whether a statement could be run, as far as names and types tell.
     pub(crate) fn understands(&mut self, statement: &str) -> bool {
-        self.end_append().is_ok() && self.prepare(statement).is_ok()
+        self.prepare(statement).is_ok()
     }
 
-    fn prepare(&self, statement: &str) -> Result<Statement> {
-        let text = c_string(statement)?;
-        let mut prepared = Statement(ptr::null_mut());
-        // SAFETY: a live connection, a string that outlives the call, a place for the statement.
-        let state =
-            unsafe { ffi::duckdb_prepare(self.connection.0, text.as_ptr(), &mut prepared.0) };
-        if state == ffi::DuckDBSuccess {
-            return Ok(prepared);
-        }
-        // SAFETY: a statement that failed keeps its error until it is destroyed.
-        let message = unsafe { super::text(ffi::duckdb_prepare_error(prepared.0)) };
-        let message = message.unwrap_or_default();
-        Err(Failure {
-            kind: kind_of(&message),
-            message,
-        })
+    /// The connection, once all rows are taken.
+    fn free(&mut self) -> Result<&Connection> {
+        self.end_append()?;
+        self.connection.as_ref().ok_or_else(lost)
+    }
+
+    fn prepare(&mut self, statement: &str) -> Result<Statement> {
+        Statement::prepare(self.free()?, statement)
     }
 
     fn answer(&mut self, statement: &str, values: &[Value<'_>]) -> Result<Answer> {
-        self.end_append()?;
         let prepared = self.prepare(statement)?;
         for (value, index) in values.iter().zip(1..) {
             // SAFETY: a live statement; text is copied by the call.
@@ -165,29 +218,31 @@ impl Session {
                 return Err(Failure::ours(format!("parameter {index} of {statement}")));
             }
         }
-        // SAFETY: as in `run`.
-        let mut answer = Answer(unsafe { MaybeUninit::zeroed().assume_init() });
+        let mut answer = Answer::empty();
         // SAFETY: a live statement with all its parameters, a place for the answer.
         let state = unsafe { ffi::duckdb_execute_prepared(prepared.0, &mut answer.0) };
         answer.check(state)?;
         Ok(answer)
     }
 
-    /// Hands rows to a statement that reads them from `rows`, by the names of their columns. They wait
-    /// until there are some, or something else is asked.
+    /// Hands rows to a statement that reads them from [`ROWS`](super::ROWS), by the names of their
+    /// columns. It takes them while more come, and rows for other statements wait. Only rows for one
+    /// statement keep their order.
     ///
     /// # Errors
     /// Of the library: of these rows or earlier ones.
     pub(crate) fn append(&mut self, statement: &str, rows: &RecordBatch) -> Result<()> {
-        let is_open = |appender: &Appender| appender.takes(statement, rows.schema_ref());
-        if !self.appender.as_ref().is_some_and(is_open) {
-            self.end_append()?;
-            let appender = Appender::new(&self.connection, statement, rows.schema_ref())?;
-            self.appender = Some(appender);
-        }
-        match &mut self.appender {
-            Some(appender) => appender.append(&self.connection, rows),
-            None => Ok(()),
+        self.intake.push(&mut self.connection, statement, rows)
+    }
+
+    /// Has rows taken that are for other statements than this, or have another schema.
+    ///
+    /// # Errors
+    /// Of the library: of these rows.
+    pub(crate) fn end_append_unless(&mut self, statement: &str, schema: &SchemaRef) -> Result<()> {
+        match self.intake.takes(statement, schema) {
+            true => Ok(()),
+            false => self.end_append(),
         }
     }
 
@@ -196,10 +251,7 @@ impl Session {
     /// # Errors
     /// Of the library: of these rows.
     pub(crate) fn end_append(&mut self) -> Result<()> {
-        match self.appender.take() {
-            Some(appender) => appender.finish(),
-            None => Ok(()),
-        }
+        self.intake.finish(&mut self.connection)
     }
 
     /// Undoes what was begun; rows that wait are forgotten.
@@ -207,7 +259,7 @@ impl Session {
     /// # Errors
     /// Of the library.
     pub(crate) fn roll_back(&mut self) -> Result<()> {
-        self.appender = None;
+        self.intake.abandon(&mut self.connection);
         self.run("rollback")
     }
 
@@ -215,15 +267,28 @@ impl Session {
     ///
     /// # Errors
     /// Of the library.
-    pub(crate) fn schema(&mut self, query: &str) -> Result<arrow::datatypes::SchemaRef> {
+    pub(crate) fn schema(&mut self, query: &str) -> Result<SchemaRef> {
         let mut answer = self.answer(query, &[])?;
         // SAFETY: an answer that is alive.
         Ok(unsafe { Shape::of_answer(&mut answer.0)? }.schema())
     }
 }
 
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.intake.abandon(&mut self.connection);
+    }
+}
+
 impl Answer {
-    fn check(&mut self, state: ffi::duckdb_state) -> Result<()> {
+    /// A place for an answer.
+    pub(super) fn empty() -> Self {
+        // SAFETY: plain data, for which zeros are as good as anything; a call fills it, and without one
+        // destroying it does nothing.
+        Self(unsafe { MaybeUninit::zeroed().assume_init() })
+    }
+
+    pub(super) fn check(&mut self, state: ffi::duckdb_state) -> Result<()> {
         if state == ffi::DuckDBSuccess {
             return Ok(());
         }
@@ -234,18 +299,5 @@ impl Answer {
                 ffi::duckdb_result_error(&mut self.0),
             )
         })
-    }
-}
-
-/// Of a statement that could not be prepared there is a text alone, which begins with the kind.
-fn kind_of(message: &str) -> ffi::duckdb_error_type {
-    match message.split_once(" Error:").map(|(kind, _)| kind) {
-        Some("Catalog") => ffi::duckdb_error_type_DUCKDB_ERROR_CATALOG,
-        Some("Binder") => ffi::duckdb_error_type_DUCKDB_ERROR_BINDER,
-        Some("FATAL") => ffi::duckdb_error_type_DUCKDB_ERROR_FATAL,
-        Some("INTERNAL") => ffi::duckdb_error_type_DUCKDB_ERROR_INTERNAL,
-        Some("IO") => ffi::duckdb_error_type_DUCKDB_ERROR_IO,
-        Some("TransactionContext") => ffi::duckdb_error_type_DUCKDB_ERROR_TRANSACTION,
-        _ => ffi::duckdb_error_type_DUCKDB_ERROR_INVALID,
     }
 }

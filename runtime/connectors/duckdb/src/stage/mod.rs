@@ -33,6 +33,9 @@ use work::Work;
 
 /// Rows that a preview keeps.
 const MAX_PREVIEW_ROWS: usize = 10_000;
+/// What rows leave behind that others took the place of, checkpoints clean up; where rows are only added,
+/// they have nothing to do (`max_vacuum_tasks` of the connection).
+const VACUUM: &str = "set global max_vacuum_tasks = 100";
 /// Tables of one connection at most, since a component names them and each is kept.
 const MAX_TABLES: usize = 1_000;
 
@@ -110,7 +113,13 @@ impl DuckDbStage {
             self.shared.books().await?;
             let replaced = self.tables.iter().filter(|table| !table.keys.is_empty());
             let turns = self.shared.turns(replaced.map(|table| &table.name)).await;
-            self.session = Some(Session::begin(&self.shared, turns).await?);
+            let replaces = !turns.is_empty();
+            let session = self
+                .session
+                .insert(Session::begin(&self.shared, turns).await?);
+            if replaces {
+                session.run("making room in the file", VACUUM).await?;
+            }
         }
         let session = self.session.as_mut().ok_or_else(gone)?;
         let due = self.tables.iter_mut();
@@ -128,6 +137,20 @@ impl DuckDbStage {
             false => work.run(self.session().await?).await?,
         }
         Ok(())
+    }
+
+    /// The columns of a table are these from now on.
+    async fn settle(&mut self, table: &str, columns: Arc<Columns>) -> Result<()> {
+        self.make_room(&columns).await?;
+        self.find(table)?.columns = Some(columns);
+        Ok(())
+    }
+
+    async fn make_room(&mut self, columns: &Columns) -> Result<()> {
+        match self.purpose {
+            Purpose::Preview => Ok(()),
+            Purpose::Commit | Purpose::Probe => self.shared.make_room(columns).await,
+        }
     }
 
     /// Creates the table by itself: two tasks that did it in their transactions would be in each
@@ -172,7 +195,7 @@ impl DuckDbStage {
         };
         let columns = columns.ok_or_else(|| dropped(&name))?;
         let is_same = matches!(columns.missing(fields), Ok(missing) if missing.is_empty());
-        self.find(table)?.columns = Some(columns);
+        self.settle(table, columns).await?;
         match is_same {
             true => Ok(()),
             false => Err(Error::invalid(format!(
@@ -215,6 +238,9 @@ impl TableStage for DuckDbStage {
             true => None,
             false => Columns::read(&mut Session::connect(&self.shared).await?, &name).await?,
         };
+        if let Some(columns) = &columns {
+            self.make_room(columns).await?;
+        }
         self.tables.push(OpenTable {
             word: table.to_owned(),
             name,
@@ -282,8 +308,7 @@ impl TableStage for DuckDbStage {
                 column.name
             )));
         }
-        self.find(table)?.columns = Some(grown);
-        Ok(())
+        self.settle(table, grown).await
     }
 
     fn overwrite(&mut self, table: &str) -> Result<()> {

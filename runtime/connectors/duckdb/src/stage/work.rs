@@ -50,12 +50,20 @@ impl Work {
             .map(|field| Ok(NAMES.name(field.name())?.to_string()))
             .collect();
         let columns = columns?;
-        let (statement, rows) = match keys.is_empty() {
-            true => (appending(&table, &columns), rows),
-            false => (merging(&table, &columns, &keys)?, numbered(&rows, first)?),
+        let (statement, rows, in_order) = match keys.is_empty() {
+            true => (appending(&table, &columns), rows, false),
+            // Of rows with the same key and other columns the later ones come later.
+            false => (
+                merging(&table, &columns, &keys)?,
+                numbered(&rows, first)?,
+                true,
+            ),
         };
         session
             .work(&format!("writing to {table}"), move |session| {
+                if in_order {
+                    session.end_append_unless(&statement, rows.schema_ref())?;
+                }
                 session.append(&statement, &rows)
             })
             .await
