@@ -8,7 +8,8 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 /// Bytes per permit: coarse enough for a semaphore of many GiB.
 const GRAIN_BYTES: usize = 1024;
 
-/// Half spent closes epochs, all spent pauses sources (commit.md, 18).
+/// Three quarters spent closes epochs, all spent pauses sources (commit.md, 18). Sources read a quarter
+/// ahead at most, so epochs hold half of it by then.
 #[derive(Clone, Debug)]
 pub struct Budget {
     free: Arc<Semaphore>,
@@ -64,7 +65,7 @@ impl Budget {
         });
         match Arc::clone(&self.free).acquire_many_owned(wanted).await {
             Ok(permits) => {
-                if self.is_half_spent() {
+                if self.is_nearly_spent() {
                     self.wanted.notify_waiters();
                 }
                 Reservation { _permits: permits }
@@ -85,14 +86,14 @@ impl Budget {
         }
     }
 
-    /// Whether epochs should be closed to free memory: half of it is spent, or somebody waits for
-    /// more than is free.
+    /// Whether epochs should be closed to free memory: three quarters of it are spent, or somebody waits
+    /// for more than is free.
     fn is_pressed(&self) -> bool {
-        self.is_half_spent() || self.starving.load(Ordering::SeqCst) > 0
+        self.is_nearly_spent() || self.starving.load(Ordering::SeqCst) > 0
     }
 
-    fn is_half_spent(&self) -> bool {
-        self.free.available_permits() < (self.capacity / 2) as usize
+    fn is_nearly_spent(&self) -> bool {
+        self.free.available_permits() < (self.capacity / 4) as usize
     }
 
     /// Bytes in all.

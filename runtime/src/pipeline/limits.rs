@@ -24,7 +24,7 @@ impl Default for EpochLimits {
     fn default() -> Self {
         Self {
             max_rows: 500_000,
-            max_bytes: 64 << 20,
+            max_bytes: 96 << 20,
             max_age: Duration::from_secs(5),
             min_age: Duration::from_millis(100),
             revoke: Duration::from_secs(30),

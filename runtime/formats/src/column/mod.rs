@@ -19,6 +19,7 @@ use arrow::error::ArrowError;
 
 use crate::fault::{Fault, Parsed};
 use number::Number;
+use slices::trimmed;
 pub(crate) use slices::{Offsets, Slices};
 use time::Clock;
 
@@ -345,15 +346,21 @@ impl Values {
     fn finish(self, target: &DataType, nulls: Option<NullBuffer>) -> Result<ArrayRef, ArrowError> {
         Ok(match self {
             Self::Boolean(mut bits) => Arc::new(BooleanArray::new(bits.finish(), nulls)),
-            Self::Integer { values, .. } => Arc::new(Int64Array::try_new(values.into(), nulls)?),
-            Self::Unsigned(values) => Arc::new(UInt64Array::try_new(values.into(), nulls)?),
-            Self::Float { values, .. } => Arc::new(Float64Array::try_new(values.into(), nulls)?),
+            Self::Integer { values, .. } => {
+                Arc::new(Int64Array::try_new(trimmed(values).into(), nulls)?)
+            }
+            Self::Unsigned(values) => {
+                Arc::new(UInt64Array::try_new(trimmed(values).into(), nulls)?)
+            }
+            Self::Float { values, .. } => {
+                Arc::new(Float64Array::try_new(trimmed(values).into(), nulls)?)
+            }
             Self::Decimal {
                 values,
                 precision,
                 scale,
             } => Arc::new(
-                Decimal128Array::try_new(values.into(), nulls)?
+                Decimal128Array::try_new(trimmed(values).into(), nulls)?
                     .with_precision_and_scale(precision, scale)?,
             ),
             // Casts from whole numbers to times only name the unit. All fit: see `Clock`.
@@ -364,7 +371,7 @@ impl Values {
                     Arc::new(Int32Array::try_new(values, nulls)?)
                 }
                 Clock::DayMillis | Clock::OfDay(_) | Clock::Instant(..) => {
-                    Arc::new(Int64Array::try_new(values.into(), nulls)?)
+                    Arc::new(Int64Array::try_new(trimmed(values).into(), nulls)?)
                 }
             },
             Self::Text(slices) => {

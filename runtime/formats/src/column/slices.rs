@@ -47,8 +47,14 @@ impl Offsets {
     }
 
     pub(super) fn finish(self) -> OffsetBuffer<i32> {
-        OffsetBuffer::new(self.0.into())
+        OffsetBuffer::new(trimmed(self.0).into())
     }
+}
+
+/// Without the room for more: batches are kept until they are committed.
+pub(super) fn trimmed<T>(mut values: Vec<T>) -> Vec<T> {
+    values.shrink_to_fit();
+    values
 }
 
 /// Texts or bytes, one after the other.
@@ -106,6 +112,6 @@ impl Slices {
     }
 
     pub(super) fn finish(self) -> (OffsetBuffer<i32>, Buffer) {
-        (self.offsets.finish(), self.bytes.into())
+        (self.offsets.finish(), trimmed(self.bytes).into())
     }
 }
