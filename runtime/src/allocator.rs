@@ -1,6 +1,7 @@
 //! The allocator of the binaries. The system's gives the pages of every large batch back at once and
 //! faults them in again for the next one; allocators with a heap per thread keep pages of every
-//! thread that ever made a batch, since batches are freed by other threads than made them.
+//! thread that ever made a batch, since batches are freed by other threads than made them. It stands in
+//! for `malloc` as well, so that a library in C takes from the same place.
 
 use std::ffi::c_char;
 

@@ -10,7 +10,7 @@ use wasm_sink::launch::Launcher;
 static ALLOCATOR: Jemalloc = Jemalloc;
 
 // SAFETY: jemalloc has a weak definition of this name and type, which this one replaces.
-#[unsafe(export_name = "_rjem_malloc_conf")]
+#[unsafe(export_name = "malloc_conf")]
 static ALLOCATOR_CONFIGURATION: Configuration = allocator::CONFIGURATION;
 
 fn main() -> ExitCode {

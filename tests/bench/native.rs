@@ -29,7 +29,7 @@ use wasmtime::component::Resource;
 static ALLOCATOR: Jemalloc = Jemalloc;
 
 // SAFETY: jemalloc has a weak definition of this name and type, which this one replaces.
-#[unsafe(export_name = "_rjem_malloc_conf")]
+#[unsafe(export_name = "malloc_conf")]
 static ALLOCATOR_CONFIGURATION: Configuration = allocator::CONFIGURATION;
 
 const ROLE: &str = "default";

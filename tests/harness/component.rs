@@ -43,11 +43,11 @@ pub fn build_component(package: &Path, profile: &str, target: &Path) -> PathBuf 
         .unwrap_or_else(|| panic!("{} is no component", package.display()))
 }
 
-/// The component in tests/hostile, compiled like the built-in ones and beside them.
-pub fn hostile_component() -> PathBuf {
+/// The component in tests/hostile for a destination, compiled like the built-in ones and beside them.
+pub fn hostile_component(destination: &str) -> PathBuf {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     build_component(
-        &tests.join("hostile"),
+        &tests.join("hostile").join(destination),
         "component",
         &target_directory().join("components"),
     )

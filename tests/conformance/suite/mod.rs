@@ -1,9 +1,11 @@
 //! What every destination must do.
 
+pub mod batches;
 pub mod crash;
 pub mod cut;
 pub mod disk;
 pub mod generated;
+pub mod hostile;
 pub mod input;
 pub mod modes;
 pub mod names;
@@ -18,10 +20,19 @@ pub mod values;
 macro_rules! suite {
     ($kit:ty $(, $also:ident)*) => {
         $crate::tests! { $kit:
+            batches::a_million_rows_at_once,
+            batches::five_hundred_columns,
+            batches::little_memory,
+            batches::nothing_but_dead_letters,
+            batches::one_row_at_a_time,
             crash::at_every_step,
             crash::at_random_instants,
             generated::a_million_rows_arrive_with_their_values,
             generated::two_tasks_deliver_each_row_once,
+            hostile::a_component_that_always_traps_stops_the_pipeline,
+            hostile::a_component_that_hangs_is_ended,
+            hostile::a_component_that_keeps_silent_about_its_rows_stops_the_pipeline,
+            hostile::rows_that_trap_are_dead_letters,
             modes::a_second_run_adds_what_is_new,
             modes::older_rows_go_once,
             modes::rows_of_ones_own_stay,

@@ -1,4 +1,4 @@
-//! A sink for Delta tables that misbehaves as its configuration says: what a host must survive.
+//! A sink that misbehaves as its configuration says: what a host must survive, whatever the destination.
 
 use std::io::Cursor;
 
@@ -6,7 +6,7 @@ use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
 use arrow::ipc::reader::StreamReader;
 use serde::Deserialize;
-use wasm_sink_sdk::delta::Table;
+use wasm_sink_sdk::table::Table;
 use wasm_sink_sdk::{Batch, Error, Field, Result, Sink};
 
 #[derive(Clone, Copy, Deserialize)]
@@ -16,36 +16,54 @@ enum Fault {
     TrapOnSomeRows,
     /// Panics on whatever it is given.
     TrapOnEveryRow,
+    /// Never answers.
+    Spin,
     /// Asks for a column, takes any answer for a yes, and says that all went well.
     SwallowErrors,
     /// Takes rows and does nothing with them.
     Silence,
 }
 
+/// What it is told.
 #[derive(Deserialize)]
-struct Config {
+pub struct Config {
     fault: Fault,
+    #[serde(default)]
+    table_name: String,
 }
 
-struct Hostile {
-    fault: Fault,
-    table: Table,
+/// Where rows go.
+pub trait Destination: 'static {
+    /// Its tables.
+    type Table: Table;
+
+    /// Makes one that is missing.
+    ///
+    /// # Errors
+    /// As the destination says.
+    fn create(table: &Self::Table, fields: &[Field]) -> Result<()>;
 }
 
-impl Sink for Hostile {
+/// The sink.
+pub struct Hostile<D: Destination> {
+    fault: Fault,
+    table: D::Table,
+}
+
+impl<D: Destination> Sink for Hostile<D> {
     type Config = Config;
     const CONFIG_SCHEMA: &'static str = include_str!("../config.schema.json");
 
     fn open(config: Config) -> Result<Self> {
         Ok(Self {
             fault: config.fault,
-            table: Table::open("default", "")?,
+            table: D::Table::open("default", &config.table_name)?,
         })
     }
 
     fn write(&mut self, rows: Batch) -> Result<()> {
         if self.table.fields()?.is_none() {
-            self.table.create(&rows.fields(), &[])?;
+            D::create(&self.table, &rows.fields())?;
         }
         match self.fault {
             Fault::TrapOnSomeRows if has_a_seven(&rows)? => panic!("a seven"),
@@ -55,6 +73,9 @@ impl Sink for Hostile {
                 let _ = self.table.add_columns(&[Field::new("extra", "int64")]);
                 self.table.append(&rows)
             }
+            Fault::Spin => loop {
+                std::hint::spin_loop();
+            },
             Fault::Silence => Ok(()),
         }
     }
@@ -72,5 +93,3 @@ fn has_a_seven(rows: &Batch) -> Result<bool> {
     }
     Ok(false)
 }
-
-wasm_sink_sdk::sink!(Hostile);
