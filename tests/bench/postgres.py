@@ -71,6 +71,9 @@ class Server:
     def run(self, statement):
         subprocess.run(self.psql(statement), env=self.environment(), check=True, capture_output=True)
 
+    def url(self):
+        return f"postgresql://{USER}:{PASSWORD}@127.0.0.1:{self.port}/postgres"
+
     def connection(self):
         return ('type = "postgres"\npassword = "${PGPASSWORD}"\n'
                 f'connection_string = "postgresql://{USER}@127.0.0.1:{self.port}/postgres"\n')

@@ -27,6 +27,7 @@ HERE = Path(__file__).resolve().parent
 BUILT = HERE.parent.parent / "target" / "release"
 BINARY = BUILT / "wasm-sink"
 NATIVE = BUILT / "wasm-sink-native"
+BINARY_COPY = BUILT / "wasm-sink-binary-copy"
 CACHE = Path(os.environ.get("WASM_SINK_TEST_CACHE") or Path.home() / ".cache" / "wasm-sink-tests")
 
 
@@ -226,19 +227,29 @@ def postgres_pipeline(folder, server, source):
 
 
 def file_to_postgres(folder, rows):
-    """A JSON file into PostgreSQL, and psql's \\copy of the same rows as CSV into the same table."""
+    """A JSON file into PostgreSQL; psql's \\copy of the same rows as CSV into the same table; and a program
+    written by hand with the Rust client's BinaryCopyInWriter."""
     source, values = input_file(rows), csv_file(rows)
     with postgres.Server(folder / "server") as server:
 
-        def ours(turn):
-            server.run(ORDERS)
-            return [BINARY, "run", "--quiet", postgres_pipeline(folder / f"ours-{turn}", server, files(source))]
+        def ours(against):
+            def again(turn):
+                server.run(ORDERS)
+                own = folder / f"against-{against}-{turn}"
+                return [BINARY, "run", "--quiet", postgres_pipeline(own, server, files(source))]
+
+            return again
 
         def peer(_turn):
             server.run(ORDERS)
             return server.psql(f"\\copy orders from '{values}' with (format csv)")
 
-        medians = compare(3, "ours / theirs", {"wasm-sink": ours, "psql \\copy": peer}, server.environment())
+        def by_hand(_turn):
+            server.run(ORDERS)
+            return [BINARY_COPY, source, server.url()]
+
+        medians = compare(3, "ours / theirs", {"wasm-sink": ours("psql"), "psql \\copy": peer}, server.environment())
+        compare(3, "ours / by hand", {"wasm-sink": ours("hand"), "BinaryCopyInWriter": by_hand}, server.environment())
         print(f"  {rows / medians['wasm-sink'].wall_s / 1e6:.2f} M rows/s")
 
         many = folder / "many"

@@ -496,6 +496,63 @@ fn a_deadlock_is_got_over() {
     );
 }
 
+/// The server takes a transaction for one that could not have run alone, twice: nothing is wrong with
+/// its rows, and it is made again. A sequence counts, since that is not undone.
+#[test]
+fn a_serialization_failure_is_got_over() {
+    let server = Postgres::start();
+    let case = Case::new(PIPELINE, direct(&server, Postgres::USER));
+    case.run().finish().expect_code(0);
+    server.run(
+        "create sequence attempts;
+         create function fail() returns trigger language plpgsql as
+             'begin
+                  if nextval(''attempts'') <= 2 then
+                      raise exception using errcode = ''40001'', message = ''could not serialize access'';
+                  end if;
+                  return null;
+              end';
+         create constraint trigger fail after insert on rows deferrable initially deferred
+             for each row when (new.\"offset\" = 1500) execute function fail()",
+    );
+    case.rewrite(
+        &PIPELINE.replace("1_000", "2_000"),
+        direct(&server, Postgres::USER),
+    );
+    let outcome = case.run().finish().expect_code(0);
+    outcome.expect_said("could not serialize access");
+    assert_eq!(
+        server.query("select count(*) as n, count(distinct \"offset\") as d from rows"),
+        [json!({ "n": 2_000, "d": 2_000 })]
+    );
+    assert_eq!(
+        server.query("select last_value as n from attempts"),
+        [json!({ "n": 3 })]
+    );
+    assert_eq!(case.dead_letters("server"), []);
+}
+
+/// The server is gone while rows are on their way to it, and all that was not committed with it.
+#[test]
+fn a_server_that_dies_in_mid_copy_is_waited_for() {
+    let mut server = Postgres::start();
+    let pipeline = format!("{PIPELINE}\n[epoch]\nmax_rows = 1_500\n")
+        .replace("[source]\n", "[source]\nbatch_rows = 50\nrate = 2_000\n")
+        .replace("rows = 1_000", "rows = 3_000");
+    let case = Case::new(&pipeline, direct(&server, Postgres::USER));
+    let run = case.run().start();
+    await_activity(&server, "query like 'copy%' and state = 'active'");
+    server.stop();
+    run.await_stderr("wait_ms", LIMIT);
+    server.resume();
+    run.wait(LIMIT).expect_code(0);
+    assert_eq!(
+        server
+            .query("select count(*) as n, count(distinct (partition, \"offset\")) as d from rows"),
+        [json!({ "n": 3_000, "d": 3_000 })]
+    );
+}
+
 /// Waits until some client of the server is at something.
 fn await_activity(server: &Postgres, condition: &str) {
     let started = Instant::now();
