@@ -99,7 +99,10 @@ pub fn rows_that_trap_are_dead_letters<D: Destination>() {
 pub fn a_component_that_always_traps_stops_the_pipeline<D: Destination>() {
     let destination = D::start();
     let case = hostile(&destination, "trap-on-every-row");
-    case.run().finish().expect_code(1).expect_said("component");
+    case.run()
+        .finish()
+        .expect_code(1)
+        .expect_said("no row is good enough");
     expect_nothing_was_taken(&destination, &case);
 }
 

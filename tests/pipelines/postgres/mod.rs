@@ -537,8 +537,8 @@ fn a_serialization_failure_is_got_over() {
 fn a_server_that_dies_in_mid_copy_is_waited_for() {
     let mut server = Postgres::start();
     let pipeline = format!("{PIPELINE}\n[epoch]\nmax_rows = 1_500\n")
-        .replace("[source]\n", "[source]\nbatch_rows = 50\nrate = 2_000\n")
-        .replace("rows = 1_000", "rows = 3_000");
+        .replace("[source]\n", "[source]\nbatch_rows = 50\nrate = 1_000\n")
+        .replace("rows = 1_000", "rows = 6_000");
     let case = Case::new(&pipeline, direct(&server, Postgres::USER));
     let run = case.run().start();
     await_activity(&server, "query like 'copy%' and state = 'active'");
@@ -549,7 +549,7 @@ fn a_server_that_dies_in_mid_copy_is_waited_for() {
     assert_eq!(
         server
             .query("select count(*) as n, count(distinct (partition, \"offset\")) as d from rows"),
-        [json!({ "n": 3_000, "d": 3_000 })]
+        [json!({ "n": 6_000, "d": 6_000 })]
     );
 }
 

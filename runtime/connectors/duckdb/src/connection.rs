@@ -17,7 +17,7 @@ use wasm_sink_core::{Blame, Error, Kind, Result};
 use crate::bookkeeping;
 use crate::catalog::Columns;
 use crate::home::DuckDbHome;
-use crate::library::{Database, Failure};
+use crate::library::{self, Database, Failure};
 use crate::memory::Memory;
 use crate::session::{Session, Turns, blocking};
 use crate::settings::DatabaseFile;
@@ -53,7 +53,7 @@ pub(crate) struct Shared {
     pub(crate) pipeline: Arc<str>,
     file: DatabaseFile,
     database: Mutex<Option<Arc<Database>>>,
-    memory: Memory,
+    pub(crate) memory: Memory,
     /// Whether it was open before.
     was_open: AtomicBool,
     /// What is staged and not committed yet: each holds the database open.
@@ -79,9 +79,9 @@ impl Shared {
         if let Some(open) = self.opened().as_ref() {
             return Ok(Arc::clone(open));
         }
-        let (file, memory_bytes) = (self.file.clone(), self.memory.bytes());
-        let opened = blocking(move || open(&file, memory_bytes)).await?;
-        let opened = Arc::new(opened.map_err(|failure| self.not_opened(&failure))?);
+        let (file, memory) = (self.file.clone(), self.memory.clone());
+        let opened = blocking(move || open(&file, &memory)).await?;
+        let opened = opened.map_err(|failure| self.not_opened(&failure))?;
         self.was_open.store(true, Ordering::Relaxed);
         Ok(Arc::clone(self.opened().insert(opened)))
     }
@@ -157,9 +157,7 @@ impl Shared {
             .collect();
         names.sort_unstable();
         names.dedup();
-        // However it was written.
-        let path = std::fs::canonicalize(&self.file.path);
-        let path = path.unwrap_or_else(|_| self.file.path.clone());
+        let path = self.file.identity();
         let mut turns = Turns::new();
         for name in names {
             let turn = {
@@ -176,12 +174,19 @@ impl Shared {
     /// # Errors
     /// Of the library.
     pub(crate) async fn make_room(self: &Arc<Self>, columns: &Columns) -> Result<()> {
-        let Some(bytes) = self.memory.wanted(columns) else {
+        if !self.memory.grow(columns) {
             return Ok(());
-        };
+        }
         let mut session = Session::connect(self).await?;
-        let statement = format!("set global memory_limit = '{bytes}B'");
-        session.run("making room in memory", &statement).await
+        loop {
+            let bytes = self.memory.bytes();
+            let statement = memory_limit(bytes);
+            session.run("making room in memory", &statement).await?;
+            // Another table may have asked for more in between, and come first.
+            if self.memory.bytes() == bytes {
+                return Ok(());
+            }
+        }
     }
 
     /// Sees to the tables that hold positions.
@@ -199,11 +204,13 @@ impl Shared {
     }
 }
 
-fn open(file: &DatabaseFile, memory_bytes: u64) -> std::result::Result<Database, Failure> {
-    let memory_limit = format!("{memory_bytes}B");
+/// As it was opened before, should somebody still have it: DuckDB asks for the same settings then. What
+/// changed since is set after that.
+fn open(file: &DatabaseFile, memory: &Memory) -> std::result::Result<Arc<Database>, Failure> {
+    let first_limit = format!("{}B", memory.first_bytes());
     let threads = file.threads.map(|threads| threads.to_string());
     let mut settings = vec![
-        ("memory_limit", memory_limit.as_str()),
+        ("memory_limit", first_limit.as_str()),
         // Threads write row groups of their own, side by side.
         ("preserve_insertion_order", "false"),
         // Each is written as soon as it is whole.
@@ -217,7 +224,16 @@ fn open(file: &DatabaseFile, memory_bytes: u64) -> std::result::Result<Database,
     if let Some(threads) = &threads {
         settings.push(("threads", threads));
     }
-    Database::open(&file.path, &settings)
+    let database = Arc::new(Database::open(&file.path, &settings)?);
+    if memory.bytes() != memory.first_bytes() {
+        let statement = memory_limit(memory.bytes());
+        library::Session::connect(&database)?.run(&statement)?;
+    }
+    Ok(database)
+}
+
+fn memory_limit(bytes: u64) -> String {
+    format!("set global memory_limit = '{bytes}B'")
 }
 
 struct DuckDbConnection(Arc<Shared>);
@@ -283,5 +299,46 @@ fn folder(path: &std::path::Path) -> PathBuf {
         Some(folder) if folder.as_os_str().is_empty() => PathBuf::from("."),
         Some(folder) => folder.to_owned(),
         None => PathBuf::from("/"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::AsArray;
+    use wasm_sink_core::guest::wit;
+
+    use super::*;
+
+    fn limit(database: &Arc<Database>) -> String {
+        let mut session = library::Session::connect(database).unwrap();
+        let rows = session.query("select current_setting('memory_limit')", &[]);
+        let rows = rows.unwrap();
+        let filled = rows.iter().find(|rows| rows.num_rows() == 1).unwrap();
+        filled.column(0).as_string::<i32>().value(0).to_owned()
+    }
+
+    #[test]
+    fn a_database_that_somebody_still_has_is_opened_again_with_more_memory() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = DatabaseFile {
+            path: folder.path().join("some.duckdb"),
+            memory_limit_bytes: None,
+            threads: Some(1),
+        };
+        let memory = Memory::of(&file);
+        let first = open(&file, &memory).unwrap();
+        let before = limit(&first);
+        let table = Columns::requested(&[wit::Field {
+            name: "n".to_owned(),
+            data_type: "list<struct<a: int64, b: utf8>>".to_owned(),
+            nullable: true,
+        }]);
+        let table = table.unwrap();
+        assert!(memory.grow(&table));
+        assert!(!memory.grow(&table), "there is room for one by now");
+        let second = open(&file, &memory).unwrap();
+        assert_eq!(memory.bytes(), memory.first_bytes() + (2 << 20));
+        assert_eq!(limit(&first), limit(&second));
+        assert_ne!(limit(&second), before);
     }
 }

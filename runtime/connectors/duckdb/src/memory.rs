@@ -1,7 +1,10 @@
 //! How much DuckDB may keep in memory.
 
+use std::collections::HashMap;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use arrow::datatypes::DataType;
 
@@ -15,35 +18,79 @@ const BASE_BYTES: u64 = 48 << 20;
 /// 256 KiB, which cannot be moved to disk while they are filled.
 const COLUMN_BYTES: u64 = 2 * (256 << 10);
 
-/// The limit that the database has, or gets when it is opened.
-#[derive(Debug)]
+/// The limit that a database has: one for all of this process that use the file.
+#[derive(Clone, Debug)]
 pub(crate) struct Memory {
-    bytes: AtomicU64,
+    shared: Arc<Shared>,
+    first_bytes: u64,
     /// Whether the user chose it.
     is_fixed: bool,
     threads: u64,
 }
 
+#[derive(Debug)]
+struct Shared {
+    bytes: AtomicU64,
+    stages: AtomicU64,
+}
+
+/// That one more writes at the same time, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Writer(Arc<Shared>);
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.0.stages.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Memory {
     pub(crate) fn of(file: &DatabaseFile) -> Self {
+        static KNOWN: LazyLock<Mutex<HashMap<PathBuf, Arc<Shared>>>> =
+            LazyLock::new(Mutex::default);
         let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get) as u64;
+        let first_bytes = file.memory_limit_bytes.unwrap_or(BASE_BYTES);
+        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        let shared = known.entry(file.identity()).or_insert_with(|| {
+            Arc::new(Shared {
+                bytes: AtomicU64::new(first_bytes),
+                stages: AtomicU64::new(0),
+            })
+        });
         Self {
-            bytes: AtomicU64::new(file.memory_limit_bytes.unwrap_or(BASE_BYTES)),
+            shared: Arc::clone(shared),
+            first_bytes,
             is_fixed: file.memory_limit_bytes.is_some(),
-            threads: file.threads.unwrap_or_else(cores).min(MAX_READERS),
+            threads: file.threads.unwrap_or_else(cores),
         }
     }
 
-    pub(crate) fn bytes(&self) -> u64 {
-        self.bytes.load(Ordering::Relaxed)
+    /// What the database is opened with.
+    pub(crate) fn first_bytes(&self) -> u64 {
+        self.first_bytes
     }
 
-    /// The limit that a table needs, where that is more than there is.
-    pub(crate) fn wanted(&self, columns: &Columns) -> Option<u64> {
+    pub(crate) fn bytes(&self) -> u64 {
+        match self.is_fixed {
+            true => self.first_bytes,
+            false => self.shared.bytes.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Somebody is to write.
+    pub(crate) fn writer(&self) -> Writer {
+        self.shared.stages.fetch_add(1, Ordering::Relaxed);
+        Writer(Arc::clone(&self.shared))
+    }
+
+    /// Counts with a table, into which any of those that write may; whether the limit is another one for it.
+    pub(crate) fn grow(&self, columns: &Columns) -> bool {
         let filled: u64 = columns.iter().map(|column| within(&column.data_type)).sum();
-        let wanted = BASE_BYTES + filled * COLUMN_BYTES * self.threads;
-        let is_more = !self.is_fixed && self.bytes.fetch_max(wanted, Ordering::Relaxed) < wanted;
-        is_more.then_some(wanted)
+        // Each that writes lends its thread to those of the library.
+        let stages = self.shared.stages.load(Ordering::Relaxed).max(1);
+        let readers = (self.threads.saturating_sub(1) + stages).min(MAX_READERS * stages);
+        let wanted = BASE_BYTES + filled * COLUMN_BYTES * readers;
+        !self.is_fixed && self.shared.bytes.fetch_max(wanted, Ordering::Relaxed) < wanted
     }
 }
 

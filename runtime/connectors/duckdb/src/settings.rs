@@ -21,6 +21,13 @@ pub(crate) struct DatabaseFile {
     pub(crate) threads: Option<u64>,
 }
 
+impl DatabaseFile {
+    /// The file, however it was written.
+    pub(crate) fn identity(&self) -> PathBuf {
+        std::fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone())
+    }
+}
+
 /// Reads the whole table; None where it reported problems.
 pub(crate) fn read(settings: &Table, problems: &mut Vec<Problem>) -> Option<DatabaseFile> {
     let before = problems.len();

@@ -104,6 +104,7 @@ impl Bookkeeping {
                 Err(error)
                     if [
                         Some(&SqlState::UNIQUE_VIOLATION),
+                        Some(&SqlState::DUPLICATE_OBJECT),
                         Some(&SqlState::DUPLICATE_TABLE),
                     ]
                     .contains(&error.code()) => {}

@@ -5,7 +5,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::ffi::{CString, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 
 use arrow::array::RecordBatch;
@@ -37,6 +37,8 @@ pub(super) struct Feed {
     converted: Converted,
     connection: ffi::duckdb_connection,
     rows_per_chunk: usize,
+    /// Rows that were brought, less those that were read.
+    unread: AtomicUsize,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -74,8 +76,9 @@ impl State {
 }
 
 /// A thread that reads.
-#[derive(Default)]
 struct Reader {
+    feed: Arc<Feed>,
+    stage: Reading,
     /// What it has taken, a row group at most.
     own: VecDeque<RecordBatch>,
     /// Rows that its row group still lacks.
@@ -92,6 +95,24 @@ enum Stage {
     Complete,
     /// Nobody wants it any more: the statement is to fail, or has.
     Abandoned,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    Unused,
+    Begun,
+    /// It was told that there are no more rows.
+    Ended,
+}
+
+impl Drop for Reader {
+    /// Whoever leaves off in the middle has failed, and the statement with it: nobody is to wait for rows
+    /// any more.
+    fn drop(&mut self) {
+        if self.stage == Reading::Begun {
+            self.feed.abandon();
+        }
+    }
 }
 
 /// By their numbers, since a statement names its feed by text.
@@ -124,6 +145,7 @@ impl Feed {
             connection: connection.raw(),
             // SAFETY: no precondition.
             rows_per_chunk: unsafe { ffi::duckdb_vector_size() } as usize,
+            unread: AtomicUsize::new(0),
             state: Mutex::new(State {
                 waiting: VecDeque::new(),
                 waiting_rows: 0,
@@ -165,6 +187,7 @@ impl Feed {
             return false;
         }
         if rows.num_rows() > 0 {
+            self.unread.fetch_add(rows.num_rows(), Ordering::Relaxed);
             state.waiting_rows += rows.num_rows();
             state.waiting_bytes += rows.get_array_memory_size();
             state.waiting.push_back(rows);
@@ -176,6 +199,16 @@ impl Feed {
     /// No more rows come.
     pub(super) fn complete(&self) {
         self.end(Stage::Complete);
+    }
+
+    /// # Errors
+    /// The statement ended and left rows unread.
+    pub(super) fn expect_read(&self) -> Result<()> {
+        let is_complete = self.state().stage == Stage::Complete;
+        match is_complete && self.unread.load(Ordering::Relaxed) == 0 {
+            true => Ok(()),
+            false => Err(Failure::ours("a statement ended before its rows")),
+        }
     }
 
     /// Nobody brings or reads rows any more.
@@ -198,6 +231,7 @@ impl Feed {
 
     /// The next rows, as many as a chunk takes; none at the end.
     fn next(&self, reader: &mut Reader) -> Result<Option<RecordBatch>> {
+        reader.stage = Reading::Begun;
         loop {
             if let Some(first) = reader.own.front_mut() {
                 let rows = first.num_rows();
@@ -207,9 +241,11 @@ impl Feed {
                     true => *first = first.slice(count, rows - count),
                     false => drop(reader.own.pop_front()),
                 }
+                self.unread.fetch_sub(count, Ordering::Relaxed);
                 return Ok(Some(next));
             }
             if !self.take(reader)? {
+                reader.stage = Reading::Ended;
                 return Ok(None);
             }
         }
@@ -227,7 +263,7 @@ impl Feed {
                 return Ok(false);
             }
             let is_whole = state.waiting_rows >= ROW_GROUP || state.waiting_bytes >= WAITING_BYTES;
-            let may_begin = is_whole || reader.has_filled || state.under_way == 0;
+            let may_begin = is_whole || is_complete || reader.has_filled || state.under_way == 0;
             if !state.waiting.is_empty() && (reader.lacks > 0 || may_begin) {
                 if reader.lacks == 0 {
                     reader.lacks = ROW_GROUP;
@@ -347,9 +383,30 @@ unsafe extern "C" fn init(info: ffi::duckdb_init_info) {
 }
 
 unsafe extern "C" fn init_reader(info: ffi::duckdb_init_info) {
-    let reader = Box::into_raw(Box::new(Reader::default()));
-    // SAFETY: the library gives it back to `release_reader` once.
-    unsafe { ffi::duckdb_init_set_init_data(info, reader.cast(), Some(release_reader)) };
+    let failed = guarded(|| {
+        // SAFETY: what `bind` made of an `Arc`, which the library still holds.
+        let feed = unsafe {
+            let feed = ffi::duckdb_init_get_bind_data(info)
+                .cast_const()
+                .cast::<Feed>();
+            Arc::increment_strong_count(feed);
+            Arc::from_raw(feed)
+        };
+        let reader = Box::into_raw(Box::new(Reader {
+            feed,
+            stage: Reading::Unused,
+            own: VecDeque::new(),
+            lacks: 0,
+            has_filled: false,
+        }));
+        // SAFETY: the library gives it back to `release_reader` once.
+        unsafe { ffi::duckdb_init_set_init_data(info, reader.cast(), Some(release_reader)) };
+        Ok(())
+    });
+    if let Some(message) = failed {
+        // SAFETY: a string that outlives the call.
+        unsafe { ffi::duckdb_init_set_error(info, message.as_ptr()) };
+    }
 }
 
 unsafe extern "C" fn release_reader(reader: *mut c_void) {
@@ -370,7 +427,8 @@ unsafe extern "C" fn read(info: ffi::duckdb_function_info, output: ffi::duckdb_d
             return Ok(());
         };
         // SAFETY: the statement runs on the connection, so it is alive. The chunks have the same
-        // columns; what both refer to is freed with the last of them.
+        // columns; what both refer to is freed with the last of them. (The first column holds the rows
+        // of all, so chunks are referred to as a whole, and what reads them copies.)
         unsafe {
             let chunk = feed.converted.chunk(feed.connection, &rows)?;
             for column in 0..feed.types.len() as ffi::idx_t {

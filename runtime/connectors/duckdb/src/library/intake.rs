@@ -15,6 +15,15 @@ pub(crate) const ROWS: &str = "_wasm_sink_rows";
 /// Bytes for other statements at which the running one has to end: a connection runs one at a time.
 const PATIENCE_BYTES: usize = 32 << 20;
 
+/// Abandons a feed when it goes.
+struct Abandons<'a>(&'a Feed);
+
+impl Drop for Abandons<'_> {
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
+}
+
 /// The statements that rows go to, of which at most one runs. It has the connection.
 pub(super) struct Intake {
     running: Option<Running>,
@@ -65,10 +74,10 @@ impl Running {
         let started = thread::Builder::new()
             .name("duckdb".to_owned())
             .spawn(move || {
-                let done = prepared.run();
+                // Whoever brings rows must not wait for a statement that has ended, or panicked.
+                let _abandons = Abandons(&read);
+                let done = prepared.run().and_then(|()| read.expect_read());
                 drop(prepared);
-                // Whoever brings rows must not wait for a statement that has ended.
-                read.abandon();
                 (connection, done)
             });
         match started {
@@ -123,9 +132,7 @@ impl Intake {
         {
             return match running.feed.push(rows.clone()) {
                 true => Ok(()),
-                false => self
-                    .end_running(connection)
-                    .and(Err(Failure::ours("a statement ended before its rows"))),
+                false => self.end_early(connection),
             };
         }
         let of = |it: &&mut Waiting| it.takes(statement, rows.schema_ref());
@@ -148,12 +155,13 @@ impl Intake {
         }
     }
 
-    /// Ends what runs and begins what most rows wait for.
+    /// Ends what runs and begins what waits for longest.
     fn turn_to_next(&mut self, connection: &mut Option<Connection>) -> Result<()> {
         self.end_running(connection)?;
-        let most = (0..self.waiting.len()).max_by_key(|&index| self.waiting[index].bytes);
-        let Some(most) = most else { return Ok(()) };
-        let next = self.waiting.remove(most);
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        let next = self.waiting.remove(0);
         let Some(schema) = next.rows.first().map(RecordBatch::schema) else {
             return Ok(());
         };
@@ -168,10 +176,16 @@ impl Intake {
         let running = self.running.insert(running);
         for rows in next.rows {
             if !running.feed.push(rows) {
-                return self.end_running(connection);
+                return self.end_early(connection);
             }
         }
         Ok(())
+    }
+
+    /// A statement takes no more rows: why.
+    fn end_early(&mut self, connection: &mut Option<Connection>) -> Result<()> {
+        let early = Failure::ours("a statement ended before its rows");
+        self.end_running(connection).and(Err(early))
     }
 
     fn end_running(&mut self, connection: &mut Option<Connection>) -> Result<()> {

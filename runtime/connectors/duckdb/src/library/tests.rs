@@ -398,3 +398,82 @@ fn a_file_is_opened_once_however_often_it_is_asked_for() {
     assert!(Database::open(&path, &[]).is_err());
     assert!(Database::open(&path, &[("no_such_setting", "1")]).is_err());
 }
+
+/// As a connection opens it: threads read side by side.
+fn parallel() -> (TempDir, Arc<Database>) {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = [("preserve_insertion_order", "false"), ("threads", "4")];
+    let database = Database::open(&folder.path().join("test.duckdb"), &settings).unwrap();
+    (folder, Arc::new(database))
+}
+
+fn many(from: i64, count: i64) -> RecordBatch {
+    let values = Int64Array::from_iter_values(from..from + count);
+    batch(vec![("n", Arc::new(values))])
+}
+
+#[test]
+fn threads_that_read_side_by_side_read_each_row_once() {
+    let (_folder, database) = parallel();
+    let mut session = Session::connect(&database).unwrap();
+    session
+        .run("create table t (n bigint); create table u (n bigint); begin")
+        .unwrap();
+    let (rows, step) = (700_000, 7_000);
+    for from in (0..rows).step_by(step as usize) {
+        session.append(INSERT, &many(from, step)).unwrap();
+        session
+            .append(&INSERT.replace("into t", "into u"), &many(from, 1))
+            .unwrap();
+    }
+    session.run("commit").unwrap();
+    let sums = "select count(*) || ' ' || count(distinct n) || ' ' || sum(n) from ";
+    assert_eq!(
+        texts(&mut session, &format!("{sums} t")),
+        [format!("{rows} {rows} {}", rows * (rows - 1) / 2)]
+    );
+    assert_eq!(
+        texts(&mut session, &format!("{sums} u")),
+        [format!("100 100 {}", step * 99 * 100 / 2)]
+    );
+}
+
+/// A thread fails in the middle of a row group, and others wait for rows: nobody waits for ever.
+#[test]
+fn a_thread_that_fails_ends_the_others() {
+    let (_folder, database) = parallel();
+    for rows_before in [1, 10_000, 200_000] {
+        let mut session = Session::connect(&database).unwrap();
+        session
+            .run("create or replace table t (n bigint check (n >= 0)); begin")
+            .unwrap();
+        let appended = (0..200).try_for_each(|index| {
+            let from = if index == 3 { -1 } else { 0 };
+            session.append(INSERT, &many(from, rows_before))
+        });
+        let failure = appended.and_then(|()| session.end_append()).unwrap_err();
+        assert!(failure.message.contains("CHECK"), "{failure:?}");
+        session.roll_back().unwrap();
+        assert_eq!(
+            texts(&mut session, "select count(*)::varchar from t"),
+            ["0"]
+        );
+    }
+}
+
+#[test]
+fn rows_that_are_given_up_leave_nothing() {
+    let (_folder, database) = parallel();
+    let mut session = Session::connect(&database).unwrap();
+    session.run("create table t (n bigint); begin").unwrap();
+    session.append(INSERT, &many(0, 150_000)).unwrap();
+    session.roll_back().unwrap();
+    session.run("begin").unwrap();
+    session.append(INSERT, &many(0, 10)).unwrap();
+    drop(session);
+    let mut session = Session::connect(&database).unwrap();
+    assert_eq!(
+        texts(&mut session, "select count(*)::varchar from t"),
+        ["0"]
+    );
+}

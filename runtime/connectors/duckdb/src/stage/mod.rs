@@ -24,6 +24,7 @@ use crate::NAMES;
 use crate::bookkeeping::is_reserved;
 use crate::catalog::Columns;
 use crate::connection::Shared;
+use crate::memory::Writer;
 use crate::session::{Session, gone};
 
 use overwrite::clear;
@@ -50,6 +51,7 @@ pub struct DuckDbStage {
     late: Vec<Work>,
     rows: u64,
     bytes: u64,
+    _writer: Writer,
 }
 
 /// What an epoch staged.
@@ -72,6 +74,7 @@ impl DuckDbStaged {
 impl DuckDbStage {
     pub(crate) fn new(shared: Arc<Shared>, purpose: Purpose) -> Self {
         Self {
+            _writer: shared.memory.writer(),
             shared,
             purpose,
             epoch: None,
