@@ -211,6 +211,12 @@ impl Feed {
         }
     }
 
+    /// Rows that no thread has taken on yet.
+    #[cfg(test)]
+    pub(super) fn unread(&self) -> usize {
+        self.unread.load(Ordering::Relaxed)
+    }
+
     /// Nobody brings or reads rows any more.
     pub(super) fn abandon(&self) {
         self.end(Stage::Abandoned);

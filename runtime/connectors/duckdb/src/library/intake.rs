@@ -117,6 +117,12 @@ impl Intake {
         self.running.is_none() && self.waiting.is_empty()
     }
 
+    /// Rows that the running statement has not taken on yet.
+    #[cfg(test)]
+    pub(super) fn unread(&self) -> usize {
+        self.running.as_ref().map_or(0, |it| it.feed.unread())
+    }
+
     /// Gives rows to their statement, at once or later.
     ///
     /// # Errors

@@ -246,6 +246,12 @@ impl Session {
         }
     }
 
+    /// Rows that the running statement has not taken on yet.
+    #[cfg(test)]
+    pub(super) fn unread(&self) -> usize {
+        self.intake.unread()
+    }
+
     /// Has rows that wait taken.
     ///
     /// # Errors
