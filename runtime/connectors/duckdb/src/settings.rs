@@ -22,9 +22,12 @@ pub(crate) struct DatabaseFile {
 }
 
 impl DatabaseFile {
-    /// The file, however it was written.
+    /// The file, however it was written, and the same before it is there.
     pub(crate) fn identity(&self) -> PathBuf {
-        std::fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone())
+        let folder = || self.path.parent()?.canonicalize().ok();
+        let missing = || Some(folder()?.join(self.path.file_name()?));
+        let found = self.path.canonicalize().ok();
+        found.or_else(missing).unwrap_or_else(|| self.path.clone())
     }
 }
 
