@@ -27,10 +27,10 @@ pub struct Connector {
 
 connectors! {
     "delta" wasm_sink_delta: connection capability;
-    "duckdb" wasm_sink_duckdb: connection capability;
+    "duckdb" wasm_sink_duckdb: connection source capability;
     "files" wasm_sink_files: source;
     "generator" wasm_sink_generator: source;
-    "postgres" wasm_sink_postgres: connection capability;
+    "postgres" wasm_sink_postgres: connection source capability;
     "stdin" wasm_sink_stdin: source;
 }
 

@@ -23,4 +23,5 @@ mod preview;
 mod quickstart;
 mod replies;
 mod restart;
+mod rows;
 mod shutdown;

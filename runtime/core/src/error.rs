@@ -97,6 +97,14 @@ impl Error {
         self
     }
 
+    /// The same, as another kind and somebody else's.
+    #[must_use]
+    pub fn recast(mut self, kind: Kind, blame: Blame) -> Self {
+        self.0.kind = kind;
+        self.0.blame = blame;
+        self
+    }
+
     /// What was being done, from the inside out.
     #[must_use]
     pub fn context(mut self, doing: impl Into<String>) -> Self {

@@ -14,6 +14,7 @@ pub mod epoch;
 pub mod error;
 pub mod guest;
 pub mod home;
+pub mod ordered;
 pub mod position;
 pub mod process;
 pub mod secret;

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use clap::Args;
 use wasm_sink_core::Result;
+use wasm_sink_core::budget::Budget;
 use wasm_sink_core::connection::ConnectionContext;
+use wasm_sink_core::source::SourceContext;
 
 use super::host::Host;
 use super::terminal::Terminal;
@@ -68,7 +70,19 @@ async fn connect(pipeline: &Pipeline, label: &Label) -> Result<String> {
         pipeline: Arc::from(pipeline.name.as_str()),
         directory: pipeline.directory.clone(),
     };
-    let connection = connection.spec.open(context).await?;
-    connection.check().await?;
-    Ok(connection.describe())
+    let opened = connection.spec.open(context).await?;
+    if pipeline.sink.connections.values().any(|used| used == label) {
+        opened.check().await?;
+    }
+    if pipeline.source.connection.as_ref() == Some(label) {
+        let context = SourceContext {
+            pipeline: Arc::from(pipeline.name.as_str()),
+            budget: Budget::new(pipeline.limits.budget_bytes),
+            directory: pipeline.directory.clone(),
+            batch_rows: 1,
+        };
+        let source = &pipeline.source.spec;
+        source.open(Some(Arc::clone(&opened)), context).await?;
+    }
+    Ok(opened.describe())
 }

@@ -66,6 +66,17 @@ impl Shared {
         format!("DuckDB database {}", self.file.path.display())
     }
 
+    /// The file, by one name however it was written.
+    ///
+    /// # Errors
+    /// It is not there.
+    pub(crate) fn path(&self) -> Result<PathBuf> {
+        self.file.path.canonicalize().map_err(|error| {
+            let message = format!("{} cannot be found", self.describe());
+            Error::new(Kind::Unavailable, Blame::Configuration, message).with_source(error)
+        })
+    }
+
     /// Whether there is a file yet.
     pub(crate) fn exists(&self) -> bool {
         self.file.path.exists()
@@ -236,7 +247,7 @@ fn memory_limit(bytes: u64) -> String {
     format!("set global memory_limit = '{bytes}B'")
 }
 
-struct DuckDbConnection(Arc<Shared>);
+pub(crate) struct DuckDbConnection(pub(crate) Arc<Shared>);
 
 #[async_trait]
 impl Connection for DuckDbConnection {

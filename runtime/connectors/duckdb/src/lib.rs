@@ -1,9 +1,9 @@
-//! The DuckDB connector: tables of a database file as destination, and a table of positions in it as
-//! home of a pipeline.
+//! The DuckDB connector: tables of a database file as destination and as source, and a table of positions
+//! in it as home of a pipeline.
 //!
 //! A row's way: `capability` takes it from the component, `stage` fits it to the table (`catalog` says
 //! what that is) and appends it in an open transaction (`session`), `home` moves the positions in that
-//! transaction and commits it. `library` is DuckDB itself, behind its C interface.
+//! transaction and commits it. The other way round, `source` has rows answered. `library` is DuckDB itself, behind its C interface.
 
 pub mod bindings;
 mod bookkeeping;
@@ -16,11 +16,13 @@ mod library;
 mod memory;
 mod session;
 mod settings;
+mod source;
 mod stage;
 mod types;
 
 use wasm_sink_core::connection::ConnectionSpec;
 use wasm_sink_core::settings::{Problem, Table};
+use wasm_sink_core::source::SourceSpec;
 use wasm_sink_core::sql::Names;
 
 pub use capability::{TableHandle, link};
@@ -38,4 +40,10 @@ pub fn connection(
 ) -> Option<Box<dyn ConnectionSpec>> {
     let file = settings::read(settings, problems)?;
     Some(Box::new(connection::DuckDbSpec(file)))
+}
+
+/// Reads a `[source]` whose connection is of type `duckdb`: `table_name` or `query`, `order_by`, `poll_ms`,
+/// `batch_rows`; None where it reported problems.
+pub fn source(settings: &Table, problems: &mut Vec<Problem>) -> Option<Box<dyn SourceSpec>> {
+    source::read(settings, problems)
 }

@@ -162,6 +162,16 @@ impl Session {
         }
     }
 
+    /// Begins a query whose rows may be many.
+    ///
+    /// # Errors
+    /// Of the library.
+    pub(crate) async fn stream(mut self, doing: &str, query: String) -> Result<library::Stream> {
+        let (inner, _) = self.inner.take().ok_or_else(gone)?;
+        let begun = blocking(move || inner.stream(&query)).await?;
+        begun.map_err(|failure| self.shared.judge(doing, failure))
+    }
+
     /// Runs a query whose rows are few.
     ///
     /// # Errors

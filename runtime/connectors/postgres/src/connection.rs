@@ -167,7 +167,7 @@ impl Shared {
     }
 }
 
-struct PostgresConnection(Arc<Shared>);
+pub(crate) struct PostgresConnection(pub(crate) Arc<Shared>);
 
 #[async_trait]
 impl Connection for PostgresConnection {

@@ -1,20 +1,24 @@
-//! The PostgreSQL connector: tables as destination, and a table of positions as home of a pipeline.
+//! The PostgreSQL connector: tables as destination and as source, and a table of positions as home of a
+//! pipeline.
 //!
 //! A row's way: `capability` takes it from the component, `stage` fits it to the table with
 //! `encode` and copies it into an open transaction (`session`), `home` moves the positions in that
 //! transaction and commits it. `catalog` reads what a table is, `tls` and `settings` how to get in.
+//! The other way round, `source` has rows copied out, and `decode` reads them.
 
 pub mod bindings;
 mod bookkeeping;
 mod capability;
 mod catalog;
 mod connection;
+mod decode;
 mod encode;
 mod error;
 mod home;
 mod name;
 mod session;
 mod settings;
+mod source;
 mod stage;
 mod tls;
 mod types;
@@ -22,6 +26,7 @@ mod upsert;
 
 use wasm_sink_core::connection::ConnectionSpec;
 use wasm_sink_core::settings::{Problem, Table};
+use wasm_sink_core::source::SourceSpec;
 
 pub use capability::{TableHandle, link};
 
@@ -32,4 +37,10 @@ pub fn connection(
 ) -> Option<Box<dyn ConnectionSpec>> {
     let server = settings::read(settings, problems)?;
     Some(Box::new(connection::PostgresSpec(server)))
+}
+
+/// Reads a `[source]` whose connection is of type `postgres`: `table_name` or `query`, `order_by`, `poll_ms`,
+/// `batch_rows`; None where it reported problems.
+pub fn source(settings: &Table, problems: &mut Vec<Problem>) -> Option<Box<dyn SourceSpec>> {
+    source::read(settings, problems)
 }

@@ -57,6 +57,22 @@ pub(super) fn read(
         });
         return None;
     };
+    if connector.connection.is_some() && connection.is_none() {
+        problems.push(Problem {
+            code: Code::MissingKey.as_str(),
+            message: format!(
+                "`{}` is read through a connection: `type` stands there",
+                connector.name
+            ),
+            span,
+            help: Some(format!(
+                "write [connections.from] with type = \"{}\" and what it takes, and here \
+                 connection = \"from\"",
+                connector.name
+            )),
+        });
+        return None;
+    }
     let spec = reading(connector.name, table, problems, |problems| {
         read(&without(table, &["type", "connection"]), problems)
     })?;

@@ -9,6 +9,7 @@ mod database;
 mod feed;
 mod intake;
 mod session;
+mod stream;
 
 use std::ffi::{CStr, CString, c_char};
 use std::fmt;
@@ -20,6 +21,7 @@ pub(crate) use feed::MAX_READERS;
 pub(crate) use intake::ROWS;
 use session::Answer;
 pub(crate) use session::{Session, Value};
+pub(crate) use stream::Stream;
 
 /// What the library says that went wrong.
 #[derive(Debug)]

@@ -36,16 +36,41 @@ pub(crate) enum Value<'a> {
     Bool(bool),
 }
 
-pub(super) struct Statement(ffi::duckdb_prepared_statement);
+pub(super) struct Statement(pub(super) ffi::duckdb_prepared_statement);
 
 // SAFETY: it belongs to one connection, and moves where that moves.
 unsafe impl Send for Statement {}
 
 /// A statement that has begun.
-struct Pending(ffi::duckdb_pending_result);
+pub(super) struct Pending(pub(super) ffi::duckdb_pending_result);
 
 impl Pending {
-    fn failure(&self) -> Failure {
+    /// A place for one.
+    pub(super) fn new() -> Self {
+        Self(ptr::null_mut())
+    }
+
+    /// Runs it beside threads of the library's, and sleeps where only they have something to do: by
+    /// itself the library would spin.
+    pub(super) fn finish(self) -> Result<Answer> {
+        const REST: Duration = Duration::from_micros(500);
+        loop {
+            // SAFETY: what has begun is alive until it is dropped.
+            match unsafe { ffi::duckdb_pending_execute_task(self.0) } {
+                ffi::duckdb_pending_state_DUCKDB_PENDING_RESULT_NOT_READY => {}
+                ffi::duckdb_pending_state_DUCKDB_PENDING_NO_TASKS_AVAILABLE => sleep(REST),
+                ffi::duckdb_pending_state_DUCKDB_PENDING_RESULT_READY => break,
+                _ => return Err(self.failure()),
+            }
+        }
+        let mut answer = Answer::empty();
+        // SAFETY: as above, and a place for the answer.
+        let state = unsafe { ffi::duckdb_execute_pending(self.0, &mut answer.0) };
+        answer.check(state)?;
+        Ok(answer)
+    }
+
+    pub(super) fn failure(&self) -> Failure {
         // SAFETY: what failed keeps its error until it is destroyed.
         let message = unsafe { super::text(ffi::duckdb_pending_error(self.0)) };
         Failure::named(message.unwrap_or_default())
@@ -73,29 +98,15 @@ impl Statement {
         Err(Failure::named(message.unwrap_or_default()))
     }
 
-    /// Runs it beside threads of the library's, and sleeps where only they have something to do: by
-    /// itself the library would spin.
+    /// Runs it.
     pub(super) fn run(&self) -> Result<()> {
-        const REST: Duration = Duration::from_micros(500);
-        let mut pending = Pending(ptr::null_mut());
-        let mut answer = Answer::empty();
+        let mut pending = Pending::new();
         // SAFETY: a live statement, and a place for what has begun.
         let state = unsafe { ffi::duckdb_pending_prepared(self.0, &mut pending.0) };
-        if state != ffi::DuckDBSuccess {
-            return Err(pending.failure());
+        match state {
+            ffi::DuckDBSuccess => pending.finish().map(drop),
+            _ => Err(pending.failure()),
         }
-        loop {
-            // SAFETY: what has begun is alive until it is dropped.
-            match unsafe { ffi::duckdb_pending_execute_task(pending.0) } {
-                ffi::duckdb_pending_state_DUCKDB_PENDING_RESULT_NOT_READY => {}
-                ffi::duckdb_pending_state_DUCKDB_PENDING_NO_TASKS_AVAILABLE => sleep(REST),
-                ffi::duckdb_pending_state_DUCKDB_PENDING_RESULT_READY => break,
-                _ => return Err(pending.failure()),
-            }
-        }
-        // SAFETY: as above, and a place for the answer.
-        let state = unsafe { ffi::duckdb_execute_pending(pending.0, &mut answer.0) };
-        answer.check(state)
     }
 }
 
@@ -194,7 +205,7 @@ impl Session {
         self.connection.as_ref().ok_or_else(lost)
     }
 
-    fn prepare(&mut self, statement: &str) -> Result<Statement> {
+    pub(super) fn prepare(&mut self, statement: &str) -> Result<Statement> {
         Statement::prepare(self.free()?, statement)
     }
 

@@ -480,3 +480,42 @@ fn rows_that_are_given_up_leave_nothing() {
         ["0"]
     );
 }
+
+/// Whether a query has one chunk, many, or none, and whether or not it sorts.
+#[test]
+fn an_answer_is_taken_while_it_is_made() {
+    let (_folder, database) = database();
+    let mut session = Session::connect(&database).unwrap();
+    session
+        .run("create table t as select range as n from range(100000)")
+        .unwrap();
+    for (query, count) in [
+        ("select n from t where n < 10 order by n", 10),
+        ("select n from t order by n", 100_000),
+        ("select n from t", 100_000),
+        ("select n from t where n < 0", 0),
+    ] {
+        let session = Session::connect(&database).unwrap();
+        let mut stream = session
+            .stream(query)
+            .unwrap_or_else(|failure| panic!("{query}: {failure:?}"));
+        let mut seen = 0;
+        while let Some(rows) = stream.next(5_000).unwrap() {
+            assert!(rows.num_rows() >= 5_000 || count - seen == rows.num_rows());
+            seen += rows.num_rows();
+        }
+        assert_eq!(seen, count, "{query}");
+        assert!(stream.next(1).unwrap().is_none());
+    }
+    // One that is left in the middle is no trouble.
+    let session = Session::connect(&database).unwrap();
+    let mut stream = session.stream("select n from t order by n").unwrap();
+    stream.next(1).unwrap();
+    let session = Session::connect(&database).unwrap();
+    let mut failing = session.stream("select cast('x' || n as int) as n from t order by 1");
+    let failed = match &mut failing {
+        Ok(stream) => stream.next(1).is_err(),
+        Err(_) => true,
+    };
+    assert!(failed);
+}

@@ -4,7 +4,7 @@ use arrow::array::types::{
     ArrowPrimitiveType, Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type, Int8Type,
     Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
-use arrow::array::{ArrayRef, AsArray, PrimitiveArray};
+use arrow::array::{ArrayRef, AsArray, OffsetSizeTrait, PrimitiveArray};
 use arrow::datatypes::DataType;
 
 use super::Misfit;
@@ -13,6 +13,10 @@ use super::cell::Cell;
 const NEGATIVE: u16 = 0x4000;
 const POSITIVE: u16 = 0;
 const GROUP: usize = 4;
+/// The most that a numeric has before and behind its point
+/// (<https://www.postgresql.org/docs/current/datatype-numeric.html>).
+const MAX_WHOLE_DIGITS: usize = 131_072;
+const MAX_FRACTION_DIGITS: usize = 16_383;
 
 /// `limit`: digits and scale of the column.
 pub(super) fn numeric(values: &ArrayRef, limit: Option<(u16, i16)>) -> Option<Cell> {
@@ -39,8 +43,51 @@ pub(super) fn numeric(values: &ArrayRef, limit: Option<(u16, i16)>) -> Option<Ce
         DataType::Decimal64(_, scale) => of::<Decimal64Type>(values, *scale, limit),
         DataType::Decimal128(_, scale) => of::<Decimal128Type>(values, *scale, limit),
         DataType::Decimal256(_, scale) => of::<Decimal256Type>(values, *scale, limit),
+        DataType::Utf8 => written::<i32>(values, limit),
+        DataType::LargeUtf8 => written::<i64>(values, limit),
         _ => None,
     }
+}
+
+/// Numbers that are written out, exactly.
+fn written<O: OffsetSizeTrait>(values: &ArrayRef, limit: Option<(u16, i16)>) -> Option<Cell> {
+    let values = values.as_string_opt::<O>()?.clone();
+    Some(Box::new(move |row, out| {
+        let text = values.value(row);
+        if let Some(sign) = special(text, limit) {
+            out.extend_from_slice(&[0; 4]);
+            out.extend_from_slice(&sign.to_be_bytes());
+            out.extend_from_slice(&[0; 2]);
+            return Ok(());
+        }
+        let (unscaled, scale) =
+            unscaled(text).ok_or_else(|| "is no decimal number, or one too long".to_owned())?;
+        write(&unscaled, scale, limit, out)
+    }))
+}
+
+/// What stands in the place of the sign. The server keeps infinities where no digits are given.
+fn special(text: &str, limit: Option<(u16, i16)>) -> Option<u16> {
+    match (text, limit) {
+        ("NaN", _) => Some(0xC000),
+        ("Infinity", None) => Some(0xD000),
+        ("-Infinity", None) => Some(0xF000),
+        _ => None,
+    }
+}
+
+/// A number without its point, and how many digits stood behind that.
+fn unscaled(text: &str) -> Option<(String, i32)> {
+    let (sign, rest) = match text.strip_prefix('-') {
+        Some(rest) => ("-", rest),
+        None => ("", text.strip_prefix('+').unwrap_or(text)),
+    };
+    let (whole, fraction) = rest.split_once('.').unwrap_or((rest, ""));
+    let are_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    let has_room = whole.len() <= MAX_WHOLE_DIGITS && fraction.len() <= MAX_FRACTION_DIGITS;
+    let is_number = !(whole.is_empty() && fraction.is_empty());
+    (is_number && has_room && are_digits(whole) && are_digits(fraction))
+        .then(|| (format!("{sign}{whole}{fraction}"), fraction.len() as i32))
 }
 
 /// `unscaled` is the value times ten to the power of `scale`, in decimal digits.
