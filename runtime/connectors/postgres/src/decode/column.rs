@@ -4,7 +4,7 @@ use arrow::array::ArrayRef;
 use arrow::array::builder::{
     ArrayBuilder, BinaryBuilder, BooleanBuilder, Date32Builder, Decimal128Builder,
     Decimal256Builder, Float32Builder, Float64Builder, Int16Builder, Int32Builder, Int64Builder,
-    StringBuilder, Time64MicrosecondBuilder, TimestampMicrosecondBuilder,
+    IntervalMonthDayNanoBuilder, StringBuilder, Time64MicrosecondBuilder, TimestampMicrosecondBuilder,
 };
 use arrow::array::types::{Decimal128Type, Decimal256Type};
 use arrow::error::ArrowError;
@@ -79,6 +79,7 @@ pub(super) enum Values {
     Date(Date32Builder),
     Time(Time64MicrosecondBuilder),
     Timestamp(TimestampMicrosecondBuilder),
+    Interval(IntervalMonthDayNanoBuilder),
     Array(Box<Lists>),
 }
 
@@ -99,6 +100,7 @@ macro_rules! each {
             Self::Date($builder) => $do,
             Self::Time($builder) => $do,
             Self::Timestamp($builder) => $do,
+            Self::Interval($builder) => $do,
             Self::Array($lists) => $do_lists,
         }
     };
@@ -131,6 +133,7 @@ impl Values {
             SourceType::Timestamptz => {
                 Self::Timestamp(TimestampMicrosecondBuilder::new().with_timezone(UTC))
             }
+            SourceType::Interval => Self::Interval(IntervalMonthDayNanoBuilder::new()),
             SourceType::Array(element) => Self::Array(Box::new(Lists::new(*element))),
         }
     }
@@ -180,6 +183,7 @@ impl Values {
             Self::Date(builder) => builder.append_value(time::date(value)?),
             Self::Time(builder) => builder.append_value(time::time(value)?),
             Self::Timestamp(builder) => builder.append_value(time::timestamp(value)?),
+            Self::Interval(builder) => builder.append_value(time::interval(value)?),
             Self::Array(lists) => lists.append(value)?,
         }
         Ok(())
@@ -212,6 +216,7 @@ impl Values {
                 Self::Date(builder) => size_of_val(builder.values_slice()),
                 Self::Time(builder) => size_of_val(builder.values_slice()),
                 Self::Timestamp(builder) => size_of_val(builder.values_slice()),
+                Self::Interval(builder) => size_of_val(builder.values_slice()),
                 Self::Array(lists) => lists.bytes(),
             }
     }

@@ -10,12 +10,13 @@
 //! | bytea | Binary |
 //! | date / time | Date32 / Time64(µs) |
 //! | timestamp / timestamptz | Timestamp(µs) / Timestamp(µs, +00:00) |
+//! | interval | Interval(MonthDayNano) |
 //! | arrays of these | List |
 //!
 //! Every other type is cast to text by the query.
 
 use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DECIMAL256_MAX_PRECISION};
-use arrow::datatypes::{DataType, Field, TimeUnit};
+use arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
 use tokio_postgres::types::{Kind, Type};
 
 /// The zone of a timestamptz: the server sends UTC.
@@ -49,6 +50,7 @@ pub(crate) enum SourceType {
     Time,
     Timestamp,
     Timestamptz,
+    Interval,
     /// As text, in lower case with hyphens.
     Uuid,
     /// One dimension of these. Where its indices begin is left out.
@@ -90,6 +92,8 @@ impl SourceType {
             Type::TIME => Self::Time,
             Type::TIMESTAMP => Self::Timestamp,
             Type::TIMESTAMPTZ => Self::Timestamptz,
+            // With fields or digits of its own it is sent like any other.
+            Type::INTERVAL => Self::Interval,
             Type::UUID => Self::Uuid,
             _ => return None,
         })
@@ -111,6 +115,7 @@ impl SourceType {
             Self::Time => DataType::Time64(TimeUnit::Microsecond),
             Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
             Self::Timestamptz => DataType::Timestamp(TimeUnit::Microsecond, Some(UTC.into())),
+            Self::Interval => DataType::Interval(IntervalUnit::MonthDayNano),
             Self::Array(element) => {
                 DataType::List(Field::new_list_field(element.arrow(), true).into())
             }

@@ -1,6 +1,8 @@
 //! Dates and times: the server counts from 2000-01-01, in days and µs (PostgreSQL's timestamp.h);
 //! Arrow counts from 1970-01-01.
 
+use arrow::datatypes::IntervalMonthDayNano;
+
 use super::Fault;
 use super::column::fixed;
 
@@ -46,4 +48,18 @@ pub(super) fn time(value: &[u8]) -> Result<i64, Fault> {
             "is {us} µs, which is no time of a day"
         ))),
     }
+}
+
+/// Months, days and ns; the server has µs (`interval_send` in PostgreSQL's timestamp.c), and since version
+/// 17 infinities, whose µs are the most or the least.
+pub(super) fn interval(value: &[u8]) -> Result<IntervalMonthDayNano, Fault> {
+    let bytes: [u8; 16] = fixed(value)?;
+    let [us @ .., d1, d2, d3, d4, m1, m2, m3, m4] = bytes;
+    let us = i64::from_be_bytes(us);
+    let nanos = us.checked_mul(1_000).ok_or_else(|| {
+        Fault::misfit(format!("is an interval with {us} µs, too long for Arrow"))
+    })?;
+    let days = i32::from_be_bytes([d1, d2, d3, d4]);
+    let months = i32::from_be_bytes([m1, m2, m3, m4]);
+    Ok(IntervalMonthDayNano::new(months, days, nanos))
 }

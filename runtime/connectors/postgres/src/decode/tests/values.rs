@@ -218,6 +218,26 @@ fn timestamps() {
 }
 
 #[test]
+fn intervals() {
+    let sent = |us: i64, days: i32, months: i32| {
+        let mut bytes = us.to_be_bytes().to_vec();
+        bytes.extend(days.to_be_bytes());
+        bytes.extend(months.to_be_bytes());
+        bytes
+    };
+    let all = [(0, 0, 0), (-1, 2, -3), (i64::MAX / 1_000, i32::MAX, i32::MIN)];
+    let found = values(&SourceType::Interval, all.map(|(us, days, months)| sent(us, days, months)));
+    let expected = all.map(|(us, days, months)| IntervalMonthDayNano::new(months, days, us * 1_000));
+    assert_eq!(
+        found.as_primitive::<IntervalMonthDayNanoType>().values().to_vec(),
+        expected
+    );
+    let infinite = misfit(&SourceType::Interval, &sent(i64::MAX, i32::MAX, i32::MAX));
+    assert!(infinite.contains("too long"), "{infinite}");
+    one(&SourceType::Interval, &[0; 15]).unwrap_err();
+}
+
+#[test]
 fn arrays() {
     let (one_, two) = (1_i32.to_be_bytes(), (-2_i32).to_be_bytes());
     let oid = Type::INT4.oid();
