@@ -100,7 +100,7 @@ pub(super) fn read(
             "records go somewhere: [sink] component = \"delta\"",
         );
     }
-    let routes = routes(&mut root);
+    let routes = routes(document, &mut root);
     root.finish();
 
     let inner = |key| inner(document, key);
@@ -170,8 +170,9 @@ const NAME_HELP: &str =
     "letters, digits, `-`, `_` and `.`, beginning with a letter or a digit; at most 128";
 
 /// `[[routes]]`, which the component reads.
-fn routes<'a>(root: &mut Reader<'a>) -> Option<&'a Entry> {
-    let routes = root.take("routes")?;
+fn routes<'a>(document: &'a Table, root: &mut Reader<'_>) -> Option<&'a Entry> {
+    root.take("routes");
+    let routes = document.get("routes")?;
     let is_table = |node: &Node| matches!(node.value, Value::Table(_));
     match &routes.node.value {
         Value::List(nodes) if nodes.iter().all(is_table) => Some(routes),

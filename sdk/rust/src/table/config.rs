@@ -1,20 +1,19 @@
 //! The keys of `[sink.config]` that every table sink has, and of `[[routes]]`.
 
-use serde::Deserialize;
+use serde::de::{DeserializeOwned, Error};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
 /// As in config.schema.json, with the keys that a destination has of its own.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub struct Config<Own> {
     /// Which table; what a name may be is the destination's. With routes: for what none of them takes.
     pub table_name: Option<String>,
     /// For all tables, where a route says nothing else.
-    #[serde(flatten)]
     pub keys: Keys,
     /// Which rows go to which table.
-    #[serde(default)]
     pub routes: Vec<Route>,
     /// The destination's.
-    #[serde(flatten)]
     pub own: Own,
 }
 
@@ -38,7 +37,7 @@ pub struct Keys {
 }
 
 /// One of `[[routes]]`: either a topic or a pattern.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub struct Route {
     /// The topic, letter by letter.
     pub topic: Option<String>,
@@ -47,8 +46,55 @@ pub struct Route {
     /// Where its rows go.
     pub table: String,
     /// What is different there.
-    #[serde(flatten)]
     pub keys: Keys,
+}
+
+impl<'de, Own: DeserializeOwned> Deserialize<'de> for Config<Own> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Tables {
+            table_name: Option<String>,
+            #[serde(default)]
+            routes: Vec<Route>,
+        }
+        let text = Box::<RawValue>::deserialize(deserializer)?;
+        let Tables { table_name, routes } = part(&text)?;
+        Ok(Self {
+            table_name,
+            keys: part(&text)?,
+            routes,
+            own: part(&text)?,
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Route {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Way {
+            topic: Option<String>,
+            pattern: Option<String>,
+            table: String,
+        }
+        let text = Box::<RawValue>::deserialize(deserializer)?;
+        let Way {
+            topic,
+            pattern,
+            table,
+        } = part(&text)?;
+        Ok(Self {
+            topic,
+            pattern,
+            table,
+            keys: part(&text)?,
+        })
+    }
+}
+
+/// Those keys of a table that `T` has. Each part reads the text once more: components stay smaller
+/// than with serde's `flatten`.
+fn part<T: DeserializeOwned, E: Error>(text: &RawValue) -> Result<T, E> {
+    serde_json::from_str(text.get()).map_err(E::custom)
 }
 
 /// What becomes of rows that stood in the table before.

@@ -1,7 +1,5 @@
 //! Which route takes the rows of a topic.
 
-use std::collections::BTreeMap;
-
 use super::config::Route;
 use crate::{Batch, Plan, Result};
 
@@ -24,8 +22,8 @@ pub(super) enum Way {
 #[derive(Debug)]
 pub(super) struct Router {
     topic: Plan,
-    /// By source and partition: all rows of one have the same topic.
-    known: BTreeMap<(String, String), Way>,
+    /// By source and partition, in order: all rows of one have the same topic.
+    known: Vec<((String, String), Way)>,
 }
 
 impl Router {
@@ -34,26 +32,32 @@ impl Router {
         topic.metadata(TOPIC, "topic")?;
         Ok(Self {
             topic,
-            known: BTreeMap::new(),
+            known: Vec::new(),
         })
     }
 
     /// Where these rows go, of which there is at least one.
     pub(super) fn way(&mut self, rows: &Batch, routes: &[Route]) -> Result<Way> {
-        let origin = rows.origin().map(|span| (span.source, span.partition));
-        if let Some(way) = origin.as_ref().and_then(|origin| self.known.get(origin)) {
-            return Ok(way.clone());
-        }
-        let first = self.topic.apply(&rows.slice(0, 1)?)?.split(TOPIC)?;
-        let topic = first.into_iter().next().and_then(|(topic, _)| topic);
-        let way = choose(routes, topic);
-        if let Some(origin) = origin {
-            if self.known.len() >= MAX_KNOWN {
-                self.known.clear();
-            }
-            self.known.insert(origin, way.clone());
+        let Some(origin) = rows.origin().map(|span| (span.source, span.partition)) else {
+            return self.look(rows, routes);
+        };
+        let place = self.known.binary_search_by(|(known, _)| known.cmp(&origin));
+        let place = match place {
+            Ok(place) => return Ok(self.known[place].1.clone()),
+            Err(place) => place,
+        };
+        let way = self.look(rows, routes)?;
+        match self.known.len() < MAX_KNOWN {
+            true => self.known.insert(place, (origin, way.clone())),
+            false => self.known = vec![(origin, way.clone())],
         }
         Ok(way)
+    }
+
+    fn look(&self, rows: &Batch, routes: &[Route]) -> Result<Way> {
+        let first = self.topic.apply(&rows.slice(0, 1)?)?.split(TOPIC)?;
+        let topic = first.into_iter().next().and_then(|(topic, _)| topic);
+        Ok(choose(routes, topic))
     }
 }
 
