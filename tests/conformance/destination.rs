@@ -107,6 +107,9 @@ pub trait OnDisk: Destination {
 /// A destination whose rows can take the place of others.
 pub trait Upserting: Destination {}
 
+/// A destination whose tables take rows in one step, so that a pipeline may have several.
+pub trait Routing: Destination {}
+
 /// A destination across a network.
 pub trait Wired: Destination {
     /// Where its clients' bytes can be cut.

@@ -7,7 +7,7 @@ use serde_json::Value;
 use wasm_sink_core::step::Step;
 use wasm_sink_tests::duckdb::DuckDb;
 
-use crate::destination::{Destination, Exclusive, OnDisk, Promise, Refusing, Time, Upserting};
+use crate::destination::{Destination, Exclusive, OnDisk, Promise, Refusing, Routing, Time, Upserting};
 
 pub struct File(DuckDb);
 
@@ -76,6 +76,8 @@ impl Exclusive for File {
 
 impl Upserting for File {}
 
+impl Routing for File {}
+
 impl OnDisk for File {
     const SMALL: &'static str = "4m";
     const FULL: &'static str = "No space left on device";
@@ -85,4 +87,4 @@ impl OnDisk for File {
     }
 }
 
-crate::suite!(File, exclusive, on_disk, refusing, upserting);
+crate::suite!(File, exclusive, on_disk, refusing, routing, upserting);

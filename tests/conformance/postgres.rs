@@ -6,7 +6,7 @@ use serde_json::Value;
 use wasm_sink_core::step::Step;
 use wasm_sink_tests::postgres::Postgres;
 
-use crate::destination::{Destination, Promise, Refusing, Restartable, Shared, Upserting, Wire, Wired};
+use crate::destination::{Destination, Promise, Refusing, Restartable, Routing, Shared, Upserting, Wire, Wired};
 
 pub struct Server(Postgres);
 
@@ -95,4 +95,6 @@ impl Shared for Server {}
 
 impl Upserting for Server {}
 
-crate::suite!(Server, shared, wired, restartable, refusing, upserting);
+impl Routing for Server {}
+
+crate::suite!(Server, shared, wired, restartable, refusing, routing, upserting);

@@ -18,14 +18,18 @@ impl Destination for Delta {
     type Table = Table;
     type Config = Own;
     const CONFIG_SCHEMA: &'static str = include_str!("../config.schema.json");
+    /// At the connection's path itself.
+    const DEFAULT_TABLE: Option<&'static str> = Some("");
 
     fn validate(config: &Config<Own>) -> Vec<Problem> {
         let mut problems = config.unknown_columns("partition_by", &config.own.partition_by);
-        if config.write_mode == WriteMode::Upsert {
-            problems.push(
-                Problem::at(["write_mode"], "`delta` has no \"upsert\" yet")
-                    .with_help("\"append\" adds rows, \"overwrite\" removes older ones first"),
-            );
+        for (place, keys) in config.places() {
+            if keys.write_mode == Some(WriteMode::Upsert) {
+                problems.push(
+                    Problem::at(place.path(["write_mode"]), "`delta` has no \"upsert\" yet")
+                        .with_help("\"append\" adds rows, \"overwrite\" removes older ones first"),
+                );
+            }
         }
         problems
     }

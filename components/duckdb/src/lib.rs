@@ -1,4 +1,4 @@
-//! Rows into one DuckDB table: what all table sinks do.
+//! Rows into DuckDB tables: what all table sinks do.
 
 use serde::Deserialize;
 use wasm_sink_sdk::duckdb::Table;

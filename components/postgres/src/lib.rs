@@ -1,4 +1,4 @@
-//! Rows into one PostgreSQL table: what all table sinks do.
+//! Rows into PostgreSQL tables: what all table sinks do.
 
 use serde::Deserialize;
 use wasm_sink_sdk::postgres::Table;

@@ -55,7 +55,7 @@ impl Names {
         let mut parts = split(text)?;
         let part = |part: &str| {
             let name = self.name(part);
-            name.map_err(|error| error.context(format!("`table_name` \"{text}\"")))
+            name.map_err(|error| error.context(format!("table \"{text}\"")))
         };
         match (parts.pop(), parts.pop(), parts.pop()) {
             (Some(table), schema, None) => Ok(TableName {

@@ -42,11 +42,10 @@ codes! {
     SecretInFile = code::SECRET_IN_FILE, "A secret stands in the file instead of the environment.";
     BadName = "bad-name", "A name has characters that names do not have, or too many.";
     KeysExclude = "keys-exclude", "Of two keys that say the same, only one may be there.";
-    LaterVersion = "later-version", "The key belongs to a later version of wasm-sink.";
     BadVariable = "bad-variable", "`${` begins something that names no environment variable.";
     MissingVariable = "missing-variable", "An environment variable is not set, or is not UTF-8 text.";
     VariableReachesComponent = "variable-reaches-component",
-        "A variable stands in `[sink.config]`, which the component sees, without being granted.";
+        "A variable stands in `[sink.config]` or `[[routes]]`, which the component sees, without being granted.";
     UnknownConnector = "unknown-connector", "No connector has this name.";
     ConnectorNotBuilt = "connector-not-built", "This build was made without the connector's Cargo feature.";
     NotASource = "not-a-source", "Records cannot be read from this connector.";
@@ -58,7 +57,7 @@ codes! {
     ComponentNotFound = "component-not-found", "There is no file at the component's path.";
     UnsupportedComponent = "unsupported-component", "Components are not loaded from there.";
     NotLoopback = "not-loopback", "The admin address can be reached from other machines.";
-    SinkConfig = "sink-config", "The component does not take what stands in `[sink.config]`.";
+    SinkConfig = "sink-config", "The component does not take what stands in `[sink.config]` or `[[routes]]`.";
 }
 
 #[cfg(test)]

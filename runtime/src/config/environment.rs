@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 
-use wasm_sink_core::settings::{Entry, Node, Problem, Span, Table, Value};
+use wasm_sink_core::settings::{Node, Problem, Span, Table, Value};
 
 use super::codes::Code;
 
@@ -69,7 +69,7 @@ impl Filled {
     }
 }
 
-/// Fills in the whole file. In `[sink.config]` only what `[sink] env` names.
+/// Fills in the whole file. In `[sink.config]` and `[[routes]]` only what `[sink] env` names.
 pub fn fill(
     document: &mut Table,
     source: &str,
@@ -83,10 +83,11 @@ pub fn fill(
         filled: Filled::default(),
         reported: BTreeSet::new(),
     };
+    let granted = granted(document);
     for entry in &mut document.entries {
         match (&*entry.key, &mut entry.node.value) {
+            ("routes", _) => filler.node(&mut entry.node, Some(&granted)),
             ("sink", Value::Table(sink)) => {
-                let granted = granted(sink);
                 for entry in &mut sink.entries {
                     match &*entry.key {
                         // These are names of variables, not places for them.
@@ -102,15 +103,15 @@ pub fn fill(
     filler.filled
 }
 
-fn granted(sink: &Table) -> BTreeSet<String> {
-    let Some(Entry {
-        node: Node {
-            value: Value::List(names),
-            ..
-        },
-        ..
-    }) = sink.get("env")
-    else {
+/// What `[sink] env` names.
+fn granted(document: &Table) -> BTreeSet<String> {
+    fn value<'a>(table: &'a Table, key: &str) -> Option<&'a Value> {
+        Some(&table.get(key)?.node.value)
+    }
+    let Some(Value::Table(sink)) = value(document, "sink") else {
+        return BTreeSet::new();
+    };
+    let Some(Value::List(names)) = value(sink, "env") else {
         return BTreeSet::new();
     };
     names

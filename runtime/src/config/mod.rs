@@ -70,7 +70,8 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// What the component, or its schema, has against `[sink.config]`, pointing at lines.
+    /// What the component, or its schema, has against `[sink.config]` and `[[routes]]`, pointing at
+    /// lines.
     pub fn sink_config_diagnostics(&self, problems: &[SinkConfigProblem]) -> Diagnostics {
         let problems = problems
             .iter()
@@ -135,7 +136,7 @@ pub struct Sink {
     pub component: ComponentRef,
     /// Which connection each of the component's roles is.
     pub connections: BTreeMap<Role, Label>,
-    /// `[sink.config]`, as the component gets it.
+    /// `[sink.config]` and `[[routes]]`, as the component gets them.
     pub config: SinkConfig,
 }
 

@@ -1,4 +1,4 @@
-//! `[sink.config]`: as JSON for the component, and with the place of every value.
+//! `[sink.config]` and `[[routes]]`: as JSON for the component, and with the place of every value.
 
 use wasm_sink_core::settings::{Entry, Node, Problem, Span, Table, Value};
 
@@ -15,7 +15,7 @@ pub struct SinkConfigProblem {
     pub help: Option<String>,
 }
 
-/// `[sink.config]`.
+/// `[sink.config]`, and `[[routes]]` as one key more.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SinkConfig {
     /// As the component gets it.

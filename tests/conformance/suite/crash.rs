@@ -9,7 +9,7 @@ use wasm_sink_tests::{Case, Outcome};
 use super::input::{Input, WIDER_FROM};
 use crate::destination::{Destination, case};
 
-const PIPELINE: &str = r#"
+pub const PIPELINE: &str = r#"
 name = "crash"
 
 [source]
@@ -88,15 +88,21 @@ pub fn at_every_step<D: Destination>() {
 }
 
 pub fn at_random_instants<D: Destination>() {
+    let destination = D::start();
+    let case = case(&destination, PIPELINE, "killed", "");
+    let input = kill_at_random_instants(&case);
+    input.expect_delivered_once(&destination, &case, "killed", "crash");
+}
+
+/// Has lives end early, and the last one in its own time; what they were given.
+pub fn kill_at_random_instants(case: &Case) -> Input {
     let crashes = variable("WASM_SINK_CRASHES").unwrap_or(20);
     let seed = variable("WASM_SINK_SEED").unwrap_or_else(|| fastrand::u64(..));
     println!("WASM_SINK_SEED={seed}");
     let mut chance = fastrand::Rng::with_seed(seed);
 
-    let destination = D::start();
-    let case = case(&destination, PIPELINE, "killed", "");
     let mut input = Input::default();
-    input.grow(&case, MORE_LINES);
+    input.grow(case, MORE_LINES);
     for _ in 0..crashes {
         let life = chance.u64(0..=LONGEST_LIFE.as_micros() as u64);
         let mut process = case.run().start();
@@ -105,9 +111,9 @@ pub fn at_random_instants<D: Destination>() {
             process.kill();
         } else {
             process.wait(Duration::ZERO).expect_code(0);
-            input.grow(&case, MORE_LINES);
+            input.grow(case, MORE_LINES);
         }
     }
     case.run().finish().expect_code(0);
-    input.expect_delivered_once(&destination, &case, "killed", "crash");
+    input
 }

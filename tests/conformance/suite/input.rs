@@ -11,7 +11,7 @@ use wasm_sink_tests::Case;
 use crate::destination::Destination;
 
 /// How many files: each is a partition of its own.
-const FILES: usize = 3;
+pub const FILES: usize = 3;
 /// Every so many lines, one is no JSON. Well below `max_rejected`.
 const MALFORMED_EVERY: usize = 490;
 /// From this line of a file on, rows have one column more.
@@ -80,7 +80,41 @@ impl Input {
         let expected =
             json!({ "rows": self.rows, "distinct_rows": self.rows, "last": self.rows - 1 });
         assert_eq!(delivered, expected, "rows in the table {table}");
+        self.expect_dead_letters(case, pipeline);
+    }
 
+    /// As above, where each file has a table of its own.
+    ///
+    /// # Panics
+    /// A row or a dead letter is missing, elsewhere, or there more than once.
+    #[track_caller]
+    pub fn expect_each_file_delivered_once<D: Destination>(
+        &self,
+        destination: &D,
+        case: &Case,
+        tables: [&str; FILES],
+        pipeline: &str,
+    ) {
+        for (file, table) in tables.into_iter().enumerate() {
+            let sql = format!(
+                "select count(*) as rows, count(distinct n) as distinct_rows,
+                        count(*) filter (where file = {file}) as rows_of_the_file from t"
+            );
+            let rows = self.lines[file] - self.lines[file] / MALFORMED_EVERY;
+            let expected = json!({
+                "rows": rows, "distinct_rows": rows, "rows_of_the_file": rows,
+            });
+            assert_eq!(
+                destination.query_one(table, &sql),
+                expected,
+                "rows in the table {table}"
+            );
+        }
+        self.expect_dead_letters(case, pipeline);
+    }
+
+    #[track_caller]
+    fn expect_dead_letters(&self, case: &Case, pipeline: &str) {
         let letters = case.dead_letters(pipeline);
         let places: BTreeSet<_> = letters
             .iter()

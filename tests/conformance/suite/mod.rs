@@ -11,11 +11,12 @@ pub mod modes;
 pub mod names;
 pub mod owners;
 pub mod refused;
+pub mod routes;
 pub mod upsert;
 pub mod values;
 
 /// The tests of one destination, in its own module: those that all must pass, and those for what it
-/// is beside (`shared` or `exclusive`; `on_disk`, `wired`, `restartable`, `refusing`, `upserting`).
+/// is beside (`shared` or `exclusive`; `on_disk`, `wired`, `restartable`, `refusing`, `routing`, `upserting`).
 #[macro_export]
 macro_rules! suite {
     ($kit:ty $(, $also:ident)*) => {
@@ -87,6 +88,21 @@ macro_rules! upserting {
             upsert::keys_alone_are_there_once,
             upsert::the_last_row_stays_under_kills,
             upsert::two_tasks_write_to_the_same_keys,
+        }
+    };
+}
+
+/// Beside that, where a pipeline may have several tables.
+#[macro_export]
+macro_rules! routing {
+    ($kit:ty) => {
+        $crate::tests! { $kit:
+            routes::each_topic_goes_where_its_route_says,
+            routes::topics_without_a_route_are_dead_letters,
+            routes::a_route_may_replace_rows,
+            routes::two_routes_lead_to_one_table,
+            routes::tables_agree_under_kills,
+            routes::mistakes_are_found_before_the_start,
         }
     };
 }

@@ -50,12 +50,12 @@ pub fn check_sink_config(config: &Value, schema: &str) -> Result<Vec<SinkConfigP
     collect_names(&schema, &mut names);
     let mut problems: Vec<_> = validator
         .iter_errors(config)
-        .flat_map(|error| describe(&error, &names))
+        .flat_map(|error| describe(&error, &schema, &names))
         .collect();
     problems.dedup();
     if let (Some(known), Some(config)) = (known_keys(&schema, &schema), config.as_object()) {
         let unknown = config.keys().filter(|key| !known.contains(key.as_str()));
-        problems.extend(unknown.map(|key| unknown_key(Vec::new(), key, &names)));
+        problems.extend(unknown.map(|key| unknown_key(Vec::new(), key, &known)));
     }
     Ok(problems)
 }
@@ -102,6 +102,13 @@ fn known_keys<'a>(schema: &'a Value, root: &'a Value) -> Option<BTreeSet<&'a str
     Some(known)
 }
 
+/// The keys that stand beside the keyword that an error is about. Elsewhere others have a meaning.
+fn known_beside<'a>(error: &ValidationError<'_>, schema: &'a Value) -> Option<BTreeSet<&'a str>> {
+    let (parent, _) = error.schema_path().as_str().rsplit_once('/')?;
+    let properties = schema.pointer(parent)?.get("properties")?.as_object()?;
+    Some(properties.keys().map(String::as_str).collect())
+}
+
 /// Every name that the schema gives to a key, for "did you mean".
 fn collect_names<'a>(schema: &'a Value, names: &mut BTreeSet<&'a str>) {
     match schema {
@@ -116,12 +123,23 @@ fn collect_names<'a>(schema: &'a Value, names: &mut BTreeSet<&'a str>) {
     }
 }
 
-fn describe(error: &ValidationError<'_>, names: &BTreeSet<&str>) -> Vec<SinkConfigProblem> {
+fn describe(
+    error: &ValidationError<'_>,
+    schema: &Value,
+    names: &BTreeSet<&str>,
+) -> Vec<SinkConfigProblem> {
     let path = steps(error.instance_path().as_str());
     let subject = subject(&path);
     match error.kind() {
-        ValidationErrorKind::AdditionalProperties { unexpected }
-        | ValidationErrorKind::UnevaluatedProperties { unexpected } => unexpected
+        ValidationErrorKind::AdditionalProperties { unexpected } => {
+            let beside = known_beside(error, schema);
+            let known = beside.as_ref().unwrap_or(names);
+            let problems = unexpected
+                .iter()
+                .map(|key| unknown_key(path.clone(), key, known));
+            problems.collect()
+        }
+        ValidationErrorKind::UnevaluatedProperties { unexpected } => unexpected
             .iter()
             .map(|key| unknown_key(path.clone(), key, names))
             .collect(),

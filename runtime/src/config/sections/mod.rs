@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use wasm_sink_core::settings::{Problem, Reader, Table, Value};
+use wasm_sink_core::settings::{Entry, Node, Problem, Reader, Table, Value};
 
 use super::codes::Code;
 use super::diagnostics::SourceText;
@@ -100,7 +100,7 @@ pub(super) fn read(
             "records go somewhere: [sink] component = \"delta\"",
         );
     }
-    routes(&mut root);
+    let routes = routes(document, &mut root);
     root.finish();
 
     let inner = |key| inner(document, key);
@@ -108,8 +108,8 @@ pub(super) fn read(
     let connections = connections::read(inner("connections"), registry, problems);
     let source =
         source_table.and_then(|table| source::read(table, &connections, registry, problems));
-    let sink =
-        sink_table.and_then(|table| sink::read(table, directory, &connections, registry, problems));
+    let sink = sink_table
+        .and_then(|table| sink::read(table, routes, directory, &connections, registry, problems));
     let epoch = inner("epoch").map_or_else(EpochLimits::default, |table| {
         numbers::epoch(table, problems)
     });
@@ -169,14 +169,30 @@ fn name(root: &mut Reader<'_>) -> Option<PipelineName> {
 const NAME_HELP: &str =
     "letters, digits, `-`, `_` and `.`, beginning with a letter or a digit; at most 128";
 
-fn routes(root: &mut Reader<'_>) {
-    if let Some(routes) = root.take("routes") {
-        root.problem(Problem {
-            code: Code::LaterVersion.as_str(),
-            message: "routes come with a later version of wasm-sink".to_owned(),
-            span: routes.key_span.clone(),
-            help: Some("until then, run one pipeline per table".to_owned()),
-        });
+/// `[[routes]]`, which the component reads.
+fn routes<'a>(document: &'a Table, root: &mut Reader<'_>) -> Option<&'a Entry> {
+    root.take("routes");
+    let routes = document.get("routes")?;
+    let is_table = |node: &Node| matches!(node.value, Value::Table(_));
+    match &routes.node.value {
+        Value::List(nodes) if nodes.iter().all(is_table) => Some(routes),
+        other => {
+            let found = match other {
+                Value::List(_) => "a list of other things",
+                other => other.type_name(),
+            };
+            root.problem(Problem {
+                code: Code::WrongType.as_str(),
+                message: format!("`routes` takes a list of tables, and this is {found}"),
+                span: routes.key_span.clone(),
+                help: Some(
+                    "each route stands in double brackets: [[routes]], then topic = \"orders\" and \
+                     table = \"orders\""
+                        .to_owned(),
+                ),
+            });
+            None
+        }
     }
 }
 

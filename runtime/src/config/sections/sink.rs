@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use wasm_sink_core::settings::{Problem, Reader, Span, Table, Value};
+use wasm_sink_core::settings::{Entry, Problem, Reader, Span, Table, Value};
 
 use super::NAME_HELP;
 use super::connections::Connections;
@@ -15,6 +15,7 @@ use crate::config::{Sink, SinkConfig};
 
 pub(super) fn read(
     table: &Table,
+    routes: Option<&Entry>,
     directory: &Path,
     connections: &Connections,
     registry: &Registry,
@@ -41,12 +42,28 @@ pub(super) fn read(
         entries: Vec::new(),
         span: table.span.clone(),
     });
-    let config = SinkConfig::new(config, problems);
+    let config = SinkConfig::new(with_routes(config, routes, problems), problems);
     Some(Sink {
         component: component?,
         connections: roles,
         config,
     })
+}
+
+/// The component gets `[[routes]]` as one key more, which keeps its place in the file.
+fn with_routes(mut config: Table, routes: Option<&Entry>, problems: &mut Vec<Problem>) -> Table {
+    const ROUTES: &str = "routes";
+    if let Some(own) = config.get(ROUTES) {
+        problems.push(Problem {
+            code: Code::UnknownKey.as_str(),
+            message: "`routes` does not stand in [sink.config]".to_owned(),
+            span: own.key_span.clone(),
+            help: Some("write [[routes]], at the top level of the file".to_owned()),
+        });
+        config.entries.retain(|entry| entry.key != ROUTES);
+    }
+    config.entries.extend(routes.cloned());
+    config
 }
 
 fn component(

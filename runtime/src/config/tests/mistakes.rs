@@ -69,7 +69,13 @@ cases! {
         "[limits]\nmemory = \"8GiB\"\ntasks = 0\nmax_rejected = 20_000\ncall_deadline_ms = 1.5\n",
         "[retry]\ninitial_ms = 50_000\n",
     ];
-    routes: ["name = \"p\"\n", SOURCE, SINK, "[[routes]]\ntopic = \"a\"\ntable = \"b\"\n"];
+    routes_in_single_brackets: ["name = \"p\"\n", SOURCE, SINK, "[routes]\ntopic = \"a\"\ntable = \"b\"\n"];
+    routes_are_text: ["name = \"p\"\nroutes = \"orders\"\n", SOURCE, SINK];
+    routes_in_sink_config: [
+        "name = \"p\"\n", SOURCE, SINK, "[[sink.config.routes]]\ntopic = \"a\"\ntable = \"b\"\n",
+        "[[routes]]\ntopic = \"a\"\ntable = \"b\"\n",
+    ];
+    variable_in_routes: ["name = \"p\"\n[[routes]]\ntopic = \"${STAGE}.orders\"\ntable = \"b\"\n", SOURCE, SINK];
     admin_address: ["name = \"p\"\n", SOURCE, SINK, "[admin]\naddress = \"9464\"\n"];
     admin_for_everybody: ["name = \"p\"\n", SOURCE, SINK, "[admin]\naddress = \"0.0.0.0:9464\"\n"];
     missing_variables: ["name = \"p\"\n[source]\ntype = \"files\"\npath = \"${DATA}/${DATA}/${MORE}\"\n", SINK];

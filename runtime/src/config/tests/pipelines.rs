@@ -60,6 +60,13 @@ env = ["STAGE"]
 stage = "in ${STAGE}, $${STAGE}"
 day = 2024-05-06
 nested = { list = [1, 2.5, true, "x"] }
+[[routes]]
+topic = "${STAGE}.orders"
+table = "orders"
+[[routes]]
+pattern = "*"
+table = "rest"
+key_fields = ["id"]
 [epoch]
 max_rows = 10
 max_bytes = "1MiB"
@@ -104,6 +111,10 @@ path = "letters"
             "stage": "in test, ${STAGE}",
             "day": "2024-05-06",
             "nested": { "list": [1, 2.5, true, "x"] },
+            "routes": [
+                { "topic": "test.orders", "table": "orders" },
+                { "pattern": "*", "table": "rest", "key_fields": ["id"] },
+            ],
         })
     );
     let ms = Duration::from_millis;

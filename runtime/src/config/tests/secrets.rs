@@ -21,6 +21,8 @@ fn values_from_the_environment_are_never_shown() {
         "[sink]\ncomponent = 'delta'\nconnection = '${LAKE_SECRET}'",
         "[sink]\ncomponent = 'delta'\nconnections = { default = '${LAKE_SECRET}' }",
         "[sink]\ncomponent = 'delta'\n[sink.config]\nkey = '${LAKE_SECRET}'",
+        "[[routes]]\ntopic = '${LAKE_SECRET}'\n[sink]\ncomponent = 'delta'",
+        "routes = '${LAKE_SECRET}'",
         "[limits]\nmemory = '${LAKE_SECRET}'",
         "[epoch]\nmax_ms = '${LAKE_SECRET}'",
         "[admin]\naddress = '${LAKE_SECRET}'",

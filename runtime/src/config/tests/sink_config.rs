@@ -62,7 +62,7 @@ nullable = "yes"
 fn a_components_own_problems_point_at_their_lines() {
     let pipeline = read(
         "name = 'p'\n[source]\ntype = 'files'\n[sink]\ncomponent = 'discard'\nenv = ['LAKE_SECRET']\n\
-         [sink.config]\nroutes = [{ topic = 'a' }]\nkey = '${LAKE_SECRET}'\n",
+         [sink.config]\nkey = '${LAKE_SECRET}'\n[[routes]]\ntopic = 'a'\n",
     )
     .unwrap();
     let problem = |path: &[&str], message: &str| SinkConfigProblem {
@@ -78,6 +78,51 @@ fn a_components_own_problems_point_at_their_lines() {
     ];
     let diagnostics = pipeline.sink_config_diagnostics(&problems);
     insta::assert_snapshot!("component_problems", diagnostics.render(Style::Plain));
+}
+
+/// Routes are checked as if they stood in `[sink.config]`, and shown where they stand.
+#[test]
+fn mistakes_in_routes_point_at_their_lines() {
+    const ROUTED: &str = r##"{
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "table_name": { "type": "string" },
+            "write_mode": { "enum": ["append", "overwrite"] },
+            "routes": {
+                "type": "array",
+                "minItems": 1,
+                "items": {
+                    "type": "object",
+                    "additionalProperties": false,
+                    "required": ["table"],
+                    "properties": {
+                        "topic": { "type": "string", "minLength": 1 },
+                        "table": { "type": "string", "minLength": 1 },
+                        "write_mode": { "$ref": "#/properties/write_mode" }
+                    }
+                }
+            }
+        }
+    }"##;
+    let routed = |schema: &str, routes: &str| {
+        let pipeline = read(&format!(
+            "name = 'p'\n{routes}\n[source]\ntype = 'files'\n[sink]\ncomponent = 'discard'\n"
+        ));
+        let pipeline = pipeline.unwrap();
+        let problems = check_sink_config(&pipeline.sink.config.json, schema).unwrap();
+        pipeline
+            .sink_config_diagnostics(&problems)
+            .render(Style::Plain)
+    };
+    let routes = "[[routes]]\ntopic = 'a'\ntable = 'b'\nwrite_mode = 'upsert'\n\
+                  [[routes]]\ntopic = ''\n[[routes]]\ntable_name = 'b'\ntable = 1\n";
+    insta::assert_snapshot!("route_mistakes", routed(ROUTED, routes));
+    insta::assert_snapshot!("no_routes", routed(ROUTED, "routes = []"));
+    let routes = "[[routes]]\ntopic = 'a'\ntable = 'b'\n[[routes]]\ntopic = 'b'\ntable = 'b'\n";
+    let none = r#"{"type": "object", "properties": {}, "additionalProperties": false}"#;
+    insta::assert_snapshot!("routes_unknown", routed(none, routes));
+    assert!(!routed(ROUTED, routes).contains("error"));
 }
 
 #[test]

@@ -1,39 +1,100 @@
-//! The keys of `[sink.config]` that every table sink has.
+//! The keys of `[sink.config]` that every table sink has, and of `[[routes]]`.
 
-use serde::Deserialize;
-
-use crate::Problem;
+use serde::de::{DeserializeOwned, Error};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
 /// As in config.schema.json, with the keys that a destination has of its own.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub struct Config<Own> {
-    /// Which table; what a name may be is the destination's.
-    #[serde(default)]
-    pub table_name: String,
-    /// What becomes of older rows.
-    #[serde(default)]
-    pub write_mode: WriteMode,
-    /// The columns by which a row takes the place of another.
-    #[serde(default)]
-    pub key_fields: Vec<String>,
-    /// The columns to take; empty: every field.
-    #[serde(default)]
-    pub schema: Vec<Column>,
-    /// Columns from inside the records.
-    #[serde(default)]
-    pub field_mappings: Vec<Mapping>,
-    /// Fields that are not written.
-    #[serde(default)]
-    pub leave_out: Vec<String>,
-    /// What the source knows of a record, as columns.
-    #[serde(default)]
-    pub metadata_columns: Vec<String>,
-    /// What becomes of columns that the table lacks.
-    #[serde(default)]
-    pub schema_evolution: SchemaEvolution,
+    /// Which table; what a name may be is the destination's. With routes: for what none of them takes.
+    pub table_name: Option<String>,
+    /// For all tables, where a route says nothing else.
+    pub keys: Keys,
+    /// Which rows go to which table.
+    pub routes: Vec<Route>,
     /// The destination's.
-    #[serde(flatten)]
     pub own: Own,
+}
+
+/// What `[sink.config]` says for all tables, and a route for its own; [`Shape`] is what that makes.
+#[derive(Debug, Default, Deserialize)]
+pub struct Keys {
+    /// What becomes of older rows.
+    pub write_mode: Option<WriteMode>,
+    /// The columns by which a row takes the place of another.
+    pub key_fields: Option<Vec<String>>,
+    /// The columns to take; absent: every field.
+    pub schema: Option<Vec<Column>>,
+    /// Columns from inside the records.
+    pub field_mappings: Option<Vec<Mapping>>,
+    /// Fields that are not written.
+    pub leave_out: Option<Vec<String>>,
+    /// What the source knows of a record, as columns.
+    pub metadata_columns: Option<Vec<String>>,
+    /// What becomes of columns that the table lacks.
+    pub schema_evolution: Option<SchemaEvolution>,
+}
+
+/// One of `[[routes]]`: either a topic or a pattern.
+#[derive(Debug)]
+pub struct Route {
+    /// The topic, letter by letter.
+    pub topic: Option<String>,
+    /// The whole topic; `*` is any characters, also none, and `?` is one.
+    pub pattern: Option<String>,
+    /// Where its rows go.
+    pub table: String,
+    /// What is different there.
+    pub keys: Keys,
+}
+
+impl<'de, Own: DeserializeOwned> Deserialize<'de> for Config<Own> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Tables {
+            table_name: Option<String>,
+            #[serde(default)]
+            routes: Vec<Route>,
+        }
+        let text = Box::<RawValue>::deserialize(deserializer)?;
+        let Tables { table_name, routes } = part(&text)?;
+        Ok(Self {
+            table_name,
+            keys: part(&text)?,
+            routes,
+            own: part(&text)?,
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Route {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Way {
+            topic: Option<String>,
+            pattern: Option<String>,
+            table: String,
+        }
+        let text = Box::<RawValue>::deserialize(deserializer)?;
+        let Way {
+            topic,
+            pattern,
+            table,
+        } = part(&text)?;
+        Ok(Self {
+            topic,
+            pattern,
+            table,
+            keys: part(&text)?,
+        })
+    }
+}
+
+/// Those keys of a table that `T` has. Each part reads the text once more: components stay smaller
+/// than with serde's `flatten`.
+fn part<T: DeserializeOwned, E: Error>(text: &RawValue) -> Result<T, E> {
+    serde_json::from_str(text.get()).map_err(E::custom)
 }
 
 /// What becomes of rows that stood in the table before.
@@ -61,7 +122,7 @@ pub enum SchemaEvolution {
 }
 
 /// A column that is taken from the field of its name.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 pub struct Column {
     /// Of the field and of the column.
     pub name: String,
@@ -73,7 +134,7 @@ pub struct Column {
 }
 
 /// A column that is made from a value inside the record.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 pub struct Mapping {
     /// Names joined by dots.
     pub json_path: String,
@@ -95,93 +156,5 @@ impl Mapping {
     pub fn path(&self) -> Vec<String> {
         let path = self.json_path.strip_prefix("$.").unwrap_or(&self.json_path);
         path.split('.').map(str::to_owned).collect()
-    }
-}
-
-/// Name of the column for a metadata key.
-pub(super) fn metadata_column(key: &str) -> String {
-    match key {
-        "all" => "_metadata".to_owned(),
-        key => format!("_{key}"),
-    }
-}
-
-impl<Own> Config<Own> {
-    /// Mistakes in the names at `key`, a list of columns.
-    pub fn unknown_columns(&self, key: &str, names: &[String]) -> Vec<Problem> {
-        if self.schema.is_empty() {
-            return Vec::new();
-        }
-        let is_known = |name: &String| {
-            self.schema.iter().any(|column| column.name == *name)
-                || self.field_mappings.iter().any(|it| it.column == *name)
-                || self
-                    .metadata_columns
-                    .iter()
-                    .any(|it| metadata_column(it) == *name)
-        };
-        let unknown = names.iter().enumerate().filter(|(_, name)| !is_known(name));
-        unknown
-            .map(|(index, name)| {
-                let message = format!("`{name}` is no column of `schema`");
-                Problem::at([key, &index.to_string()], message)
-                    .with_help("add it to `schema`, or make it with `field_mappings`")
-            })
-            .collect()
-    }
-
-    /// What the JSON Schema cannot say.
-    pub(super) fn problems(&self) -> Vec<Problem> {
-        let mut problems = Vec::new();
-        let mut columns: Vec<String> = Vec::new();
-        let mut claim = |name: &str, at: &[&str]| {
-            if columns.iter().any(|column| column == name) {
-                problems.push(
-                    Problem::at(
-                        at.iter().copied(),
-                        format!("there are two columns `{name}`"),
-                    )
-                    .with_help("give one of them another name"),
-                );
-            }
-            columns.push(name.to_owned());
-        };
-        for (index, column) in self.schema.iter().enumerate() {
-            claim(&column.name, &["schema", &index.to_string(), "name"]);
-        }
-        for (index, mapping) in self.field_mappings.iter().enumerate() {
-            claim(
-                &mapping.column,
-                &["field_mappings", &index.to_string(), "column"],
-            );
-        }
-        for (index, key) in self.metadata_columns.iter().enumerate() {
-            claim(
-                &metadata_column(key),
-                &["metadata_columns", &index.to_string()],
-            );
-        }
-        problems.extend(self.unknown_columns("key_fields", &self.key_fields));
-        match (self.write_mode, self.key_fields.is_empty()) {
-            (WriteMode::Upsert, true) => problems.push(
-                Problem::at(["write_mode"], "\"upsert\" needs `key_fields`")
-                    .with_help("name the columns that tell rows apart: key_fields = [\"id\"]"),
-            ),
-            (WriteMode::Append | WriteMode::Overwrite, false) => problems.push(
-                Problem::at(["key_fields"], "only \"upsert\" looks at `key_fields`")
-                    .with_help("set write_mode = \"upsert\", or leave this out"),
-            ),
-            _ => {}
-        }
-        for (index, mapping) in self.field_mappings.iter().enumerate() {
-            if mapping.path().iter().any(String::is_empty) {
-                let at = ["field_mappings", &index.to_string(), "json_path"];
-                problems.push(
-                    Problem::at(at, format!("`{}` has an empty step", mapping.json_path))
-                        .with_help("join the names with single dots: \"customer.address.city\""),
-                );
-            }
-        }
-        problems
     }
 }

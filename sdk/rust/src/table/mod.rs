@@ -5,17 +5,25 @@
 //! passes through here; the host does the work on batches that this only names.
 
 mod config;
+mod plans;
+mod problems;
+mod route;
 mod shape;
+mod target;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 
 use serde::de::DeserializeOwned;
 
-use crate::{Batch, Error, ErrorKind, Field, Problem, Result, Sink};
+use crate::{Batch, Error, Field, Problem, Result, Sink, reject};
 
-pub use config::{Column, Config, Mapping, SchemaEvolution, WriteMode};
+pub use config::{Column, Config, Keys, Mapping, Route, SchemaEvolution, WriteMode};
+pub use problems::Place;
 
-use shape::{Shapes, has_values};
+use route::{Router, Way};
+use target::Target;
 
 /// The keys that all table sinks share: JSON Schema, by key.
 const SHARED_KEYS: &str = include_str!("config.schema.json");
@@ -54,7 +62,7 @@ pub trait Table: fmt::Debug + 'static {
     /// Of the host.
     fn overwrite(&self) -> Result<()>;
 
-    /// Whether two names are those of one column.
+    /// Whether two names are those of one column, or of one table.
     fn is_same_name(one: &str, other: &str) -> bool {
         one == other
     }
@@ -107,6 +115,8 @@ pub trait Destination: Sized + 'static {
     /// JSON Schema of its own keys, `table_name` among them, with title and description. Its last
     /// member is `properties`.
     const CONFIG_SCHEMA: &'static str;
+    /// The table of a pipeline that has neither `table_name` nor routes; None: it has to have one.
+    const DEFAULT_TABLE: Option<&'static str> = None;
 
     /// Mistakes in its own keys that the schema cannot find.
     fn validate(config: &Config<Self::Config>) -> Vec<Problem> {
@@ -121,14 +131,14 @@ pub trait Destination: Sized + 'static {
     fn create(table: &Self::Table, fields: &[Field], config: &Config<Self::Config>) -> Result<()>;
 }
 
-/// A sink of rows into one table of a destination.
+/// A sink of rows into tables of a destination: into one, or by routes into several.
 #[derive(Debug)]
 pub struct TableSink<D: Destination> {
     config: Config<D::Config>,
-    table: D::Table,
-    shapes: Shapes,
-    /// Ids of the schemas whose columns the table was seen to have.
-    fitting: Vec<u32>,
+    /// One per route; behind them that of all other rows, if they have one.
+    targets: Vec<Target<D::Table>>,
+    /// None where there are no routes.
+    router: Option<Router>,
 }
 
 impl<D: Destination> Sink for TableSink<D> {
@@ -140,103 +150,53 @@ impl<D: Destination> Sink for TableSink<D> {
     }
 
     fn validate(config: &Self::Config) -> Vec<Problem> {
-        let mut problems = config.problems();
+        let mut problems = config.problems(D::DEFAULT_TABLE, D::Table::is_same_name);
         problems.extend(D::validate(config));
         problems
     }
 
+    /// Opens all tables, also those that get rows later or never: the host asks by this where a
+    /// pipeline goes.
     fn open(config: Self::Config) -> Result<Self> {
-        let table = D::Table::open("default", &config.table_name)?;
-        match config.write_mode {
-            WriteMode::Append => {}
-            WriteMode::Overwrite => table.overwrite()?,
-            WriteMode::Upsert => match table.upsert_by(&config.key_fields) {
-                Some(done) => done?,
-                None => {
-                    return Err(Error::new(
-                        ErrorKind::Invalid,
-                        "this destination has no upsert: write_mode is \"append\" or \"overwrite\"",
-                    ));
-                }
-            },
+        let mut targets = Vec::new();
+        for lane in config.lanes(D::DEFAULT_TABLE) {
+            targets.push(Target::open(lane, &targets)?);
         }
+        let router = match config.routes.is_empty() {
+            true => None,
+            false => Some(Router::new()?),
+        };
         Ok(Self {
             config,
-            table,
-            shapes: Shapes::default(),
-            fitting: Vec::new(),
+            targets,
+            router,
         })
     }
 
     fn write(&mut self, rows: Batch) -> Result<()> {
-        let shaped = self.shapes.plan_for(&rows, &self.config)?.apply(&rows)?;
-        let schema = shaped.schema_id();
-        if !self.fitting.contains(&schema) {
-            self.fit_table(&shaped)?;
-            self.fitting.push(schema);
+        let (index, topic) = match &mut self.router {
+            None => (0, None),
+            Some(_) if rows.row_count() == 0 => return Ok(()),
+            Some(router) => match router.way(&rows, &self.config.routes)? {
+                Way::Route(index) => (index, None),
+                Way::Rest(topic) => (self.config.routes.len(), topic),
+            },
+        };
+        match self.targets.get_mut(index) {
+            Some(target) => target.write::<D>(&rows, &self.config),
+            None if self.router.is_some() => reject(&rows, &unrouted(topic)),
+            None => Err(Error::invalid("`table_name` is missing")),
         }
-        self.table.append(&shaped)
     }
 }
 
-impl<D: Destination> TableSink<D> {
-    /// A table with keys is made of rows that have them.
-    fn require_keys(&self, fields: &mut [Field]) -> Result<()> {
-        for key in &self.config.key_fields {
-            match fields
-                .iter_mut()
-                .find(|field| D::Table::is_same_name(&field.name, key))
-            {
-                Some(field) => field.nullable = false,
-                None => {
-                    return Err(Error::new(
-                        ErrorKind::Rejected,
-                        format!("column `{key}` is in `key_fields`, and no row has a value there"),
-                    ));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Sees to it that the table has the columns of these rows.
-    fn fit_table(&self, rows: &Batch) -> Result<()> {
-        let mut fields = rows.fields();
-        fields.retain(has_values);
-        if self.table.fields()?.is_none() {
-            self.require_keys(&mut fields)?;
-            match D::create(&self.table, &fields, &self.config) {
-                // Another instance may have been first, with other rows.
-                Err(error)
-                    if error.kind == ErrorKind::Invalid && self.table.fields()?.is_some() => {}
-                created => return created,
-            }
-        }
-        let known = self.table.fields()?.unwrap_or_default();
-        let is_known = |field: &Field| {
-            let mut known = known.iter();
-            known.any(|column| D::Table::is_same_name(&column.name, &field.name))
-        };
-        match self.config.schema_evolution {
-            SchemaEvolution::AddColumns => {
-                for field in fields.iter_mut().filter(|field| !is_known(field)) {
-                    field.nullable = true;
-                }
-                self.table.add_columns(&fields)
-            }
-            SchemaEvolution::Strict => match fields.iter().find(|field| !is_known(field)) {
-                Some(new) => Err(Error::new(
-                    ErrorKind::Other,
-                    format!(
-                        "the records have a column `{}` ({}) that the table lacks; name it in \
-                         `leave_out`, add it to the table, or set schema_evolution = \"add_columns\"",
-                        new.name, new.data_type
-                    ),
-                )),
-                None => Ok(()),
-            },
-        }
-    }
+/// Why rows go nowhere.
+fn unrouted(topic: Option<String>) -> String {
+    let what = match topic {
+        Some(topic) => format!("no route takes the topic `{topic}`: add one"),
+        None => "the source has no topics, so no route takes its records: write none".to_owned(),
+    };
+    format!("{what}, or name a table for the rest with `table_name` in [sink.config]")
 }
 
 /// A destination's schema, whose last member is `properties`, with the shared keys among those.
@@ -248,30 +208,4 @@ fn joined(own: &str, shared: &str) -> Option<String> {
     let open = inside(own).and_then(inside)?;
     let keys = inside(shared)?.strip_prefix('{')?;
     Some(format!("{open},{keys}}}}}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::{Map, Value};
-
-    use super::*;
-
-    #[test]
-    fn shared_keys_stand_beside_those_of_the_destination() {
-        let own = r#"{"title": "t", "properties": { "own": {} } }"#;
-        let joined: Value = serde_json::from_str(&joined(own, SHARED_KEYS).unwrap()).unwrap();
-        let properties = joined["properties"].as_object().unwrap();
-        assert_eq!(joined["title"], "t");
-        assert!(properties.contains_key("own"));
-        assert!(properties.contains_key("field_mappings"));
-    }
-
-    #[test]
-    fn every_shared_key_is_one_of_the_configuration() {
-        let shared: Map<String, Value> = serde_json::from_str(SHARED_KEYS).unwrap();
-        let text = include_str!("config.rs");
-        for key in shared.keys() {
-            assert!(text.contains(&format!("pub {key}: ")), "{key}");
-        }
-    }
 }

@@ -157,7 +157,8 @@ impl DuckDbStage {
     }
 
     /// Creates the table by itself: two tasks that did it in their transactions would be in each
-    /// other's way until the end.
+    /// other's way until the end. Behind rows of another table it is part of the transaction, which
+    /// would not see it otherwise.
     pub(crate) async fn create(&mut self, table: &str, fields: &[wit::Field]) -> Result<()> {
         let wanted = Columns::requested(fields)?;
         let purpose = self.purpose;
@@ -171,8 +172,12 @@ impl DuckDbStage {
         let columns = match purpose {
             Purpose::Preview => open.columns.clone().or(Some(Arc::new(wanted))),
             Purpose::Commit => {
-                let mut session = Session::connect(&self.shared).await?;
-                match Columns::read(&mut session, &name).await? {
+                let mut alone = None;
+                let session = match &mut self.session {
+                    Some(session) => session,
+                    None => alone.insert(Session::connect(&self.shared).await?),
+                };
+                match Columns::read(session, &name).await? {
                     Some(there) => Some(there),
                     None => {
                         let created = session.run(&doing, &creation).await;
@@ -184,7 +189,7 @@ impl DuckDbStage {
                             _ => error,
                         })?;
                         Step::TableCreated.reached();
-                        Columns::read(&mut session, &name).await?
+                        Columns::read(session, &name).await?
                     }
                 }
             }

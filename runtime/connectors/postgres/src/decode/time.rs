@@ -56,9 +56,9 @@ pub(super) fn interval(value: &[u8]) -> Result<IntervalMonthDayNano, Fault> {
     let bytes: [u8; 16] = fixed(value)?;
     let [us @ .., d1, d2, d3, d4, m1, m2, m3, m4] = bytes;
     let us = i64::from_be_bytes(us);
-    let nanos = us.checked_mul(1_000).ok_or_else(|| {
-        Fault::misfit(format!("is an interval with {us} µs, too long for Arrow"))
-    })?;
+    let nanos = us
+        .checked_mul(1_000)
+        .ok_or_else(|| Fault::misfit(format!("is an interval with {us} µs, too long for Arrow")))?;
     let days = i32::from_be_bytes([d1, d2, d3, d4]);
     let months = i32::from_be_bytes([m1, m2, m3, m4]);
     Ok(IntervalMonthDayNano::new(months, days, nanos))

@@ -4,12 +4,14 @@ use std::iter::once;
 use std::sync::Arc;
 
 use arrow::array::types::{
-    Float32Type, Float64Type, Int16Type, Int32Type, TimestampMicrosecondType,
+    Float32Type, Float64Type, Int16Type, Int32Type, IntervalMonthDayNanoType,
+    TimestampMicrosecondType,
 };
 use arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Date32Array, Int16Array, Int32Array,
     Int64Array, ListArray, StringArray, Time64MicrosecondArray, TimestampMicrosecondArray,
 };
+use arrow::datatypes::IntervalMonthDayNano;
 use tokio_postgres::types::Type;
 
 use super::super::SourceType;
@@ -225,11 +227,22 @@ fn intervals() {
         bytes.extend(months.to_be_bytes());
         bytes
     };
-    let all = [(0, 0, 0), (-1, 2, -3), (i64::MAX / 1_000, i32::MAX, i32::MIN)];
-    let found = values(&SourceType::Interval, all.map(|(us, days, months)| sent(us, days, months)));
-    let expected = all.map(|(us, days, months)| IntervalMonthDayNano::new(months, days, us * 1_000));
+    let all = [
+        (0, 0, 0),
+        (-1, 2, -3),
+        (i64::MAX / 1_000, i32::MAX, i32::MIN),
+    ];
+    let found = values(
+        &SourceType::Interval,
+        all.map(|(us, days, months)| sent(us, days, months)),
+    );
+    let expected =
+        all.map(|(us, days, months)| IntervalMonthDayNano::new(months, days, us * 1_000));
     assert_eq!(
-        found.as_primitive::<IntervalMonthDayNanoType>().values().to_vec(),
+        found
+            .as_primitive::<IntervalMonthDayNanoType>()
+            .values()
+            .to_vec(),
         expected
     );
     let infinite = misfit(&SourceType::Interval, &sent(i64::MAX, i32::MAX, i32::MAX));
