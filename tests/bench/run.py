@@ -12,6 +12,7 @@ import csv
 import json
 import os
 import random
+import shlex
 import shutil
 import statistics
 import subprocess
@@ -262,6 +263,33 @@ def file_to_postgres(folder, rows):
         print(f"  {rows * 3:>11,} rows     {threefold}")
 
 
+def postgres_to_postgres(folder, rows):
+    """A table into another one of the same server, in the order of its key; and psql copying the rows of the
+    same query through a pipe, in the server's binary form."""
+    values = csv_file(rows)
+    source = 'connection = "db"\ntable_name = "placed"\norder_by = "id"'
+    query = "select * from placed order by id"
+    with postgres.Server(folder / "server") as server:
+        server.run(ORDERS.replace("orders", "placed").replace("id bigint", "id bigint primary key"))
+        measure(*server.psql(f"\\copy placed from '{values}' with (format csv)"), environment=server.environment())
+        server.run("vacuum analyze placed")
+
+        def ours(turn):
+            server.run(ORDERS)
+            path = postgres_pipeline(folder / f"turn-{turn}", server, source)
+            return [BINARY, "run", "--quiet", path]
+
+        def piped(_turn):
+            server.run(ORDERS)
+            out = shlex.join(server.psql(f"copy ({query}) to stdout (format binary)"))
+            into = shlex.join(server.psql("copy orders from stdin (format binary)"))
+            return ["bash", "-c", f"set -o pipefail; {out} | {into}"]
+
+        commands = {"wasm-sink": ours, "psql | psql": piped}
+        medians = compare(3, "ours / theirs", commands, server.environment())
+        print(f"  {rows / medians['wasm-sink'].wall_s / 1e6:.2f} M rows/s")
+
+
 def memory(folder, rows):
     """Peak memory over ten times the rows: flat."""
     source = input_file(rows)
@@ -315,6 +343,7 @@ MEASUREMENTS = {
     "file_to_delta": file_to_delta,
     "file_to_duckdb": file_to_duckdb,
     "file_to_postgres": file_to_postgres,
+    "postgres_to_postgres": postgres_to_postgres,
     "memory": memory,
     "discard": discard,
     "start": start,

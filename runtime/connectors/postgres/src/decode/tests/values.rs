@@ -221,11 +221,9 @@ fn timestamps() {
 
 #[test]
 fn intervals() {
-    let sent = |us: i64, days: i32, months: i32| {
-        let mut bytes = us.to_be_bytes().to_vec();
-        bytes.extend(days.to_be_bytes());
-        bytes.extend(months.to_be_bytes());
-        bytes
+    let sent = |us: i64, days: i32, months: i32| -> [u8; 16] {
+        let both = u64::from(days as u32) << 32 | u64::from(months as u32);
+        (u128::from(us as u64) << 64 | u128::from(both)).to_be_bytes()
     };
     let all = [
         (0, 0, 0),
