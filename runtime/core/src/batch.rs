@@ -256,11 +256,14 @@ pub fn record(batch: &SourceBatch, row: u32) -> Bytes {
     if let Some(raw) = batch.lineage.raw(row) {
         return raw;
     }
+    as_json(&batch.rows.slice(row as usize, 1))
+}
+
+/// A batch of one row as JSON; where it holds what JSON does not, a text that says so.
+pub(crate) fn as_json(row: &RecordBatch) -> Bytes {
     let mut text = Vec::new();
     let mut writer = arrow::json::LineDelimitedWriter::new(&mut text);
-    let written = writer
-        .write(&batch.rows.slice(row as usize, 1))
-        .and_then(|()| writer.finish());
+    let written = writer.write(row).and_then(|()| writer.finish());
     match written {
         Ok(()) => {
             text.truncate(text.trim_ascii_end().len());

@@ -96,7 +96,7 @@ fn rows_that_are_still_on_their_way_are_waited_for() {
     // Asked for who writes, it has seen the third row.
     from.run(
         "do $$ begin
-           while not exists (select from pg_stat_activity where query like '%pg_partition_tree%'
+           while not exists (select from pg_stat_activity where query like '%with recursive below%'
                              and application_name like 'wasm-sink%') loop
              perform pg_sleep(0.01), pg_stat_clear_snapshot();
            end loop;
@@ -197,7 +197,8 @@ fn mistakes_are_told_before_anything_is_read() {
     from.run(
         "create table ids (id bigint, name text, at timestamptz);
          insert into ids values (1, 'a', 'infinity'), (null, 'b', now());
-         create table far (at timestamptz not null); insert into far values ('infinity')",
+         create table far (at timestamptz not null); insert into far values ('infinity');
+         create view seen as select * from ids; create sequence writes",
     );
     let to = DuckDb::start();
     for (source, why) in [
@@ -224,6 +225,14 @@ fn mistakes_are_told_before_anything_is_read() {
         (
             "table_name = \"far\"\norder_by = \"at\"",
             "is infinite in `at`",
+        ),
+        (
+            "table_name = \"seen\"\norder_by = \"id\"",
+            "is no table but is made of others",
+        ),
+        (
+            "query = \"select nextval('writes') as id\"\norder_by = \"id\"",
+            "the query writes",
         ),
         (
             "query = \"select id, id from ids\"\norder_by = \"id\"",

@@ -96,6 +96,8 @@ pub(super) struct Placed {
     /// The ordering columns as read, by name.
     columns: Vec<(String, ArrayRef)>,
     numbers: Vec<Int64Array>,
+    /// Rows whose neighbour was left out and stood at the same place; None: no row was left out.
+    tied: Option<Vec<bool>>,
 }
 
 impl Placed {
@@ -122,6 +124,7 @@ impl Placed {
             rows_of: Arc::clone(rows_of),
             columns,
             numbers,
+            tied: None,
         })
     }
 
@@ -134,6 +137,22 @@ impl Placed {
     /// Whether two rows stand at the same place.
     pub(super) fn are_tied(&self, one: usize, other: usize) -> bool {
         self.place(one) == self.place(other)
+    }
+
+    /// The same for the rows that are kept of these: where the next one at the same place is not, its
+    /// letter goes with them.
+    pub(super) fn kept(
+        &self,
+        rows: &RecordBatch,
+        order_by: &[String],
+        keep: &[bool],
+    ) -> Result<Self> {
+        let all = keep.iter().enumerate().filter(|(_, keep)| **keep);
+        let tied = all.map(|(row, _)| self.are_tied(row, row + 1));
+        Ok(Self {
+            tied: Some(tied.collect()),
+            ..Self::new(&self.rows_of, order_by, rows)?
+        })
     }
 
     /// The time of the first row, where time is what orders them.
@@ -164,8 +183,8 @@ pub(super) fn without_place(rows_of: &str, column: &str) -> Error {
         Kind::Invalid,
         Blame::Source,
         format!(
-            "{rows_of} has rows without a value in `{column}`, by which they are ordered: they have no \
-             place; give them one, order by another column, or leave them out with a `query`"
+            "{rows_of} has rows without a finite value in `{column}`, by which they are ordered: they have \
+             no place; give them one, order by another column, or leave them out with a `query`"
         ),
     )
 }
@@ -173,7 +192,8 @@ pub(super) fn without_place(rows_of: &str, column: &str) -> Error {
 impl Lineage for Placed {
     fn position_after(&self, row: u32) -> Option<Position> {
         let row = row as usize;
-        match self.are_tied(row, row + 1) {
+        let is_tied = self.tied.as_ref().and_then(|tied| tied.get(row).copied());
+        match is_tied.unwrap_or_else(|| self.are_tied(row, row + 1)) {
             true => None,
             false => self.place(row)?.position(),
         }

@@ -39,6 +39,11 @@ impl Place {
         Position::new(words.collect::<Vec<_>>())
     }
 
+    /// Whether no place stands before it: what a source calls its beginning.
+    fn is_first(&self) -> bool {
+        self.0.iter().all(|number| *number == i64::MIN)
+    }
+
     /// The place of a position with so many columns; None for one that is from elsewhere.
     pub fn of(position: &Position, columns: usize) -> Option<Self> {
         let words = position.words();

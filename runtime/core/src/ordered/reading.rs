@@ -5,14 +5,12 @@ use std::time::Duration;
 
 use arrow::array::{BooleanArray, RecordBatch};
 use arrow::compute::{concat_batches, filter_record_batch};
-use arrow::json::LineDelimitedWriter;
-use bytes::Bytes;
 use chrono::Utc;
 use tokio::sync::mpsc::Sender;
 
 use super::lineage::Placed;
 use super::{Database, Page, Place};
-use crate::batch::{Lineage, SourceBatch};
+use crate::batch::{Lineage, SourceBatch, as_json};
 use crate::budget::Budget;
 use crate::dead_letter::{DeadLetter, RefusedBy};
 use crate::error::{Blame, Error, Kind, Result};
@@ -23,6 +21,7 @@ const RETRY_AFTER: Duration = Duration::from_millis(100);
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(30);
 /// Rows at one place that are kept together at most.
 const MAX_TIED_ROWS: usize = 1 << 20;
+const MAX_TIED_BYTES: usize = 64 << 20;
 
 /// What the task has to say.
 pub(super) enum Read {
@@ -77,6 +76,7 @@ impl Task {
             task: self,
             begin,
             after,
+            was_warned: false,
             out,
         };
         let mut wait = RETRY_AFTER;
@@ -116,6 +116,8 @@ struct Way {
     /// Where the next batch begins.
     begin: Option<Position>,
     after: Option<Place>,
+    /// Whether it was told that the position is beyond all rows.
+    was_warned: bool,
     out: Sender<Read>,
 }
 
@@ -125,7 +127,14 @@ impl Way {
         let Some(to) = database.newest().await? else {
             return Ok(());
         };
-        if self.after.as_ref().is_some_and(|after| *after >= to) {
+        if let Some(after) = self.after.as_ref().filter(|after| **after >= to) {
+            if *after > to && !std::mem::replace(&mut self.was_warned, true) {
+                tracing::warn!(
+                    "the last row of {} stands before the position that was reached: rows were removed, or \
+                     another table is there by now, and what stands before that position is not read",
+                    self.task.rows_of
+                );
+            }
             return Ok(());
         }
         let mut pages = database.rows(self.after.as_ref(), &to).await?;
@@ -160,12 +169,14 @@ impl Way {
         let mut rows = (1..=last).rev();
         let cut = rows.find(|row| !before.are_tied(row - 1, *row));
         let (whole, rest) = split(one, cut.unwrap_or(0));
-        if rest.rows.num_rows() > MAX_TIED_ROWS {
+        if rest.rows.num_rows() > MAX_TIED_ROWS
+            || rest.rows.get_array_memory_size() > MAX_TIED_BYTES
+        {
             return Err(Error::new(
                 Kind::Invalid,
                 Blame::Configuration,
                 format!(
-                    "{} has more than {MAX_TIED_ROWS} rows with the same {}: name a further column in \
+                    "{} has more than {MAX_TIED_ROWS} rows, or 64 MiB, with the same {}: name a further column in \
                      `order_by` that tells them apart",
                     self.task.rows_of,
                     self.task.order_by.join(", ")
@@ -185,6 +196,17 @@ impl Way {
         let Some(last) = rows.checked_sub(1).and_then(|last| placed.place(last)) else {
             return Ok(());
         };
+        if last.is_first() {
+            return Err(Stop::Failed(Error::new(
+                Kind::Invalid,
+                Blame::Source,
+                format!(
+                    "{} has a row with the least values that there are in `order_by`, which stand for \
+                     no row at all here: leave it out with a `query`",
+                    self.task.rows_of
+                ),
+            )));
+        }
         let end = last.position().ok_or_else(nowhere)?;
         let (rows, lineage, undecodable) = self.without_misfits(page, placed)?;
         let bytes = rows.get_array_memory_size();
@@ -231,13 +253,13 @@ impl Way {
                 position: placed.position_after(row),
                 by: RefusedBy::Decoder,
                 reason,
-                record: as_json(&page.rows.slice(row as usize, 1))?,
+                record: as_json(&page.rows.slice(row as usize, 1)),
             };
             letters.push((before, letter));
         }
-        let rows = filter_record_batch(&page.rows, &BooleanArray::from(keep))
+        let rows = filter_record_batch(&page.rows, &BooleanArray::from(keep.clone()))
             .map_err(|error| host("rows could not be picked").with_source(error))?;
-        let placed = Placed::new(&self.task.rows_of, &self.task.order_by, &rows)?;
+        let placed = placed.kept(&rows, &self.task.order_by, &keep)?;
         Ok((rows, placed, letters))
     }
 }
@@ -277,12 +299,4 @@ fn split(mut page: Page, at: usize) -> (Page, Page) {
     };
     page.rows = page.rows.slice(0, at);
     (page, rest)
-}
-
-fn as_json(row: &RecordBatch) -> Result<Bytes> {
-    let mut text = LineDelimitedWriter::new(Vec::new());
-    let written = text.write(row).and_then(|()| text.finish());
-    written.map_err(|error| host("a row could not be written as JSON").with_source(error))?;
-    let text = text.into_inner();
-    Ok(Bytes::copy_from_slice(text.trim_ascii_end()))
 }

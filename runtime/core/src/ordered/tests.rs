@@ -20,11 +20,11 @@ const NAMES: Names = Names {
 };
 
 /// Rows in order: their places, and a text.
-type Table2 = Arc<Mutex<Vec<(i64, &'static str)>>>;
+type Rows = Arc<Mutex<Vec<(i64, &'static str)>>>;
 
 /// A database whose answers stop after some pages, and begin with errors.
 struct Model {
-    rows: Table2,
+    rows: Rows,
     failures: Arc<AtomicUsize>,
 }
 
@@ -91,7 +91,7 @@ fn settings(batch_rows: usize, poll: Option<Duration>) -> OrderedSettings {
     }
 }
 
-fn open(rows: &Table2, failures: usize, settings: &OrderedSettings) -> OrderedSource<Model> {
+fn open(rows: &Rows, failures: usize, settings: &OrderedSettings) -> OrderedSource<Model> {
     let context = SourceContext {
         pipeline: "p".into(),
         budget: Budget::new(1 << 20),
@@ -129,7 +129,7 @@ fn places(batch: &SourceBatch) -> Vec<i64> {
     places.values().to_vec()
 }
 
-fn numbered(places: &[i64]) -> Table2 {
+fn numbered(places: &[i64]) -> Rows {
     Arc::new(Mutex::new(
         places.iter().map(|place| (*place, "")).collect(),
     ))
@@ -212,7 +212,7 @@ async fn with_a_poll_rows_that_come_later_are_read() {
 
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_told_becomes_a_letter_at_its_place() {
-    let rows: Table2 = Arc::new(Mutex::new(vec![
+    let rows: Rows = Arc::new(Mutex::new(vec![
         (1, "a"),
         (2, "misfit"),
         (3, "b"),
@@ -238,6 +238,31 @@ async fn what_cannot_be_told_becomes_a_letter_at_its_place() {
         assert_eq!(one.1, r#"{"id":2,"text":"misfit"}"#);
         assert_eq!(other.0, "t where id = 4");
     }
+}
+
+/// Cut there, the letter would go with rows that a run behind the cut does not read.
+#[tokio::test(start_paused = true)]
+async fn no_epoch_ends_between_a_row_and_a_letter_of_its_place() {
+    let rows: Rows = Arc::new(Mutex::new(vec![
+        (1, "a"),
+        (1, "misfit"),
+        (2, "b"),
+        (3, "c"),
+    ]));
+    let mut source = open(&rows, 0, &settings(100, None));
+    begin(&mut source, None).await;
+    let batch = batch(&mut source).await.unwrap();
+    assert_eq!(places(&batch), [1, 2, 3]);
+    assert_eq!(batch.boundary(1), None);
+    assert_eq!(batch.boundary(2), Place(vec![2]).position());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_at_the_very_beginning_is_refused() {
+    let mut source = open(&numbered(&[i64::MIN, 1]), 0, &settings(1, None));
+    begin(&mut source, None).await;
+    let error = source.next().await.unwrap_err();
+    assert!(error.message().contains("the least values"), "{error}");
 }
 
 #[tokio::test(start_paused = true)]

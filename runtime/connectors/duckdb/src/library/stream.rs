@@ -8,6 +8,9 @@ use super::arrow_data::Shape;
 use super::session::{Answer, Pending, Session, Statement};
 use super::{Failure, Result};
 
+/// So much is enough, however few rows it is.
+const PAGE_BYTES: usize = 8 << 20;
+
 /// The rows of a query, of which only those are in memory that are being taken. Fields go in this order:
 /// the answer before its statement, the connection last.
 pub(crate) struct Stream {
@@ -50,14 +53,14 @@ impl Session {
 }
 
 impl Stream {
-    /// At least so many more rows, or what is left; None: that was all.
+    /// At least so many more rows, or as many as memory should hold, or what is left; None: that was all.
     ///
     /// # Errors
     /// Of the library.
     pub(crate) fn next(&mut self, rows: usize) -> Result<Option<RecordBatch>> {
         let mut chunks: Vec<RecordBatch> = Vec::new();
-        let mut taken = 0;
-        while taken < rows && !self.has_ended {
+        let (mut taken, mut bytes) = (0, 0);
+        while taken < rows && bytes < PAGE_BYTES && !self.has_ended {
             // SAFETY: an answer that is alive; null ends it, or says that it failed.
             let chunk = unsafe { ffi::duckdb_fetch_chunk(self.answer.0) };
             if chunk.is_null() {
@@ -68,6 +71,7 @@ impl Stream {
             // SAFETY: a chunk of this answer that is given away.
             let chunk = unsafe { self.shape.rows(chunk)? };
             taken += chunk.num_rows();
+            bytes += chunk.get_array_memory_size();
             chunks.push(chunk);
         }
         if taken == 0 {

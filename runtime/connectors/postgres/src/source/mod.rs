@@ -11,9 +11,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
 use wasm_sink_core::connection::Connection;
 use wasm_sink_core::ordered::{
-    Database, Identity, OrderedSettings, OrderedSource, Pages, Place, RowsOf, of_source,
+    Database, Identity, OrderedSettings, OrderedSource, Pages, Place, RowsOf, of_source, wrong,
 };
 use wasm_sink_core::settings::{Problem, Table};
 use wasm_sink_core::source::{Source, SourceContext, SourceSpec};
@@ -69,6 +70,19 @@ fn elsewhere() -> Error {
     )
 }
 
+/// A table's full name, whether it is one, and whether the server only follows another.
+const TABLE: &str = "
+    select n.nspname || '.' || c.relname, c.relkind in ('r', 'p'), pg_is_in_recovery()
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = to_regclass($1)";
+
+fn is_for_ever(code: Option<&SqlState>) -> bool {
+    let known = [
+        SqlState::INSUFFICIENT_PRIVILEGE,
+        SqlState::UNDEFINED_FUNCTION,
+    ];
+    code.is_some_and(|code| known.contains(code))
+}
+
 /// The cluster's own number tells databases of the same name apart.
 async fn identify(
     client: &Client,
@@ -89,31 +103,33 @@ async fn identify(
         .await;
     let cluster: String = match cluster {
         Ok(row) => row.get(0),
-        // Who may not ask is told by the address.
-        Err(error) if error.as_db_error().is_some() => shared.describe(),
+        // Where nobody may ask, the address tells.
+        Err(error) if is_for_ever(error.code()) => shared.describe(),
         Err(error) => return Err(failed(error)),
     };
     let rows = match &settings.rows {
         RowsOf::Query(_) => "query".to_owned(),
         RowsOf::Table(name) => {
-            let found = client
-                .query_opt(
-                    "select n.nspname || '.' || c.relname from pg_class c \
-                     join pg_namespace n on n.oid = c.relnamespace where c.oid = to_regclass($1)",
-                    &[&name.to_string()],
-                )
-                .await
-                .map_err(failed)?;
-            match found {
-                Some(row) => row.get(0),
-                None => {
-                    return Err(Error::new(
-                        Kind::Invalid,
-                        Blame::Configuration,
-                        format!("there is no table {name} in {}", shared.describe()),
-                    ));
-                }
+            let found = client.query_opt(TABLE, &[&name.to_string()]).await;
+            let Some(row) = found.map_err(failed)? else {
+                let place = shared.describe();
+                return Err(wrong(format!("there is no table {name} in {place}")));
+            };
+            // Who writes can only be told of tables, and where they are written.
+            if !row.get::<_, bool>(1) {
+                return Err(wrong(format!(
+                    "{name} is no table but is made of others, so rows that are still on their way cannot \
+                     be told: select from it with a `query` that leaves out what is recent"
+                )));
             }
+            if row.get::<_, bool>(2) {
+                return Err(wrong(format!(
+                    "{} is a standby, which does not know who is writing to {name}: read from the primary, \
+                     or with a `query` that leaves out what is recent",
+                    shared.describe()
+                )));
+            }
+            row.get(0)
         }
     };
     Ok(Identity {
@@ -132,15 +148,13 @@ struct Rows {
 impl Database for Rows {
     async fn newest(&mut self) -> Result<Option<Place>> {
         let newest = self.shared.with_client(async |client| {
-            let query = Query::describe(client, &self.settings).await?;
-            query.require_places(client).await?;
-            let Some(place) = query.newest(client).await? else {
-                return Ok(None);
-            };
-            if let RowsOf::Table(table) = &self.settings.rows {
-                writers::wait_for(client, table).await?;
-            }
-            Ok(Some(place))
+            pages::begin_reading(client).await?;
+            let newest = self.look(client).await;
+            // Also what failed is ended by this.
+            let ended = client.batch_execute("commit").await;
+            let newest = newest?;
+            ended.map_err(|error| server_error("ending a transaction", error))?;
+            Ok(newest)
         });
         newest.await.map_err(of_source)
     }
@@ -148,5 +162,19 @@ impl Database for Rows {
     async fn rows(&mut self, after: Option<&Place>, to: &Place) -> Result<Box<dyn Pages>> {
         let pages = pages::begin(&self.shared, &self.settings, after, to).await;
         Ok(Box::new(pages.map_err(of_source)?))
+    }
+}
+
+impl Rows {
+    async fn look(&self, client: &Client) -> Result<Option<Place>> {
+        let query = Query::describe(client, &self.settings).await?;
+        query.require_places(client).await?;
+        let Some(place) = query.newest(client).await? else {
+            return Ok(None);
+        };
+        if let RowsOf::Table(table) = &self.settings.rows {
+            writers::wait_for(client, table).await?;
+        }
+        Ok(Some(place))
     }
 }

@@ -19,14 +19,27 @@ use super::query::{Query, malformed};
 /// A page is full with so much, however few its rows.
 const PAGE_BYTES: usize = 8 << 20;
 
-/// A COPY that is under way. Dropped before its end, it takes its connection along.
+/// A COPY that is under way. Dropped before its end, the client reads and drops what is left of it.
 pub(super) struct CopiedPages {
     shared: Arc<Shared>,
     client: Option<Client>,
     /// Behind its end stands what is no row.
     stream: Pin<Box<Fuse<CopyOutStream>>>,
     decoder: Decoder,
+    has_ended: bool,
     rows_of: Arc<str>,
+}
+
+/// Begins a transaction that reads, for as long as the destination takes.
+///
+/// # Errors
+/// Of the server.
+pub(super) async fn begin_reading(client: &Client) -> Result<()> {
+    const BEGIN: &str = "begin isolation level read committed read only; \
+                         set local statement_timeout = 0; \
+                         set local client_encoding = 'UTF8'";
+    let begun = client.batch_execute(BEGIN).await;
+    begun.map_err(|error| server_error("beginning a transaction", error))
 }
 
 /// Has the rows behind `after` copied out, up to and with `to`.
@@ -36,13 +49,8 @@ pub(super) async fn begin(
     after: Option<&Place>,
     to: &Place,
 ) -> Result<CopiedPages> {
-    // It lasts as long as the destination takes, which is nobody's fault.
-    const BEGIN: &str = "begin isolation level read committed read only; \
-                         set local statement_timeout = 0; \
-                         set local client_encoding = 'UTF8'";
     let client = shared.connect().await?;
-    let begun = client.batch_execute(BEGIN).await;
-    begun.map_err(|error| server_error("beginning a transaction", error))?;
+    begin_reading(&client).await?;
     let query = Query::describe(&client, settings).await?;
     let stream = client.copy_out(&query.copy(after, to)).await;
     let stream = stream.map_err(|error| query.failed(error))?;
@@ -51,6 +59,7 @@ pub(super) async fn begin(
         client: Some(client),
         stream: Box::pin(stream.fuse()),
         decoder: query.decoder(),
+        has_ended: false,
         rows_of: query.rows_of(),
     })
 }
@@ -59,7 +68,11 @@ pub(super) async fn begin(
 impl Pages for CopiedPages {
     async fn next(&mut self, rows: usize) -> Result<Option<Page>> {
         let doing = || format!("reading {}", self.rows_of);
-        while self.decoder.rows() < rows && self.decoder.bytes() < PAGE_BYTES {
+        let is_full = |decoder: &Decoder| {
+            let held = decoder.rows();
+            held >= rows || (held > 0 && decoder.bytes() >= PAGE_BYTES)
+        };
+        while !self.has_ended && !is_full(&self.decoder) {
             match self.stream.next().await {
                 Some(Ok(piece)) => self.decoder.feed(&piece).map_err(malformed)?,
                 Some(Err(error)) => return Err(of_source(server_error(&doing(), error))),
@@ -67,7 +80,7 @@ impl Pages for CopiedPages {
                     let message = "the server stopped in the middle of the rows";
                     return Err(Error::new(Kind::Unavailable, Blame::Source, message));
                 }
-                None => break,
+                None => self.has_ended = true,
             }
         }
         if self.decoder.rows() == 0 {

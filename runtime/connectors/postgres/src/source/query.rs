@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use futures::{StreamExt, pin_mut};
 use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{Kind as TypeKind, Type};
 use wasm_sink_core::ordered::{
     Comparison, OrderedSettings, Ordering, Place, RowsOf, Statements, last_place, wrong,
@@ -119,6 +120,9 @@ impl Query {
     }
 
     pub(super) fn failed(&self, error: tokio_postgres::Error) -> Error {
+        if error.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION) {
+            return wrong(format!("{} writes: {error}", self.statements.rows_of));
+        }
         server_error(&format!("reading {}", self.statements.rows_of), error)
     }
 

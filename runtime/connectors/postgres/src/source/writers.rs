@@ -20,17 +20,22 @@ const MAX_LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// After this, somebody should know what is waited for.
 const TELL_AFTER: Duration = Duration::from_secs(10);
 
-/// A partitioned table is written to as a whole or by its partitions.
+/// A table is written to by itself, and its rows by what it is a part of or what is a part of it.
 const WRITERS: &str = "
+    with recursive below (oid) as (
+        select to_regclass($1)::oid
+        union select i.inhrelid from pg_inherits i join below b on i.inhparent = b.oid
+    ), above (oid) as (
+        select to_regclass($1)::oid
+        union select i.inhparent from pg_inherits i join above a on i.inhrelid = a.oid
+    )
     select distinct l.virtualtransaction, coalesce(l.pid, 0)
     from pg_locks l
     where l.locktype = 'relation' and l.granted
       and l.database = (select oid from pg_database where datname = current_database())
       and l.mode in ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
       and l.pid is distinct from pg_backend_pid()
-      and l.relation in (
-          select to_regclass($1)::oid union all
-          select relid::oid from pg_partition_tree(to_regclass($1)))";
+      and l.relation in (select oid from below union all select oid from above)";
 
 async fn writers(client: &Client, table: &TableName) -> Result<Vec<(String, i32)>> {
     let rows = client.query(WRITERS, &[&table.to_string()]).await;
