@@ -68,7 +68,7 @@ field_mappings = [{ json_path = "n", column = "text", data_type = "utf8" }]
     lines(
         &case,
         "eu.orders",
-        &[json!({"n": 6, "at": "x", "secret": 6})],
+        &[json!({"n": 6, "seen": "x", "secret": 6})],
     );
     lines(&case, "eu.other", &[json!({"n": 7, "late": true})]);
     lines(&case, "orders", &[json!({"n": 8})]);
@@ -78,7 +78,7 @@ field_mappings = [{ json_path = "n", column = "text", data_type = "utf8" }]
             let sql = format!("select {columns} from t order by n");
             json!(destination.query(table, &sql))
         };
-        assert_eq!(rows("orders", "n, at"), json!([{"n": 6, "at": "x"}]));
+        assert_eq!(rows("orders", "n, seen"), json!([{"n": 6, "seen": "x"}]));
         let (a, b) = ("input/eu.a.jsonl", "input/eu.b.jsonl");
         let expected = json!([
             {"n": 3, "_topic": a}, {"n": 4, "_topic": b}, {"n": 5, "_topic": b},
