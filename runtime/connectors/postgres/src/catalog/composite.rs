@@ -190,3 +190,73 @@ impl Composites {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn declared(oid: u32, sort: &str, name: &str) -> Declared {
+        Declared {
+            name: name.to_owned(),
+            modifier: -1,
+            base: Base {
+                oid,
+                sort: sort.to_owned(),
+                name: name.to_owned(),
+            },
+            element: None,
+        }
+    }
+
+    fn member(declared: Declared) -> Member {
+        Member {
+            name: declared.name.clone(),
+            oid: declared.base.oid,
+            allows_null: true,
+            declared,
+        }
+    }
+
+    /// Type n holds type n + 1, so many times, and an integer.
+    fn nested(times: usize) -> Composites {
+        let types = (0..100).map(|oid| {
+            let inner = || member(declared(oid + 1, "c", "inner"));
+            let mut members: Vec<Member> = (0..times).map(|_| inner()).collect();
+            members.push(member(declared(23, "b", "int4")));
+            (oid, members)
+        });
+        Composites(types.collect())
+    }
+
+    fn attributes(kind: &PgType) -> &[Attribute] {
+        match kind {
+            PgType::Composite(composite) => &composite.attributes,
+            _ => &[],
+        }
+    }
+
+    fn all(kind: &PgType) -> usize {
+        let attributes = attributes(kind);
+        attributes.len() + attributes.iter().map(|one| all(&one.kind)).sum::<usize>()
+    }
+
+    #[test]
+    fn what_lies_too_deep_takes_nothing() {
+        let mut kind = nested(1).kind(&declared(0, "c", "outermost"));
+        for _ in 0..MAX_DEPTH {
+            let [inner, number] = attributes(&kind) else {
+                panic!("{kind:?}");
+            };
+            assert_eq!(number.kind, PgType::Int4);
+            kind = inner.kind.clone();
+        }
+        assert_eq!(kind, PgType::Other("inner".to_owned()));
+    }
+
+    #[test]
+    fn types_that_multiply_end() {
+        let kind = nested(50).kind(&declared(0, "c", "outermost"));
+        let all = all(&kind);
+        assert!((51..=MAX_ATTRIBUTES).contains(&all), "{all}");
+    }
+}
