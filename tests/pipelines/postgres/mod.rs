@@ -1,5 +1,7 @@
 //! What PostgreSQL alone has: ways in, existing tables, limits of its own.
 
+mod nested;
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 

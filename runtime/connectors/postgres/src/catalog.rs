@@ -1,5 +1,7 @@
 //! What the server says that a table is.
 
+mod composite;
+
 use std::sync::Arc;
 
 use tokio_postgres::Client;
@@ -10,7 +12,8 @@ use wasm_sink_core::{Error, Result, data_type};
 use crate::encode;
 use crate::error::server_error;
 use crate::name::NAMES;
-use crate::types::{Element, PgType, new_column};
+use crate::types::{PgType, new_column};
+use composite::{Composites, DECLARED, Declared, LOOKED_THROUGH};
 
 /// A column that rows can be written to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,26 +29,19 @@ pub(crate) struct Column {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Columns(Vec<Column>);
 
-/// Types are looked through: a domain counts as what it is made of. What the server computes is left
-/// out (since PostgreSQL 12).
-const COLUMNS: &str = "
-    select a.attname,
-           a.attnotnull or t.typnotnull,
-           a.atthasdef or a.attidentity <> '',
-           b.oid,
-           case when t.typtype = 'd' then t.typtypmod else a.atttypmod end,
-           b.typtype = 'e',
-           b.typname = 'citext',
-           e.oid,
-           coalesce(e.typtype = 'e', false),
-           format_type(a.atttypid, a.atttypmod)
-    from pg_attribute a
-    join pg_type t on t.oid = a.atttypid
-    join pg_type b on b.oid = case when t.typtype = 'd' then t.typbasetype else t.oid end
-    left join pg_type e on e.oid = b.typelem and b.typcategory = 'A'
-    where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped
-      and a.attgenerated = '' and a.attidentity <> 'a'
-    order by a.attnum";
+/// What the server computes is left out (since PostgreSQL 12).
+fn query() -> String {
+    format!(
+        "select {DECLARED},
+                a.attname,
+                a.attnotnull or t.typnotnull,
+                a.atthasdef or a.attidentity <> ''
+         from pg_attribute a {LOOKED_THROUGH}
+         where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped
+           and a.attgenerated = '' and a.attidentity <> 'a'
+         order by a.attnum"
+    )
+}
 
 impl Columns {
     /// None where there is no such table.
@@ -62,9 +58,16 @@ impl Columns {
         if !there.get::<_, bool>(0) {
             return Ok(None);
         }
-        let rows = client.query(COLUMNS, &[&name]).await.map_err(failed)?;
-        let columns = rows.iter().map(column).collect();
-        Ok(Some(Arc::new(Self(columns))))
+        let rows = client.query(&query(), &[&name]).await.map_err(failed)?;
+        let declared: Vec<Declared> = rows.iter().map(Declared::of).collect();
+        let composites = Composites::read(client, &declared).await.map_err(failed)?;
+        let columns = rows.iter().zip(&declared).map(|(row, declared)| Column {
+            name: row.get(Declared::WIDTH),
+            kind: composites.kind(declared),
+            allows_null: !row.get::<_, bool>(Declared::WIDTH + 1),
+            has_default: row.get(Declared::WIDTH + 2),
+        });
+        Ok(Some(Arc::new(Self(columns.collect()))))
     }
 
     /// Those of a table that would be made for these fields.
@@ -160,29 +163,4 @@ fn requested(field: &wit::Field) -> Result<Column> {
         allows_null: field.nullable,
         has_default: false,
     })
-}
-
-fn column(row: &tokio_postgres::Row) -> Column {
-    let (oid, modifier): (u32, i32) = (row.get(3), row.get(4));
-    let (is_enum, is_citext): (bool, bool) = (row.get(5), row.get(6));
-    let element: Option<u32> = row.get(7);
-    let element = element.map(|oid| {
-        let kind = match row.get::<_, bool>(8) {
-            true => Some(PgType::Enum),
-            false => PgType::built_in(oid, modifier),
-        };
-        kind.map(|kind| PgType::Array(Box::new(Element { oid, kind })))
-    });
-    let kind = match element {
-        Some(array) => array,
-        None if is_enum => Some(PgType::Enum),
-        None if is_citext => Some(PgType::Text(None)),
-        None => PgType::built_in(oid, modifier),
-    };
-    Column {
-        name: row.get(0),
-        kind: kind.unwrap_or_else(|| PgType::Other(row.get(9))),
-        allows_null: !row.get::<_, bool>(1),
-        has_default: row.get(2),
-    }
 }

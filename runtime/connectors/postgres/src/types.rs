@@ -20,6 +20,8 @@
 //!
 //! An existing column may be of other types: [`PgType`] and `encode` say which values go into which.
 
+mod contract;
+
 use arrow::datatypes::DataType;
 use tokio_postgres::types::Type;
 use wasm_sink_core::{Error, Result, data_type};
@@ -51,6 +53,7 @@ pub(crate) enum PgType {
     /// inet or cidr.
     Inet(Network),
     Array(Box<Element>),
+    Composite(Box<Composite>),
     /// Nothing goes into it; its name.
     Other(String),
 }
@@ -94,6 +97,24 @@ pub(crate) enum Network {
 pub(crate) struct Element {
     pub(crate) oid: u32,
     pub(crate) kind: PgType,
+}
+
+/// A type of the database's own that has members.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Composite {
+    pub(crate) name: String,
+    /// In the order in which they are sent.
+    pub(crate) attributes: Vec<Attribute>,
+}
+
+/// One member of a composite type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Attribute {
+    pub(crate) name: String,
+    /// Of the type that it was declared with: a domain's own.
+    pub(crate) oid: u32,
+    pub(crate) kind: PgType,
+    pub(crate) allows_null: bool,
 }
 
 impl PgType {
@@ -156,6 +177,7 @@ impl PgType {
             Self::Inet(Network::Inet) => "inet",
             Self::Inet(Network::Cidr) => "cidr",
             Self::Array(element) => return format!("{}[]", element.kind.sql()),
+            Self::Composite(composite) => &composite.name,
             Self::Other(name) => name,
         }
         .to_owned()
@@ -181,40 +203,6 @@ impl PgType {
             _ => return None,
         };
         Some(known.oid())
-    }
-
-    /// In the words of the contract.
-    pub(crate) fn data_type(&self) -> String {
-        match self {
-            Self::Bool => "boolean",
-            Self::Int2 => "int16",
-            Self::Int4 => "int32",
-            Self::Int8 => "int64",
-            Self::Float4 => "float32",
-            Self::Float8 => "float64",
-            Self::Numeric(Some((digits @ 1..=38, scale))) => {
-                return format!("decimal({digits},{scale})");
-            }
-            Self::Numeric(Some((digits @ 39..=76, scale))) => {
-                return format!("decimal256({digits},{scale})");
-            }
-            Self::Bytea => "binary",
-            Self::Date => "date32",
-            Self::Time(_) => "time64(us)",
-            Self::Timestamp(_) => "timestamp(us)",
-            Self::Timestamptz(_) => "timestamp(us,+00:00)",
-            Self::Interval => "interval(month_day_nano)",
-            Self::Array(element) => return format!("list<{}>", element.kind.data_type()),
-            Self::Numeric(_)
-            | Self::Text(_)
-            | Self::Enum
-            | Self::Uuid
-            | Self::Json
-            | Self::Jsonb
-            | Self::Inet(_)
-            | Self::Other(_) => "utf8",
-        }
-        .to_owned()
     }
 }
 

@@ -11,7 +11,7 @@ use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use wasm_sink_core::{Error, Result, data_type};
 
-use super::{Misfit, json, network, number, sized, text, time};
+use super::{Misfit, composite, json, network, number, sized, text, time};
 use crate::types::{Element, PgType};
 
 /// Writes the value of one row, which is not null.
@@ -56,6 +56,7 @@ pub(super) fn cell(path: &str, values: &ArrayRef, to: &PgType) -> Result<Cell> {
         PgType::Timestamptz(digits) => time::timestamp(values, time::Zone::Some, *digits),
         PgType::Interval => time::interval(values),
         PgType::Array(element) => array(path, values, element)?,
+        PgType::Composite(to) => composite::composite(path, values, to)?,
         PgType::Other(_) => None,
     };
     found.ok_or_else(|| {
@@ -151,7 +152,7 @@ fn float4(values: &ArrayRef) -> Option<Cell> {
                 let value = values.value(row);
                 let narrow = value as f32;
                 if f64::from(narrow) != value && !value.is_nan() {
-                    return Err(format!("is {value}, which real cannot hold exactly"));
+                    return Err(format!("is {value}, which real cannot hold exactly").into());
                 }
                 out.extend_from_slice(&narrow.to_be_bytes());
                 Ok(())
@@ -163,7 +164,7 @@ fn float4(values: &ArrayRef) -> Option<Cell> {
                 let value = wide(row);
                 let float = value as f32;
                 if float as i128 != value {
-                    return Err(format!("is {value}, which real cannot hold exactly"));
+                    return Err(format!("is {value}, which real cannot hold exactly").into());
                 }
                 out.extend_from_slice(&float.to_be_bytes());
                 Ok(())
@@ -196,9 +197,9 @@ fn float8(values: &ArrayRef) -> Option<Cell> {
                 let value = wide(row);
                 let float = value as f64;
                 if float as i128 != value {
-                    return Err(format!(
-                        "is {value}, which double precision cannot hold exactly"
-                    ));
+                    return Err(
+                        format!("is {value}, which double precision cannot hold exactly").into(),
+                    );
                 }
                 out.extend_from_slice(&float.to_be_bytes());
                 Ok(())
@@ -257,8 +258,7 @@ fn array(path: &str, values: &ArrayRef, element: &Element) -> Result<Option<Cell
                 if is_null(item) {
                     out.extend_from_slice(&(-1_i32).to_be_bytes());
                 } else {
-                    sized(out, |out| write(item, out))
-                        .map_err(|why| format!("has an element that {why}"))?;
+                    sized(out, |out| write(item, out)).map_err(Misfit::of_element)?;
                 }
             }
             Ok(())

@@ -31,7 +31,7 @@ pub(super) fn json(path: &str, values: &ArrayRef, before: &'static [u8]) -> Resu
     };
     Ok(Some(Box::new(move |row, out| {
         if has_floats && !is_finite(&values, row) {
-            return Err("holds NaN or an infinity, which JSON cannot".to_owned());
+            return Err("holds NaN or an infinity, which JSON cannot".into());
         }
         out.extend_from_slice(before);
         out.extend_from_slice(written.text(row).as_bytes());

@@ -6,6 +6,7 @@
 //! column's name and why.
 
 mod cell;
+mod composite;
 mod json;
 mod network;
 mod number;
@@ -28,8 +29,45 @@ pub(crate) const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 /// What stands after the last.
 pub(crate) const TRAILER: &[u8] = &(-1_i16).to_be_bytes();
 
-/// Why a value does not fit; what precedes is "column `x` ".
-type Misfit = String;
+/// That a value does not fit.
+#[derive(Debug)]
+struct Misfit {
+    /// Which part of the column's value: `.member.element`, or nothing.
+    part: String,
+    /// What follows "column `x` ".
+    why: String,
+}
+
+impl From<String> for Misfit {
+    fn from(why: String) -> Self {
+        let part = String::new();
+        Self { part, why }
+    }
+}
+
+impl From<&str> for Misfit {
+    fn from(why: &str) -> Self {
+        why.to_owned().into()
+    }
+}
+
+impl Misfit {
+    /// As the struct around it tells it.
+    fn of_member(self, name: &str) -> Self {
+        Self {
+            part: format!(".{name}{}", self.part),
+            why: self.why,
+        }
+    }
+
+    /// As the list around it tells it.
+    fn of_element(self) -> Self {
+        match self.part.is_empty() {
+            true => format!("has an element that {}", self.why).into(),
+            false => self.of_member("element"),
+        }
+    }
+}
 
 /// Rows of a batch, encoded.
 #[derive(Debug)]
@@ -85,13 +123,13 @@ pub(crate) fn rows(columns: &[Column<'_>], row_count: usize) -> Result<Encoded> 
                         out.extend_from_slice(&(-1_i32).to_be_bytes());
                         Ok(())
                     }
-                    false => Err("is null, and the table does not allow that".to_owned()),
+                    false => Err("is null, and the table does not allow that".into()),
                 }
             } else {
                 sized(&mut out, |out| cell(row, out))
             };
-            if let Err(why) = written {
-                misfit = Some(format!("column `{}` {why}", column.name));
+            if let Err(Misfit { part, why }) = written {
+                misfit = Some(format!("column `{}{part}` {why}", column.name));
                 break;
             }
         }

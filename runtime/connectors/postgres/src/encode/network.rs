@@ -22,7 +22,7 @@ pub(super) fn address(values: &ArrayRef, network: Network) -> Option<Cell> {
             IpAddr::V6(address) => address.octets().to_vec(),
         };
         if network == Network::Cidr && has_bits_after(&octets, bits) {
-            return Err(format!("is {text}, which has bits set outside its network"));
+            return Err(format!("is {text}, which has bits set outside its network").into());
         }
         out.push(if address.is_ipv4() {
             FAMILY_V4

@@ -116,7 +116,8 @@ fn write(
             return Err(format!(
                 "is {}, which numeric({precision},{column_scale}) cannot hold exactly",
                 shown(sign, digits, scale)
-            ));
+            )
+            .into());
         }
     }
     // Whole groups on both sides of the point.
@@ -223,7 +224,7 @@ mod tests {
             let written = write(unscaled, scale, Some((4, 2)), &mut out);
             assert_eq!(written.is_ok(), fits, "{unscaled} {scale}: {written:?}");
         }
-        let why = write("-5", 4, Some((4, 2)), &mut out).unwrap_err();
+        let why = write("-5", 4, Some((4, 2)), &mut out).unwrap_err().why;
         assert!(why.contains("-0.0005"), "{why}");
     }
 }

@@ -34,14 +34,14 @@ pub(super) fn text(values: &ArrayRef, most: Option<u32>) -> Option<Cell> {
         if text.len() > most {
             let characters = text.chars().count();
             if characters > most {
-                return Err(format!(
-                    "has {characters} characters, and the column keeps {most}"
-                ));
+                return Err(
+                    format!("has {characters} characters, and the column keeps {most}").into(),
+                );
             }
         }
         let text = text.as_bytes();
         if text.contains(&0) {
-            return Err("holds a zero byte, which text in PostgreSQL cannot".to_owned());
+            return Err("holds a zero byte, which text in PostgreSQL cannot".into());
         }
         out.extend_from_slice(text);
         Ok(())
@@ -54,7 +54,7 @@ pub(super) fn uuid(values: &ArrayRef) -> Option<Cell> {
         return Some(Box::new(move |row, out| {
             let value = bytes.value(row);
             if value.len() != 16 {
-                return Err(format!("has {} bytes, and a uuid has 16", value.len()));
+                return Err(format!("has {} bytes, and a uuid has 16", value.len()).into());
             }
             out.extend_from_slice(value);
             Ok(())

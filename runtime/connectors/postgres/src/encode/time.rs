@@ -42,16 +42,14 @@ where
 
 /// Exact µs, or why there are none.
 fn microseconds(count: i64, unit: TimeUnit) -> Result<i64, Misfit> {
-    let far = || "is too far away for PostgreSQL".to_owned();
+    let far = || "is too far away for PostgreSQL".into();
     match unit {
         TimeUnit::Second => count.checked_mul(1_000_000).ok_or_else(far),
         TimeUnit::Millisecond => count.checked_mul(1_000).ok_or_else(far),
         TimeUnit::Microsecond => Ok(count),
         TimeUnit::Nanosecond => match count % 1_000 {
             0 => Ok(count / 1_000),
-            _ => Err(format!(
-                "is {count} ns, and PostgreSQL counts whole microseconds"
-            )),
+            _ => Err(format!("is {count} ns, and PostgreSQL counts whole microseconds").into()),
         },
     }
 }
@@ -60,7 +58,7 @@ fn microseconds(count: i64, unit: TimeUnit) -> Result<i64, Misfit> {
 fn kept(us: i64, digits: Digits) -> Result<i64, Misfit> {
     match us % digits.step_us() {
         0 => Ok(us),
-        _ => Err("has more digits of a second than the column keeps".to_owned()),
+        _ => Err("has more digits of a second than the column keeps".into()),
     }
 }
 
@@ -73,7 +71,7 @@ pub(super) fn date(values: &ArrayRef) -> Option<Cell> {
     Some(Box::new(move |row, out| {
         let count = count(row);
         if count % per_day != 0 {
-            return Err(format!("is {count} ms since 1970, which is no whole day"));
+            return Err(format!("is {count} ms since 1970, which is no whole day").into());
         }
         let days = count / per_day - EPOCH_DAYS;
         let days = i32::try_from(days)
@@ -131,7 +129,7 @@ pub(super) fn time_of_day(values: &ArrayRef, digits: Digits) -> Option<Cell> {
     Some(Box::new(move |row, out| {
         let of_day = kept(microseconds(count(row), unit)?, digits)?;
         if !(0..=US_PER_DAY).contains(&of_day) {
-            return Err("is no time of a day".to_owned());
+            return Err("is no time of a day".into());
         }
         out.extend_from_slice(&of_day.to_be_bytes());
         Ok(())
