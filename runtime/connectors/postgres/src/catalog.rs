@@ -20,6 +20,9 @@ pub(crate) struct Column {
     pub(crate) allows_null: bool,
     /// What happens where the rows do not have it.
     pub(crate) has_default: bool,
+    /// Whether its type alone says what goes in: a domain has rules of its own, and char(n) has blanks
+    /// at its end.
+    is_plain: bool,
 }
 
 /// The columns of a table, in order.
@@ -38,7 +41,8 @@ const COLUMNS: &str = "
            b.typname = 'citext',
            e.oid,
            coalesce(e.typtype = 'e', false),
-           format_type(a.atttypid, a.atttypmod)
+           format_type(a.atttypid, a.atttypmod),
+           t.typtype = 'b' and t.typname <> 'bpchar'
     from pg_attribute a
     join pg_type t on t.oid = a.atttypid
     join pg_type b on b.oid = case when t.typtype = 'd' then t.typbasetype else t.oid end
@@ -117,6 +121,38 @@ impl Columns {
         Ok(missing)
     }
 
+    /// Those that hold less than `fields`, with types that hold both.
+    ///
+    /// # Errors
+    /// `invalid`: one of `fields` has no type.
+    pub(crate) fn wider(&self, fields: &[wit::Field]) -> Result<Vec<Column>> {
+        let mut wider = Vec::new();
+        for field in fields {
+            let values = parsed(field)?;
+            let column = self.get(&field.name).filter(|column| column.is_plain);
+            let Some(column) = column else { continue };
+            if let Some(kind) = column.kind.widened(&values) {
+                wider.push(Column {
+                    kind,
+                    ..column.clone()
+                });
+            }
+        }
+        Ok(wider)
+    }
+
+    /// With these in place of those of the same names, as a preview pretends.
+    pub(crate) fn replaced(&self, by: Vec<Column>) -> Self {
+        let mut columns = self.clone();
+        for new in by {
+            let mut all = columns.0.iter_mut();
+            if let Some(old) = all.find(|column| column.name == new.name) {
+                *old = new;
+            }
+        }
+        columns
+    }
+
     /// With further columns, as a preview pretends.
     pub(crate) fn with(&self, more: Vec<Column>) -> Self {
         let mut columns = self.0.clone();
@@ -159,6 +195,7 @@ fn requested(field: &wit::Field) -> Result<Column> {
         kind: new_column(&field.name, &parsed(field)?)?,
         allows_null: field.nullable,
         has_default: false,
+        is_plain: true,
     })
 }
 
@@ -184,5 +221,6 @@ fn column(row: &tokio_postgres::Row) -> Column {
         kind: kind.unwrap_or_else(|| PgType::Other(row.get(9))),
         allows_null: !row.get::<_, bool>(1),
         has_default: row.get(2),
+        is_plain: row.get(10),
     }
 }

@@ -20,6 +20,8 @@
 //!
 //! An existing column may be of other types: [`PgType`] and `encode` say which values go into which.
 
+mod widen;
+
 use arrow::datatypes::DataType;
 use tokio_postgres::types::Type;
 use wasm_sink_core::{Error, Result, data_type};
