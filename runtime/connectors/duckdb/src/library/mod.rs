@@ -149,4 +149,6 @@ fn c_string(text: &str) -> Result<CString> {
 }
 
 #[cfg(test)]
+mod changes;
+#[cfg(test)]
 mod tests;
