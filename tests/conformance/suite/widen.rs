@@ -231,8 +231,8 @@ pub fn what_the_database_refuses_stops_the_pipeline<D: Widening>() {
     let said = destination.keep_types("kept");
     let case = case(&destination, PIPELINE, "kept", WIDEN);
     lines(&case, "1", &[json!({"n": LARGE})]);
-    let outcome = case.run().finish();
-    outcome.expect_code(1).expect_said(said);
+    let outcome = case.run().finish().expect_code(1);
+    outcome.expect_said(said);
     outcome.expect_said("add_columns");
     assert!(case.dead_letters("widen").is_empty());
     let rows: Vec<Value> = destination.query("kept", "select n from t");
