@@ -110,6 +110,15 @@ pub trait Upserting: Destination {}
 /// A destination whose tables take rows in one step, so that a pipeline may have several.
 pub trait Routing: Destination {}
 
+/// A destination whose columns can become ones that hold more.
+pub trait Widening: Destination {
+    /// Runs statements, as another client.
+    fn run(&self, statements: &str);
+
+    /// Makes an empty table whose column `n`, an integer, cannot get another type; a word of the reason.
+    fn keep_types(&self, table: &str) -> &'static str;
+}
+
 /// A destination across a network.
 pub trait Wired: Destination {
     /// Where its clients' bytes can be cut.

@@ -7,7 +7,7 @@ use serde_json::Value;
 use wasm_sink_core::step::Step;
 use wasm_sink_tests::duckdb::DuckDb;
 
-use crate::destination::{Destination, Exclusive, OnDisk, Promise, Refusing, Routing, Time, Upserting};
+use crate::destination::{Destination, Exclusive, OnDisk, Promise, Refusing, Routing, Time, Upserting, Widening};
 
 pub struct File(DuckDb);
 
@@ -78,6 +78,20 @@ impl Upserting for File {}
 
 impl Routing for File {}
 
+impl Widening for File {
+    fn run(&self, statements: &str) {
+        self.0.run(statements);
+    }
+
+    fn keep_types(&self, table: &str) -> &'static str {
+        self.0.run(&format!(
+            "create table {} (n integer primary key)",
+            quoted(table)
+        ));
+        "PRIMARY KEY"
+    }
+}
+
 impl OnDisk for File {
     const SMALL: &'static str = "4m";
     const FULL: &'static str = "No space left on device";
@@ -87,4 +101,4 @@ impl OnDisk for File {
     }
 }
 
-crate::suite!(File, exclusive, on_disk, refusing, routing, upserting);
+crate::suite!(File, exclusive, on_disk, refusing, routing, upserting, widening);

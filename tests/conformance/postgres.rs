@@ -6,7 +6,7 @@ use serde_json::Value;
 use wasm_sink_core::step::Step;
 use wasm_sink_tests::postgres::Postgres;
 
-use crate::destination::{Destination, Promise, Refusing, Restartable, Routing, Shared, Upserting, Wire, Wired};
+use crate::destination::{Destination, Promise, Refusing, Restartable, Routing, Shared, Upserting, Widening, Wire, Wired};
 
 pub struct Server(Postgres);
 
@@ -97,4 +97,18 @@ impl Upserting for Server {}
 
 impl Routing for Server {}
 
-crate::suite!(Server, shared, wired, restartable, refusing, routing, upserting);
+impl Widening for Server {
+    fn run(&self, statements: &str) {
+        self.0.run(statements);
+    }
+
+    fn keep_types(&self, table: &str) -> &'static str {
+        let table = quoted(table);
+        self.0.run(&format!(
+            "create table {table} (n integer); create view seen as select n from {table}"
+        ));
+        "used by a view"
+    }
+}
+
+crate::suite!(Server, shared, wired, restartable, refusing, routing, upserting, widening);

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use wasm_sink_sdk::delta::Table;
-use wasm_sink_sdk::table::{Config, Destination, TableSink, WriteMode};
+use wasm_sink_sdk::table::{Config, Destination, SchemaEvolution, TableSink, WriteMode};
 use wasm_sink_sdk::{Field, Problem, Result};
 
 struct Delta;
@@ -29,6 +29,12 @@ impl Destination for Delta {
                     Problem::at(place.path(["write_mode"]), "`delta` has no \"upsert\" yet")
                         .with_help("\"append\" adds rows, \"overwrite\" removes older ones first"),
                 );
+            }
+            if keys.schema_evolution == Some(SchemaEvolution::Widen) {
+                let path = place.path(["schema_evolution"]);
+                problems.push(Problem::at(path, "`delta` has no \"widen\" yet").with_help(
+                    "\"add_columns\" adds those that the table lacks, \"strict\" stops there",
+                ));
             }
         }
         problems

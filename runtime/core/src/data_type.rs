@@ -19,6 +19,7 @@
 //! metadata, and whether the keys of a map are sorted. A union has a text and is not read back.
 
 mod parse;
+mod widen;
 mod words;
 
 use std::fmt::{self, Display, Formatter};
@@ -26,6 +27,7 @@ use std::fmt::{self, Display, Formatter};
 use arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
 
 pub use parse::{MAX_DEPTH, MAX_FIXED_SIZE, parse};
+pub use widen::wider;
 
 /// The text of a type; what [`parse()`] reads back.
 pub fn name(data_type: &DataType) -> String {

@@ -7,7 +7,7 @@ pub enum Step {
     BatchWritten,
     /// The host made its own commit that creates a table.
     TableCreated,
-    /// The host made its own commit that adds columns.
+    /// The host made its own commit that adds columns, or added or widened them in the epoch's.
     ColumnsAdded,
     /// A data file is written or rows are copied, not yet synced, completed or committed.
     FileWritten,

@@ -40,6 +40,10 @@ crate::table::table!(
         Some(self.upsert_by(keys))
     }
 
+    fn widen_columns(&self, fields: &[crate::Field]) -> Option<crate::Result<()>> {
+        Some(self.widen_columns(fields))
+    }
+
     fn is_same_name(one: &str, other: &str) -> bool {
         one.eq_ignore_ascii_case(other)
     }

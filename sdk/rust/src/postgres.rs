@@ -39,4 +39,8 @@ crate::table::table!(
     fn upsert_by(&self, keys: &[String]) -> Option<crate::Result<()>> {
         Some(self.upsert_by(keys))
     }
+
+    fn widen_columns(&self, fields: &[crate::Field]) -> Option<crate::Result<()>> {
+        Some(self.widen_columns(fields))
+    }
 );

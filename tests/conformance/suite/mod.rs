@@ -14,9 +14,11 @@ pub mod refused;
 pub mod routes;
 pub mod upsert;
 pub mod values;
+pub mod widen;
 
 /// The tests of one destination, in its own module: those that all must pass, and those for what it
-/// is beside (`shared` or `exclusive`; `on_disk`, `wired`, `restartable`, `refusing`, `routing`, `upserting`).
+/// is beside (`shared` or `exclusive`; `on_disk`, `wired`, `restartable`, `refusing`, `routing`, `upserting`,
+/// `widening`).
 #[macro_export]
 macro_rules! suite {
     ($kit:ty $(, $also:ident)*) => {
@@ -103,6 +105,21 @@ macro_rules! routing {
             routes::two_routes_lead_to_one_table,
             routes::tables_agree_under_kills,
             routes::mistakes_are_found_before_the_start,
+        }
+    };
+}
+
+/// Beside that, where columns can hold more later.
+#[macro_export]
+macro_rules! widening {
+    ($kit:ty) => {
+        $crate::tests! { $kit:
+            widen::columns_become_what_holds_both,
+            widen::without_it_columns_stay,
+            widen::an_epoch_that_has_rows_goes_on,
+            widen::rows_are_there_once_under_kills,
+            widen::two_tasks_widen_one_column,
+            widen::what_the_database_refuses_stops_the_pipeline,
         }
     };
 }

@@ -15,7 +15,7 @@ path = "input/*.jsonl"
 "#;
 
 /// A pipeline with these keys in `[sink.config]`, and `[[routes]]` behind them.
-fn routed<D: Routing>(destination: &D, pipeline: &str, config: &str) -> Case {
+pub fn routed<D: Routing>(destination: &D, pipeline: &str, config: &str) -> Case {
     let through = Through {
         destination,
         address: None,
@@ -29,7 +29,7 @@ fn routed<D: Routing>(destination: &D, pipeline: &str, config: &str) -> Case {
 }
 
 /// The file `input/<name>.jsonl`.
-fn lines(case: &Case, name: &str, rows: &[Value]) {
+pub fn lines(case: &Case, name: &str, rows: &[Value]) {
     std::fs::create_dir_all(case.path("input")).unwrap();
     let text: String = rows.iter().map(|row| format!("{row}\n")).collect();
     case.write(&format!("input/{name}.jsonl"), text);

@@ -184,6 +184,43 @@ impl Columns {
         self
     }
 
+    /// Those that hold less than `fields`, with types that hold both.
+    ///
+    /// # Errors
+    /// `invalid`: one of `fields` has no type.
+    pub(crate) fn wider(&self, fields: &[wit::Field]) -> Result<Self> {
+        let mut wider = Vec::new();
+        for field in fields {
+            let values = parsed(field)?;
+            let Some(column) = self.get(&field.name) else {
+                continue;
+            };
+            if let Some(both) = data_type::wider(&column.data_type, &values)
+                && let Ok(sql) = new_column(&column.name, &both)
+                && sql != column.sql
+            {
+                wider.push(Column {
+                    sql,
+                    data_type: wanted(&both),
+                    ..column.clone()
+                });
+            }
+        }
+        Ok(Self(wider))
+    }
+
+    /// With these in place of those of the same names.
+    pub(crate) fn replaced(&self, by: Self) -> Self {
+        let mut columns = self.clone();
+        for new in by.0 {
+            let mut all = columns.0.iter_mut();
+            if let Some(old) = all.find(|column| column.name == new.name) {
+                *old = new;
+            }
+        }
+        columns
+    }
+
     /// With further columns, as a preview pretends.
     pub(crate) fn with(&self, more: Self) -> Self {
         let mut columns = self.0.clone();

@@ -43,6 +43,7 @@ impl ConnectionSpec for DuckDbSpec {
             was_open: AtomicBool::new(false),
             staged: Mutex::default(),
             books: OnceCell::new(),
+            waits_for_ends: AtomicBool::new(false),
         }))))
     }
 }
@@ -59,6 +60,8 @@ pub(crate) struct Shared {
     /// What is staged and not committed yet: each holds the database open.
     staged: Mutex<Vec<Weak<DuckDbStaged>>>,
     books: OnceCell<()>,
+    /// Whether an epoch changed a table that it had removed rows of.
+    waits_for_ends: AtomicBool,
 }
 
 impl Shared {
@@ -75,6 +78,16 @@ impl Shared {
             let message = format!("{} cannot be found", self.describe());
             Error::new(Kind::Unavailable, Blame::Configuration, message).with_source(error)
         })
+    }
+
+    /// From now on, epochs change tables before their rows go.
+    pub(crate) fn wait_for_ends(&self) {
+        self.waits_for_ends.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether all of an epoch waits for its end.
+    pub(crate) fn waits_for_ends(&self) -> bool {
+        self.waits_for_ends.load(Ordering::Relaxed)
     }
 
     /// Whether there is a file yet.

@@ -52,6 +52,17 @@ impl postgres::HostTable for Guest {
         .await
     }
 
+    async fn widen_columns(
+        &mut self,
+        table: Resource<TableHandle>,
+        fields: Vec<wit::Field>,
+    ) -> Answer<()> {
+        self.on_table(&table, async |stage, name| {
+            stage.widen_columns(name, &fields).await
+        })
+        .await
+    }
+
     async fn append(&mut self, table: Resource<TableHandle>, rows: Resource<Batch>) -> Answer<()> {
         self.append_rows(&table, &rows).await
     }

@@ -23,6 +23,9 @@ pub(crate) struct Column {
     pub(crate) allows_null: bool,
     /// What happens where the rows do not have it.
     pub(crate) has_default: bool,
+    /// Whether its type alone says what goes in: a domain has rules of its own, and char(n) has blanks
+    /// at its end.
+    is_plain: bool,
 }
 
 /// The columns of a table, in order.
@@ -35,7 +38,8 @@ fn query() -> String {
         "select {DECLARED},
                 a.attname,
                 a.attnotnull or t.typnotnull,
-                a.atthasdef or a.attidentity <> ''
+                a.atthasdef or a.attidentity <> '',
+                t.typtype = 'b' and t.typname <> 'bpchar'
          from pg_attribute a {LOOKED_THROUGH}
          where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped
            and a.attgenerated = '' and a.attidentity <> 'a'
@@ -66,6 +70,7 @@ impl Columns {
             kind: composites.kind(declared),
             allows_null: !row.get::<_, bool>(Declared::WIDTH + 1),
             has_default: row.get(Declared::WIDTH + 2),
+            is_plain: row.get(Declared::WIDTH + 3),
         });
         Ok(Some(Arc::new(Self(columns.collect()))))
     }
@@ -120,6 +125,38 @@ impl Columns {
         Ok(missing)
     }
 
+    /// Those that hold less than `fields`, with types that hold both.
+    ///
+    /// # Errors
+    /// `invalid`: one of `fields` has no type.
+    pub(crate) fn wider(&self, fields: &[wit::Field]) -> Result<Vec<Column>> {
+        let mut wider = Vec::new();
+        for field in fields {
+            let values = parsed(field)?;
+            let column = self.get(&field.name).filter(|column| column.is_plain);
+            let Some(column) = column else { continue };
+            if let Some(kind) = column.kind.widened(&values) {
+                wider.push(Column {
+                    kind,
+                    ..column.clone()
+                });
+            }
+        }
+        Ok(wider)
+    }
+
+    /// With these in place of those of the same names, as a preview pretends.
+    pub(crate) fn replaced(&self, by: Vec<Column>) -> Self {
+        let mut columns = self.clone();
+        for new in by {
+            let mut all = columns.0.iter_mut();
+            if let Some(old) = all.find(|column| column.name == new.name) {
+                *old = new;
+            }
+        }
+        columns
+    }
+
     /// With further columns, as a preview pretends.
     pub(crate) fn with(&self, more: Vec<Column>) -> Self {
         let mut columns = self.0.clone();
@@ -162,5 +199,6 @@ fn requested(field: &wit::Field) -> Result<Column> {
         kind: new_column(&field.name, &parsed(field)?)?,
         allows_null: field.nullable,
         has_default: false,
+        is_plain: true,
     })
 }

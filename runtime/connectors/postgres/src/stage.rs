@@ -1,5 +1,7 @@
 //! What one instance hands to the database, in a transaction that the home commits.
 
+mod widen;
+
 use std::any::Any;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -466,6 +468,10 @@ impl TableStage for PostgresStage {
         }
         self.find(table)?.columns = Some(grown);
         Ok(())
+    }
+
+    async fn widen_columns(&mut self, table: &str, fields: &[wit::Field]) -> Result<()> {
+        self.widen(table, fields).await
     }
 
     fn overwrite(&mut self, table: &str) -> Result<()> {

@@ -21,6 +21,7 @@
 //! An existing column may be of other types: [`PgType`] and `encode` say which values go into which.
 
 mod contract;
+mod widen;
 
 use arrow::datatypes::DataType;
 use tokio_postgres::types::Type;

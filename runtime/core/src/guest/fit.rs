@@ -42,7 +42,8 @@ pub fn goes_into(from: &DataType, to: &DataType) -> bool {
         (from, to) if is_text(from) || is_text(to) => is_text(from) && is_text(to),
         (from, to) if is_bytes(from) || is_bytes(to) => is_bytes(from) && is_bytes(to),
         (Timestamp(_, from), Timestamp(_, to)) => from.is_some() == to.is_some(),
-        (Date32 | Date64, Date32 | Date64)
+        // A day is the moment of its midnight, as it is in a column that was widened.
+        (Date32 | Date64, Date32 | Date64 | Timestamp(_, None))
         | (Time32(_) | Time64(_), Time32(_) | Time64(_))
         | (Duration(_), Duration(_)) => true,
         (from, to) => from.is_numeric() && to.is_numeric(),

@@ -87,6 +87,17 @@ pub trait TableStage: Stage {
     /// `invalid` where a column has another type.
     async fn add_columns(&mut self, table: &str, fields: &[wit::Field]) -> Result<()>;
 
+    /// Gives columns that hold less than these a type that holds both; where there is none, nothing.
+    ///
+    /// # Errors
+    /// `invalid`: the types of the table stay. Of the destination, which refuses the change.
+    async fn widen_columns(&mut self, table: &str, fields: &[wit::Field]) -> Result<()> {
+        let _ = fields;
+        Err(Error::invalid(format!(
+            "the columns of `{table}` keep their types"
+        )))
+    }
+
     /// Wishes that what stood in the table before the pipeline's first commit goes with that commit.
     ///
     /// # Errors

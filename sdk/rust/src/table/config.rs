@@ -32,7 +32,7 @@ pub struct Keys {
     pub leave_out: Option<Vec<String>>,
     /// What the source knows of a record, as columns.
     pub metadata_columns: Option<Vec<String>>,
-    /// What becomes of columns that the table lacks.
+    /// What becomes of columns that the table lacks, or that hold less.
     pub schema_evolution: Option<SchemaEvolution>,
 }
 
@@ -110,13 +110,15 @@ pub enum WriteMode {
     Upsert,
 }
 
-/// What becomes of columns that the table lacks.
+/// What becomes of columns that the table lacks, or that hold less than the records'.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum SchemaEvolution {
     /// They are added.
     #[default]
     AddColumns,
+    /// They are added; columns that hold less than the records' become ones that hold both.
+    Widen,
     /// They stop the pipeline.
     Strict,
 }

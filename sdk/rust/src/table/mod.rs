@@ -67,6 +67,12 @@ pub trait Table: fmt::Debug + 'static {
         one == other
     }
 
+    /// Gives columns that hold less than these a type that holds both. None: this cannot be.
+    fn widen_columns(&self, fields: &[Field]) -> Option<Result<()>> {
+        let _ = fields;
+        None
+    }
+
     /// Has rows take the place of those with the same values in these columns. None: this cannot be.
     fn upsert_by(&self, keys: &[String]) -> Option<Result<()>> {
         let _ = keys;

@@ -98,7 +98,11 @@ impl<T: Table> Target<T> {
             known.any(|column| T::is_same_name(&column.name, &field.name))
         };
         match self.shape.schema_evolution {
-            SchemaEvolution::AddColumns => {
+            evolution @ (SchemaEvolution::AddColumns | SchemaEvolution::Widen) => {
+                // First: a column that takes no such values at all is refused where others are added.
+                if evolution == SchemaEvolution::Widen {
+                    self.widen(&fields)?;
+                }
                 for field in fields.iter_mut().filter(|field| !is_known(field)) {
                     field.nullable = true;
                 }
@@ -118,6 +122,15 @@ impl<T: Table> Target<T> {
                 None => Ok(()),
             },
         }
+    }
+
+    fn widen(&self, fields: &[Field]) -> Result<()> {
+        self.table.widen_columns(fields).unwrap_or_else(|| {
+            Err(Error::new(
+                ErrorKind::Invalid,
+                "this destination widens no columns: schema_evolution is \"add_columns\" or \"strict\"",
+            ))
+        })
     }
 
     /// Behind the word "table"; it may have no name.

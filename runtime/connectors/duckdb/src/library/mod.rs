@@ -151,4 +151,6 @@ fn c_string(text: &str) -> Result<CString> {
 }
 
 #[cfg(test)]
+mod changes;
+#[cfg(test)]
 mod tests;

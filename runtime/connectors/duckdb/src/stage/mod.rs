@@ -2,6 +2,7 @@
 
 mod overwrite;
 mod table;
+mod widen;
 mod work;
 
 use std::any::Any;
@@ -49,6 +50,8 @@ pub struct DuckDbStage {
     session: Option<Session>,
     /// What waits for the epoch's end: all that is done in an epoch with rows that take the place of others.
     late: Vec<Work>,
+    /// Whether all epochs of the connection wait.
+    waits: bool,
     rows: u64,
     bytes: u64,
     _writer: Writer,
@@ -81,6 +84,7 @@ impl DuckDbStage {
             tables: Vec::new(),
             session: None,
             late: Vec::new(),
+            waits: false,
             rows: 0,
             bytes: 0,
         }
@@ -106,12 +110,25 @@ impl DuckDbStage {
     /// each other's rows and would both add the same key: so one at a time does it, from its beginning to
     /// its commit, and for that to be short it begins when all rows are there.
     fn is_late(&self) -> bool {
-        self.tables.iter().any(|table| !table.keys.is_empty())
+        self.waits || self.tables.iter().any(|table| !table.keys.is_empty())
     }
 
-    /// The epoch's transaction, begun if need be: older rows go first.
+    /// The epoch's transaction for rows: older ones go first.
     async fn session(&mut self) -> Result<&mut Session> {
         let epoch = self.epoch()?;
+        self.transaction().await?;
+        let session = self.session.as_mut().ok_or_else(gone)?;
+        let due = self.tables.iter_mut();
+        for table in due.filter(|table| table.overwrite && !table.is_cleared) {
+            table.is_emptied = clear(&self.shared, session, &table.name, epoch).await?;
+            table.is_cleared = true;
+        }
+        Ok(session)
+    }
+
+    /// The epoch's transaction, begun if need be.
+    async fn transaction(&mut self) -> Result<&mut Session> {
+        self.epoch()?;
         if self.session.is_none() {
             self.shared.books().await?;
             let replaced = self.tables.iter().filter(|table| !table.keys.is_empty());
@@ -124,13 +141,7 @@ impl DuckDbStage {
                 session.run("making room in the file", VACUUM).await?;
             }
         }
-        let session = self.session.as_mut().ok_or_else(gone)?;
-        let due = self.tables.iter_mut();
-        for table in due.filter(|table| table.overwrite && !table.is_cleared) {
-            clear(&self.shared, session, &table.name, epoch).await?;
-            table.is_cleared = true;
-        }
-        Ok(session)
+        self.session.as_mut().ok_or_else(gone)
     }
 
     async fn submit(&mut self, work: Work) -> Result<()> {
@@ -258,6 +269,7 @@ impl TableStage for DuckDbStage {
             keys: Vec::new(),
             overwrite: false,
             is_cleared: false,
+            is_emptied: false,
             has_rows: false,
             preview: Vec::new(),
         });
@@ -296,17 +308,16 @@ impl TableStage for DuckDbStage {
         let grown = match (purpose, self.is_late()) {
             (Purpose::Preview, _) => Arc::new(columns.with(missing)),
             (Purpose::Commit | Purpose::Probe, true) => {
-                self.epoch()?;
                 let mut session = Session::connect(&self.shared).await?;
                 let missing = missing.settled(&mut session).await?;
-                self.late.push(Work::Statements { doing, statements });
+                let work = Work::Statements { doing, statements };
+                self.alter(table, work).await?;
                 Arc::new(columns.with(missing))
             }
             (Purpose::Commit | Purpose::Probe, false) => {
-                let session = self.session().await?;
-                session.run(&doing, &statements).await?;
-                Step::ColumnsAdded.reached();
-                let grown = Columns::read(session, &name).await?;
+                let work = Work::Statements { doing, statements };
+                self.alter(table, work).await?;
+                let grown = Columns::read(self.transaction().await?, &name).await?;
                 grown.ok_or_else(|| dropped(&name))?
             }
         };
@@ -317,6 +328,10 @@ impl TableStage for DuckDbStage {
             )));
         }
         self.settle(table, grown).await
+    }
+
+    async fn widen_columns(&mut self, table: &str, fields: &[wit::Field]) -> Result<()> {
+        self.widen(table, fields).await
     }
 
     fn overwrite(&mut self, table: &str) -> Result<()> {
@@ -440,10 +455,12 @@ impl Stage for DuckDbStage {
         // One that was not finished is forgotten by closing its connection.
         self.session = None;
         self.late.clear();
+        self.waits = self.shared.waits_for_ends();
         self.rows = 0;
         self.bytes = 0;
         for table in &mut self.tables {
             table.is_cleared = false;
+            table.is_emptied = false;
             table.has_rows = false;
             table.preview.clear();
         }
@@ -462,16 +479,7 @@ impl Stage for DuckDbStage {
         if self.purpose == Purpose::Preview {
             return Ok(Vec::new());
         }
-        if self.session.is_none() && self.tables.iter().any(|table| table.overwrite) {
-            self.session().await?;
-        }
-        for work in std::mem::take(&mut self.late) {
-            let adds_columns = matches!(work, Work::Statements { .. });
-            work.run(self.session().await?).await?;
-            if adds_columns {
-                Step::ColumnsAdded.reached();
-            }
-        }
+        self.do_late().await?;
         let Some(session) = &mut self.session else {
             return Ok(Vec::new());
         };

@@ -7,23 +7,26 @@ use crate::bookkeeping::OVERWRITES;
 use crate::connection::Shared;
 use crate::session::{Parameter, Session};
 
-/// Removes the rows that stood in a table before the pipeline's first commit, in this transaction.
+/// Removes the rows that stood in a table before the pipeline's first commit, in this transaction;
+/// whether there were any.
 pub(super) async fn clear(
     shared: &Shared,
     session: &mut Session,
     table: &TableName,
     epoch: CommitId,
-) -> Result<()> {
+) -> Result<bool> {
+    let mut removed = 0;
     if mark(shared, session, table, epoch).await? {
         let doing = format!("removing the older rows of {table}");
-        let removed = session.run(&doing, &format!("delete from {table}")).await;
+        let deletion = format!("delete from {table}");
+        let deleted = session.execute(&doing, &deletion, &[]).await;
         // Rows that stood there are in the way of others: not the fault of any that are new.
-        removed.map_err(|error| match error.kind() {
+        removed = deleted.map_err(|error| match error.kind() {
             Kind::Rejected => Error::new(Kind::Other, Blame::Destination, error.to_string()),
             _ => error,
         })?;
     }
-    Ok(())
+    Ok(removed > 0)
 }
 
 /// Notes that the pipeline has rows in a table: what stood there is gone, or stays. False where that

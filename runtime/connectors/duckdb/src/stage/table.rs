@@ -28,6 +28,8 @@ pub(super) struct OpenTable {
     pub(super) overwrite: bool,
     /// Whether they are gone in the epoch's transaction.
     pub(super) is_cleared: bool,
+    /// Whether there were such.
+    pub(super) is_emptied: bool,
     /// Whether rows went there in this epoch.
     pub(super) has_rows: bool,
     pub(super) preview: Vec<RecordBatch>,

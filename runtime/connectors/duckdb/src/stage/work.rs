@@ -8,6 +8,7 @@ use wasm_sink_core::sql::TableName;
 use wasm_sink_core::{Blame, Error, Kind, Result};
 
 use crate::NAMES;
+use crate::catalog::Columns;
 use crate::library::ROWS;
 use crate::session::Session;
 
@@ -18,6 +19,11 @@ const ORDER: &str = "_wasm_sink_order";
 pub(super) enum Work {
     /// Changes of a table.
     Statements { doing: String, statements: String },
+    /// Columns of a table that hold more.
+    Widening {
+        table: TableName,
+        changes: Vec<Change>,
+    },
     /// Rows for a table; with `keys`, columns and their types, they take the place of others. `first` is the number of the first
     /// among the rows of the epoch.
     Rows {
@@ -28,6 +34,25 @@ pub(super) enum Work {
     },
 }
 
+/// A column's type, and another in its place.
+pub(super) struct Change {
+    column: String,
+    from: String,
+    to: String,
+}
+
+/// From columns as they are to those that hold more.
+pub(super) fn changes(from: &Columns, to: &Columns) -> Vec<Change> {
+    let changes = to.iter().filter_map(|wider| {
+        Some(Change {
+            column: wider.name.clone(),
+            from: from.get(&wider.name)?.sql.clone(),
+            to: wider.sql.clone(),
+        })
+    });
+    changes.collect()
+}
+
 impl Work {
     /// # Errors
     /// Of the library; rows may wait, and fail later.
@@ -36,6 +61,7 @@ impl Work {
             Self::Statements { doing, statements } => {
                 return session.run(&doing, &statements).await;
             }
+            Self::Widening { table, changes } => return widen(session, &table, changes).await,
             Self::Rows {
                 table,
                 keys,
@@ -68,6 +94,43 @@ impl Work {
             })
             .await
     }
+}
+
+/// Another transaction may have been first, and must not have its columns narrowed.
+async fn widen(session: &mut Session, table: &TableName, changes: Vec<Change>) -> Result<()> {
+    let columns = Columns::read(session, table).await?;
+    let columns = columns.ok_or_else(|| super::dropped(table))?;
+    for Change { column, from, to } in changes {
+        match columns.get(&column).map(|column| column.sql.as_str()) {
+            Some(now) if now == to => continue,
+            Some(now) if now == from => {}
+            _ => {
+                return Err(Error::new(
+                    Kind::Conflict,
+                    Blame::Destination,
+                    format!("column `{column}` of {table} was changed"),
+                ));
+            }
+        }
+        let name = NAMES.name(&column)?;
+        let statement = format!("alter table {table} alter column {name} set data type {to}");
+        let done = session
+            .run(
+                &format!("widening column `{column}` of {table}"),
+                &statement,
+            )
+            .await;
+        // What is refused here is not the fault of any row, and a fresh look would find nothing else.
+        done.map_err(|error| match error.kind() {
+            Kind::Rejected | Kind::Conflict | Kind::Other => Error::new(
+                Kind::Other,
+                Blame::Configuration,
+                format!("{error}; make it {to} by hand, or set schema_evolution = \"add_columns\""),
+            ),
+            _ => error,
+        })?;
+    }
+    Ok(())
 }
 
 fn appending(table: &TableName, columns: &[String]) -> String {

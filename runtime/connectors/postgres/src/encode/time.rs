@@ -17,6 +17,7 @@ use crate::types::Digits;
 /// Days from 1970-01-01 to 2000-01-01.
 const EPOCH_DAYS: i64 = 10_957;
 const EPOCH_US: i64 = EPOCH_DAYS * 86_400 * 1_000_000;
+const SECONDS_PER_DAY: i64 = 86_400;
 const MS_PER_DAY: i64 = 86_400_000;
 const US_PER_DAY: i64 = 86_400_000_000;
 /// Days that date holds, from 4713 BC to 5874897 AD.
@@ -84,18 +85,27 @@ pub(super) fn date(values: &ArrayRef) -> Option<Cell> {
 }
 
 pub(super) fn timestamp(values: &ArrayRef, zone: Zone, digits: Digits) -> Option<Cell> {
-    let DataType::Timestamp(unit, given) = values.data_type() else {
-        return None;
-    };
-    if (zone == Zone::Some) != given.is_some() {
-        return None;
-    }
-    let unit = *unit;
-    let count = match unit {
-        TimeUnit::Second => counts::<TimestampSecondType>(values)?,
-        TimeUnit::Millisecond => counts::<TimestampMillisecondType>(values)?,
-        TimeUnit::Microsecond => counts::<TimestampMicrosecondType>(values)?,
-        TimeUnit::Nanosecond => counts::<TimestampNanosecondType>(values)?,
+    let (count, unit) = match values.data_type() {
+        // The moment of its midnight, as it is in a column that was widened.
+        DataType::Date32 if zone == Zone::None => {
+            let days = counts::<Date32Type>(values)?;
+            let seconds: Box<dyn Fn(usize) -> i64 + Send> =
+                Box::new(move |row| days(row) * SECONDS_PER_DAY);
+            (seconds, TimeUnit::Second)
+        }
+        DataType::Date64 if zone == Zone::None => {
+            (counts::<Date64Type>(values)?, TimeUnit::Millisecond)
+        }
+        DataType::Timestamp(unit, given) if (zone == Zone::Some) == given.is_some() => {
+            let count = match unit {
+                TimeUnit::Second => counts::<TimestampSecondType>(values)?,
+                TimeUnit::Millisecond => counts::<TimestampMillisecondType>(values)?,
+                TimeUnit::Microsecond => counts::<TimestampMicrosecondType>(values)?,
+                TimeUnit::Nanosecond => counts::<TimestampNanosecondType>(values)?,
+            };
+            (count, *unit)
+        }
+        _ => return None,
     };
     Some(Box::new(move |row, out| {
         let since_2000 = kept(microseconds(count(row), unit)?, digits)?
