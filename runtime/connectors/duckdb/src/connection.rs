@@ -60,7 +60,7 @@ pub(crate) struct Shared {
     /// What is staged and not committed yet: each holds the database open.
     staged: Mutex<Vec<Weak<DuckDbStaged>>>,
     books: OnceCell<()>,
-    /// Whether an epoch changed a table that it had removed rows of.
+    /// Whether an epoch changed a table too late.
     waits_for_ends: AtomicBool,
 }
 

@@ -1,7 +1,9 @@
 //! Changes of a table's columns, and where they stand in a transaction.
 //!
-//! The library alters a table that the transaction has added rows to. One that it has deleted or replaced
-//! rows of cannot be committed then. So changes come first.
+//! The library alters a table that the transaction has added a few rows to. One that it has deleted or
+//! replaced rows of cannot be committed then. Where row groups were written, further ones are an internal
+//! error (<https://github.com/duckdb/duckdb/pull/25724>), and the database is given up. So changes come
+//! first, and an epoch that finds out too late begins anew.
 
 use std::sync::Arc;
 
@@ -14,6 +16,9 @@ use super::work::{Work, changes};
 use super::{DuckDbStage, dropped};
 use crate::catalog::Columns;
 use crate::session::Session;
+
+/// Rows that the library writes together.
+const ROW_GROUP: u64 = 122_880;
 
 impl DuckDbStage {
     pub(super) async fn widen(&mut self, table: &str, fields: &[wit::Field]) -> Result<()> {
@@ -64,16 +69,17 @@ impl DuckDbStage {
             self.late.push(work);
             return Ok(());
         }
+        let rows = self.rows;
         let open = self.find(table)?;
-        if open.is_emptied {
+        if open.is_emptied || (open.has_rows && rows >= ROW_GROUP) {
             let name = open.name.clone();
             self.shared.wait_for_ends();
             return Err(Error::new(
                 Kind::Conflict,
                 Blame::Destination,
                 format!(
-                    "{name} gets other columns after its older rows were removed; from now on, an \
-                     epoch's rows wait for its end"
+                    "{name} gets other columns behind rows of the epoch; from now on, rows wait for the \
+                     epoch's end"
                 ),
             ));
         }
