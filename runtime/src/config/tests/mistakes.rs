@@ -50,6 +50,7 @@ cases! {
     unknown_connector_far: ["name = \"p\"\n[source]\ntype = \"carrier-pigeon\"\n", SINK];
     connector_not_built: ["name = \"p\"\n[source]\ntype = \"warehouse\"\n", SINK];
     connector_without_a_word: ["name = \"p\"\n[source]\ntype = \"mute\"\n", SINK];
+    source_without_connection: ["name = \"p\"\n[source]\ntype = \"broker\"\n", SINK];
     not_a_source: ["name = \"p\"\n[source]\nconnection = \"lake\"\n", LAKE, SINK_LAKE];
     connection_not_needed: ["name = \"p\"\n[connections.in]\ntype = \"files\"\n[source]\nconnection = \"in\"\n", SINK];
     connection_is_text: ["name = \"p\"\n", SOURCE, "[connections]\nlake = \"s3://lake\"\n", SINK_LAKE];
