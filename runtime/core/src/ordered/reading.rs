@@ -110,6 +110,9 @@ impl Task {
     }
 }
 
+/// As [`SourceBatch::undecodable`].
+type Letters = Vec<(u32, DeadLetter)>;
+
 /// How far the task has come.
 struct Way {
     task: Task,
@@ -231,12 +234,12 @@ impl Way {
         &self,
         page: Page,
         placed: Placed,
-    ) -> Result<(RecordBatch, Placed, Vec<(u32, DeadLetter)>)> {
+    ) -> Result<(RecordBatch, Placed, Letters)> {
         if page.misfits.is_empty() {
             return Ok((page.rows, placed, Vec::new()));
         }
         let mut keep = vec![true; page.rows.num_rows()];
-        let mut letters: Vec<(u32, DeadLetter)> = Vec::new();
+        let mut letters = Letters::new();
         for (row, reason) in page.misfits {
             let Some(kept) = keep.get_mut(row as usize) else {
                 return Err(host("a row that is not there"));

@@ -72,7 +72,7 @@ impl Pages for ModelPages {
             return Ok(None);
         }
         let left = self.failures.load(Ordering::Relaxed);
-        if left > 0 && self.rows.len() % 2 == 0 {
+        if left > 0 && self.rows.len().is_multiple_of(2) {
             self.failures.store(left - 1, Ordering::Relaxed);
             return Err(Error::new(Kind::Unavailable, Blame::Source, "gone"));
         }
@@ -173,7 +173,7 @@ async fn every_row_comes_once_whatever_fails_and_wherever_pages_end() {
             let to = Place(vec![1]).position();
             begin(&mut source, to.as_ref()).await;
             let first = batch(&mut source).await.unwrap();
-            assert_eq!((first.begin, first.rows.column(0).len() > 0), (to, true));
+            assert_eq!((first.begin, first.rows.num_rows() > 0), (to, true));
             assert_eq!(first.lineage.position_after(0), Place(vec![2]).position());
         }
     }
