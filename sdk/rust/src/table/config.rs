@@ -17,7 +17,7 @@ pub struct Config<Own> {
     pub own: Own,
 }
 
-/// What `[sink.config]` says for all tables, and a route for its own; [`Shape`] is what that makes.
+/// What `[sink.config]` says for all tables, and a route for its own; `Shape` is what that makes.
 #[derive(Debug, Default, Deserialize)]
 pub struct Keys {
     /// What becomes of older rows.
