@@ -57,7 +57,7 @@ impl duckdb::HostTable for Guest {
         table: Resource<TableHandle>,
         fields: Vec<wit::Field>,
     ) -> Answer<()> {
-        self.on_table(&table, async |stage, name| {
+        self.on_table_at_length(&table, async |stage, name| {
             stage.widen_columns(name, &fields).await
         })
         .await

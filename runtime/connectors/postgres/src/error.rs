@@ -42,10 +42,6 @@ fn meaning(code: &SqlState) -> (Kind, Blame) {
     if [SqlState::UNDEFINED_TABLE, SqlState::UNDEFINED_COLUMN].contains(code) {
         return (Kind::Conflict, Blame::Destination);
     }
-    // A composite type that was altered: no lock of ours holds that up.
-    if *code == SqlState::DATATYPE_MISMATCH {
-        return (Kind::Conflict, Blame::Destination);
-    }
     // A standby that has not been promoted yet.
     if *code == SqlState::READ_ONLY_SQL_TRANSACTION {
         return (Kind::Unavailable, Blame::Destination);
@@ -91,7 +87,6 @@ mod tests {
             (SqlState::INVALID_PASSWORD, Kind::Denied),
             (SqlState::INSUFFICIENT_PRIVILEGE, Kind::Denied),
             (SqlState::UNDEFINED_COLUMN, Kind::Conflict),
-            (SqlState::DATATYPE_MISMATCH, Kind::Conflict),
             (SqlState::SYNTAX_ERROR, Kind::Other),
         ] {
             assert_eq!(meaning(&code).0, kind, "{code:?}");

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::SinkExt;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, CopyInSink};
 use wasm_sink_core::sql::TableName;
@@ -177,7 +178,11 @@ impl Copy {
 
     fn failed(&self, error: tokio_postgres::Error) -> Error {
         let place = error.as_db_error().and_then(|answer| answer.where_());
-        match place.and_then(|place| place.rsplit_once("column ")) {
+        // A composite type was altered, which no lock of ours holds up; functions have mistakes of
+        // their own that are called so.
+        let is_altered = error.code() == Some(&SqlState::DATATYPE_MISMATCH)
+            && place.is_some_and(|place| !place.contains("function"));
+        let told = match place.and_then(|place| place.rsplit_once("column ")) {
             // "COPY t, line 7, column c"
             Some((_, column)) => {
                 let column = column.to_owned();
@@ -187,6 +192,10 @@ impl Copy {
                 )
             }
             None => server_error(&format!("copying into {}", self.table), error),
+        };
+        match is_altered {
+            true => told.recast(Kind::Conflict, Blame::Destination),
+            false => told,
         }
     }
 }

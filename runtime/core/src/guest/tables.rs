@@ -174,10 +174,25 @@ impl Guest {
         table: &Resource<TableHandle<S>>,
         call: impl AsyncFnOnce(&mut S, &str) -> Result<T>,
     ) -> Answer<T> {
-        let handle = self.table().get(table)?.clone();
         let wait = self.limits().stage_wait;
+        self.on_table_at_length(table, async |stage: &mut S, name| {
+            within(wait, call(stage, name)).await
+        })
+        .await
+    }
+
+    /// The same for what takes as long as the destination needs: cut off, it would only begin anew.
+    ///
+    /// # Errors
+    /// A trap for a handle that is none.
+    pub async fn on_table_at_length<S: TableStage, T>(
+        &mut self,
+        table: &Resource<TableHandle<S>>,
+        call: impl AsyncFnOnce(&mut S, &str) -> Result<T>,
+    ) -> Answer<T> {
+        let handle = self.table().get(table)?.clone();
         let done = match self.stage::<S>(&handle.role) {
-            Ok(stage) => within(wait, call(stage, &handle.name)).await,
+            Ok(stage) => call(stage, &handle.name).await,
             Err(error) => Err(error),
         };
         Ok(self.answer(done))

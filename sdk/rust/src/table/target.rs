@@ -89,7 +89,12 @@ impl<T: Table> Target<T> {
                 // Another instance may have been first, with other rows.
                 Err(error)
                     if error.kind == ErrorKind::Invalid && self.table.fields()?.is_some() => {}
-                created => return created,
+                Err(error) => return Err(error),
+                // Or first with columns that hold less.
+                Ok(()) if self.shape.schema_evolution == SchemaEvolution::Widen => {
+                    return self.widen(&fields);
+                }
+                Ok(()) => return Ok(()),
             }
         }
         let known = self.table.fields()?.unwrap_or_default();

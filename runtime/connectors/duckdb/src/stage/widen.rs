@@ -97,6 +97,7 @@ impl DuckDbStage {
             work.run(self.transaction().await?).await?;
             Step::ColumnsAdded.reached();
         }
+        self.require_same_columns().await?;
         let removes = self.tables.iter().any(|table| table.overwrite);
         if removes {
             self.session().await?;
@@ -105,5 +106,90 @@ impl DuckDbStage {
             work.run(self.session().await?).await?;
         }
         Ok(())
+    }
+
+    /// Rows that waited were made for columns as they were thought to become. Where another task was
+    /// first with a column of the same name, the library would cast what does not fit.
+    async fn require_same_columns(&mut self) -> Result<()> {
+        let waiting = self.tables.iter().filter(|table| table.has_rows);
+        let waiting =
+            waiting.filter_map(|table| Some((table.name.clone(), table.columns.clone()?)));
+        for (name, thought) in waiting.collect::<Vec<_>>() {
+            let found = Columns::read(self.transaction().await?, &name).await?;
+            let found = found.ok_or_else(|| dropped(&name))?;
+            let changed = thought.iter().find(|column| {
+                let same = found.get(&column.name);
+                same.is_none_or(|same| same.data_type != column.data_type)
+            });
+            if let Some(column) = changed {
+                return Err(Error::new(
+                    Kind::Conflict,
+                    Blame::Destination,
+                    format!("column `{}` of {name} was changed meanwhile", column.name),
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch};
+    use wasm_sink_core::CommitId;
+    use wasm_sink_core::connection::{ConnectionContext, ConnectionSpec};
+    use wasm_sink_core::guest::tables::TableStage;
+    use wasm_sink_core::stage::Stage;
+
+    use super::*;
+    use crate::connection::{DuckDbConnection, DuckDbSpec};
+    use crate::settings::DatabaseFile;
+
+    /// The library would make 2 of 1.5, and say nothing.
+    #[tokio::test]
+    async fn rows_that_waited_do_not_go_into_a_column_that_is_another_by_now() {
+        let folder = tempfile::tempdir().unwrap();
+        let spec = DuckDbSpec(DatabaseFile {
+            path: folder.path().join("some.duckdb"),
+            memory_limit_bytes: None,
+            threads: Some(1),
+        });
+        let context = ConnectionContext {
+            label: "db".into(),
+            pipeline: "p".into(),
+            directory: folder.path().to_owned(),
+        };
+        let connection = spec.open(context).await.unwrap();
+        let connection: &DuckDbConnection = connection.as_any().downcast_ref().unwrap();
+        let shared = Arc::clone(&connection.0);
+        let mut other = Session::connect(&shared).await.unwrap();
+        other
+            .run("creating", "create table t (id bigint)")
+            .await
+            .unwrap();
+
+        let mut late = DuckDbStage::new(Arc::clone(&shared), Purpose::Commit);
+        late.open("t").await.unwrap();
+        late.upsert_by("t", vec!["id".to_owned()]).unwrap();
+        late.begin(CommitId::from_random(1));
+        let field = wit::Field {
+            name: "c".to_owned(),
+            data_type: "float64".to_owned(),
+            nullable: true,
+        };
+        late.add_columns("t", &[field]).await.unwrap();
+        let id: ArrayRef = Arc::new(Int64Array::from(vec![1]));
+        let value: ArrayRef = Arc::new(Float64Array::from(vec![1.5]));
+        let rows = RecordBatch::try_from_iter([("id", id), ("c", value)]).unwrap();
+        let fitted = late.fit("t", &rows).unwrap();
+        late.push("t", fitted.rows).await.unwrap();
+
+        let adding = "alter table t add column c bigint";
+        other.run("adding", adding).await.unwrap();
+        let Err(error) = late.finish().await else {
+            panic!("the column holds whole numbers alone");
+        };
+        assert_eq!(error.kind(), Kind::Conflict);
+        assert!(error.message().contains("`c`"), "{error}");
     }
 }
