@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::array::{BooleanArray, RecordBatch};
+use arrow::array::{Array, BooleanArray, RecordBatch};
 use arrow::compute::{concat_batches, filter_record_batch};
 use chrono::Utc;
 use tokio::sync::mpsc::Sender;
@@ -172,9 +172,7 @@ impl Way {
         let mut rows = (1..=last).rev();
         let cut = rows.find(|row| !before.are_tied(row - 1, *row));
         let (whole, rest) = split(one, cut.unwrap_or(0));
-        if rest.rows.num_rows() > MAX_TIED_ROWS
-            || rest.rows.get_array_memory_size() > MAX_TIED_BYTES
-        {
+        if rest.rows.num_rows() > MAX_TIED_ROWS || own_bytes(&rest.rows) > MAX_TIED_BYTES {
             return Err(Error::new(
                 Kind::Invalid,
                 Blame::Configuration,
@@ -265,6 +263,13 @@ impl Way {
         let placed = placed.kept(&rows, &self.task.order_by, &keep)?;
         Ok((rows, placed, letters))
     }
+}
+
+/// What the rows take by themselves, where they are a slice of others.
+fn own_bytes(rows: &RecordBatch) -> usize {
+    let columns = rows.columns().iter();
+    let own = columns.map(|column| column.to_data().get_slice_memory_size());
+    own.map(|bytes| bytes.unwrap_or(MAX_TIED_BYTES)).sum()
 }
 
 fn nowhere() -> Error {

@@ -257,6 +257,17 @@ async fn no_epoch_ends_between_a_row_and_a_letter_of_its_place() {
     assert_eq!(batch.boundary(2), Place(vec![2]).position());
 }
 
+/// What stands together is little, however large a row is that came with it.
+#[tokio::test(start_paused = true)]
+async fn a_large_row_is_no_part_of_the_tie_behind_it() {
+    let large: &'static str = String::leak("x".repeat(65 << 20));
+    let rows: Rows = Arc::new(Mutex::new(vec![(1, large), (2, ""), (2, "")]));
+    let mut source = open(&rows, 0, &settings(2, None));
+    begin(&mut source, None).await;
+    assert_eq!(places(&batch(&mut source).await.unwrap()), [1]);
+    assert_eq!(places(&batch(&mut source).await.unwrap()), [2, 2]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_row_at_the_very_beginning_is_refused() {
     let mut source = open(&numbered(&[i64::MIN, 1]), 0, &settings(1, None));
