@@ -1,7 +1,7 @@
 //! From a validated pipeline.toml to a running pipeline: opens what it names, in the order in which
 //! one thing needs the other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -9,7 +9,7 @@ use std::time::Instant;
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
 use tokio::sync::watch;
-use wasm_sink_core::budget::Budget;
+use wasm_sink_core::budget::{Budget, Reservation};
 use wasm_sink_core::component::Component;
 use wasm_sink_core::connection::{Connection, ConnectionContext};
 use wasm_sink_core::error::Context;
@@ -44,6 +44,8 @@ struct Opened {
     component: Arc<dyn Component>,
     source: Box<dyn Source>,
     budget: Budget,
+    /// The part of it that the destination holds.
+    _staged: Reservation,
 }
 
 impl Launcher {
@@ -111,6 +113,7 @@ async fn open(
     let connections = connect(pipeline, &name).await?;
     let component = component(&connections)?;
     let budget = Budget::new(pipeline.limits.budget_bytes);
+    let staged = budget.reserve(staged_bytes(pipeline, &connections)).await;
     let context = SourceContext {
         pipeline: name,
         budget: budget.clone(),
@@ -134,7 +137,22 @@ async fn open(
         component,
         source,
         budget,
+        _staged: staged,
     })
+}
+
+/// What the sink's connections keep of the budget for themselves: at most half of it, since batches have
+/// to go through the rest.
+fn staged_bytes(pipeline: &config::Pipeline, connections: &Connections) -> usize {
+    let labels: BTreeSet<&str> = pipeline
+        .sink
+        .connections
+        .values()
+        .map(|label| label.as_str())
+        .collect();
+    let connections = labels.into_iter().filter_map(|label| connections.get(label));
+    let wanted = connections.map(|connection| connection.staged_bytes());
+    wanted.sum::<usize>().min(pipeline.limits.budget_bytes / 2)
 }
 
 fn granted_connectors(pipeline: &config::Pipeline) -> impl Iterator<Item = &'static str> {

@@ -6,7 +6,7 @@ use serde_json::Value;
 use wasm_sink_core::step::Step;
 use wasm_sink_tests::{DeltaTable, Versitygw};
 
-use crate::destination::{Destination, Promise, Shared, Wire, Wired};
+use crate::destination::{Destination, Promise, Restartable, Shared, Wire, Wired};
 
 pub struct Bucket(Versitygw);
 
@@ -77,4 +77,14 @@ impl Wired for Bucket {
 
 impl Shared for Bucket {}
 
-crate::suite!(Bucket, shared, wired);
+impl Restartable for Bucket {
+    fn interrupt(&mut self) {
+        self.0.stop();
+    }
+
+    fn resume(&mut self) {
+        self.0.resume();
+    }
+}
+
+crate::suite!(Bucket, shared, wired, restartable);

@@ -5,6 +5,7 @@
 //! by `tests/setup.sh`, by itself, on first use. A harness that cannot go on panics: the test fails.
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
+mod admin;
 mod binary;
 mod case;
 mod component;
@@ -18,9 +19,11 @@ mod proxy;
 mod python;
 mod server;
 mod tools;
+mod valve;
 mod versitygw;
 mod volume;
 
+pub use admin::Admin;
 pub use binary::{Binary, Invocation, Outcome, Process};
 pub use case::{Case, Connected};
 pub use component::{build_component, hostile_component, target_directory};
@@ -31,5 +34,6 @@ pub use folder::files_below;
 pub use proxy::{Fate, Proxy, Request};
 pub use rustix::process::Signal;
 pub use server::{Server, free_port};
+pub use valve::Valve;
 pub use versitygw::Versitygw;
 pub use volume::Volume;

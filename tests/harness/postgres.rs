@@ -1,5 +1,6 @@
 //! A PostgreSQL server.
 
+use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
@@ -11,6 +12,7 @@ use tempfile::TempDir;
 
 use crate::server::{Server, free_port};
 use crate::tools::tool;
+use crate::volume::Volume;
 
 /// Who runs the server where the tests are root, which it refuses to be.
 const UNPRIVILEGED: &str = "nobody";
@@ -21,6 +23,8 @@ pub struct Postgres {
     server: Option<Server>,
     port: u16,
     directory: TempDir,
+    /// What enters the namespace of a volume.
+    way_in: Vec<OsString>,
 }
 
 impl Postgres {
@@ -33,6 +37,39 @@ impl Postgres {
 
     /// Starts one on a free port.
     pub fn start() -> Self {
+        Self::start_by(Vec::new())
+    }
+
+    /// One whose tables are on this volume, and all else beside it.
+    pub fn start_with_tables_on(volume: &Volume) -> Self {
+        // Nobody else may look through the other path, which is for root alone then.
+        let (way_in, place) = match is_root() {
+            true => {
+                let enter = volume.enter();
+                let words = std::iter::once(enter.get_program()).chain(enter.get_args());
+                let words = words.map(OsStr::to_owned).collect();
+                (words, volume.mount_point().join("tables"))
+            }
+            false => (Vec::new(), volume.path().join("tables")),
+        };
+        let tables = volume.path().join("tables");
+        std::fs::create_dir(&tables).expect("a new folder");
+        if is_root() {
+            run(Command::new("chown").arg(UNPRIVILEGED).arg(&tables));
+        }
+        let server = Self::start_by(way_in);
+        server.run(&format!(
+            "create tablespace volume location '{}'",
+            place.display()
+        ));
+        server.run(&format!(
+            "alter database {} set default_tablespace = volume",
+            Self::DATABASE
+        ));
+        server
+    }
+
+    fn start_by(way_in: Vec<OsString>) -> Self {
         let directory = TempDir::with_prefix("postgres-").expect("a temporary folder");
         let open = std::fs::Permissions::from_mode(0o755);
         std::fs::set_permissions(directory.path(), open).expect("a folder to look into");
@@ -55,6 +92,7 @@ impl Postgres {
             server: None,
             port: free_port(),
             directory,
+            way_in,
         };
         postgres.resume();
         postgres
@@ -103,7 +141,17 @@ impl Postgres {
 
     /// Starts it again, over what it had.
     pub fn resume(&mut self) {
-        let mut command = program("postgres", self.directory.path());
+        let server = program("postgres", self.directory.path());
+        let mut command = match self.way_in.split_first() {
+            None => server,
+            Some((enter, words)) => {
+                let mut command = Command::new(enter);
+                command.args(words).arg(server.get_program());
+                command.args(server.get_args());
+                command.env("HOME", self.directory.path());
+                command
+            }
+        };
         command.arg("-D").arg(self.directory.path().join("data"));
         for setting in [
             format!("port={}", self.port),

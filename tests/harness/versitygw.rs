@@ -14,7 +14,7 @@ use crate::tools::tool;
 /// A Versity gateway over a folder of its own, with one bucket.
 #[derive(Debug)]
 pub struct Versitygw {
-    server: Server,
+    server: Option<Server>,
     port: u16,
     directory: TempDir,
 }
@@ -35,7 +35,18 @@ impl Versitygw {
         for folder in ["drive", "iam", &format!("drive/{}", Self::BUCKET)] {
             std::fs::create_dir(directory.path().join(folder)).expect("a folder");
         }
-        let port = free_port();
+        let mut gateway = Self {
+            server: None,
+            port: free_port(),
+            directory,
+        };
+        gateway.resume();
+        gateway
+    }
+
+    /// Starts it again, over what it had.
+    pub fn resume(&mut self) {
+        let (port, directory) = (self.port, &self.directory);
         let mut command = Command::new(tool("versitygw"));
         command
             .env("ROOT_ACCESS_KEY", Self::ACCESS_KEY_ID)
@@ -47,12 +58,12 @@ impl Versitygw {
             .arg("posix")
             .arg(directory.path().join("drive"));
         let log = directory.path().join("log");
-        let server = Server::start(&command, &log, || is_healthy(port));
-        Self {
-            server,
-            port,
-            directory,
-        }
+        self.server = Some(Server::start(&command, &log, || is_healthy(port)));
+    }
+
+    /// Ends it, as a power cut would.
+    pub fn stop(&mut self) {
+        self.server = None;
     }
 
     /// Where it listens.
@@ -72,7 +83,7 @@ impl Versitygw {
 
     /// What it logged.
     pub fn log(&self) -> String {
-        self.server.log()
+        self.server.as_ref().map(Server::log).unwrap_or_default()
     }
 }
 

@@ -67,6 +67,12 @@ pub trait Connection: Send + Sync {
         ))
     }
 
+    /// What it keeps in memory of rows that are staged, beside the batches that they come from: a part of
+    /// the process's byte budget (commit protocol, rule 18).
+    fn staged_bytes(&self) -> usize {
+        0
+    }
+
     /// The pipeline has ended: a time for what is best done once, such as putting a database's log where
     /// it belongs. Nothing may depend on it.
     async fn close(&self) {}

@@ -168,6 +168,7 @@ impl Component for WasmComponent {
             .open(&self.config)
             .await
             .map_err(|failure| failure.error)?;
+        tracing::debug!(?purpose, "opened an instance");
         Ok(Box::new(WasmInstance::new(sandbox)))
     }
 }

@@ -98,3 +98,23 @@ pub fn nothing_but_dead_letters<D: Destination>() {
         [json!({ "n": 1 }), json!({ "n": 3 })]
     );
 }
+
+/// As columns come from readers that found few values: by their places in a list of them.
+pub fn values_by_their_places_in_a_list<D: Destination>() {
+    let destination = D::start();
+    let text = "name = \"places\"\n[source]\ntype = \"files\"\npath = \"rows.jsonl\"\n";
+    let config = "schema = [
+        { name = \"n\", data_type = \"int64\" },
+        { name = \"city\", data_type = \"dictionary<int32, utf8>\" },
+        { name = \"floor\", data_type = \"dictionary<uint8, int16>\" },
+    ]";
+    let case = case(&destination, text, "places", config);
+    let cities = [json!("Wien"), json!(null), json!("Graz")];
+    let row = |n: usize| json!({ "n": n, "city": cities[n % 3], "floor": n % 5 });
+    let lines: String = (0..1_000).map(|n| format!("{}\n", row(n))).collect();
+    case.write("rows.jsonl", lines);
+    case.run().finish().expect_code(0);
+    assert_eq!(case.dead_letters("places"), []);
+    let rows = destination.query("places", "select n, city, floor from t order by n");
+    assert_eq!(rows, (0..1_000).map(row).collect::<Vec<_>>());
+}

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use wasm_sink_tests::{Case, Cut, Cutter};
+use wasm_sink_tests::{Admin, Case, Cut, Cutter, Valve};
 
 use crate::destination::{Destination, Restartable, Through, Wired, case, pipeline};
 
@@ -69,4 +69,38 @@ pub fn the_server_goes_away_and_comes_back<D: Restartable>() {
     }
     run.wait(Duration::from_secs(120)).expect_code(0);
     expect_each_row_once(&destination);
+}
+
+/// While the destination takes nothing the source is held back: what waits stays within the budget.
+pub fn a_wire_that_is_blocked_holds_the_source<D: Wired>() {
+    const MANY_ROWS: u64 = 400_000;
+    /// About 100 bytes a row in memory, and a budget of 4 MiB.
+    const MOST_ROWS: u64 = 60_000;
+    let destination = D::start();
+    let valve = Valve::start(destination.wire().address, 600_000);
+    let admin = Admin::somewhere();
+    let text = format!(
+        "name = \"cut\"\n[source]\ntype = \"generator\"\nrows = {MANY_ROWS}\npartitions = 2\n\
+         batch_rows = 1_000\n[limits]\nbytes = \"4MiB\"\n{}",
+        admin.section()
+    );
+    let through = Through {
+        destination: &destination,
+        address: Some(valve.address()),
+    };
+    let case = Case::new(&pipeline::<D>(&text, "cut", ""), through);
+    let run = case.run().start();
+    valve.await_shut();
+    let before = admin.counter("records_written_total");
+    let (rest, limit) = (Duration::from_secs(1), Duration::from_secs(30));
+    let read = admin.await_rest("records_read_total", rest, limit);
+    let waiting = read - before;
+    assert!(waiting <= MOST_ROWS, "{waiting} rows wait");
+    valve.open();
+    run.wait(Duration::from_secs(120)).expect_code(0);
+    let rows = destination.query_one(
+        "cut",
+        "select count(*) as rows, count(distinct (partition, \"offset\")) as distinct_rows from t",
+    );
+    assert_eq!(rows, json!({ "rows": MANY_ROWS, "distinct_rows": MANY_ROWS }));
 }

@@ -48,6 +48,33 @@ pub fn a_million_rows_arrive_with_their_values<D: Destination>() {
         .expect_said("nothing new");
 }
 
+/// A component's memory is a cache: the same comes out of instances that live for one epoch each.
+pub fn an_instance_for_each_epoch_makes_no_difference<D: Destination>() {
+    let destination = D::start();
+    let sums = SUMS.replace("SCORE", &D::member("detail", "score"));
+    let deliver = |name: &str, fresh: &[(String, String)]| {
+        let text = PIPELINE
+            .replace("\"generated\"", &format!("\"{name}\""))
+            .replace("1_000_000", "40_000");
+        let text = format!("{text}batch_rows = 500\n[epoch]\nmax_rows = 2_000\n");
+        let case = case(&destination, &text, name, "");
+        let outcome = case
+            .run()
+            .env("WASM_SINK_LOG", "wasm_sink=debug")
+            .envs(fresh)
+            .finish()
+            .expect_code(0);
+        let opened = outcome.stderr.matches("opened an instance").count();
+        (opened, destination.query_one(name, &sums))
+    };
+    let (kept, expected) = deliver("kept", &[]);
+    let each = ("WASM_SINK_FRESH_INSTANCES".to_owned(), "1".to_owned());
+    let (fresh, found) = deliver("fresh", &[each]);
+    assert_eq!(found, expected);
+    assert_eq!(found["rows"], 40_000);
+    assert!(fresh >= kept + 19, "{fresh} instances for 20 epochs, {kept} without");
+}
+
 pub fn two_tasks_deliver_each_row_once<D: Destination>() {
     let destination = D::start();
     let text = format!("{PIPELINE}\n[limits]\ntasks = 2\n[epoch]\nmax_rows = 5_000\n")

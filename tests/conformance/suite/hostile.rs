@@ -122,3 +122,12 @@ pub fn a_component_that_keeps_silent_about_its_rows_stops_the_pipeline<D: Destin
     case.run().finish().expect_code(1).expect_said("staged");
     expect_nothing_was_taken(&destination, &case);
 }
+
+/// All its rows could be committed: only that the epoch is doomed stands in their way.
+pub fn a_component_that_swallows_a_refusal_stops_the_pipeline<D: Destination>() {
+    let destination = D::start();
+    let case = hostile(&destination, "swallow-denial");
+    let outcome = case.run().finish().expect_code(1);
+    outcome.expect_said("elsewhere");
+    expect_nothing_was_taken(&destination, &case);
+}

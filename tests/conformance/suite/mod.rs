@@ -28,13 +28,16 @@ macro_rules! suite {
             batches::little_memory,
             batches::nothing_but_dead_letters,
             batches::one_row_at_a_time,
+            batches::values_by_their_places_in_a_list,
             crash::at_every_step,
             crash::at_random_instants,
             generated::a_million_rows_arrive_with_their_values,
+            generated::an_instance_for_each_epoch_makes_no_difference,
             generated::two_tasks_deliver_each_row_once,
             hostile::a_component_that_always_traps_stops_the_pipeline,
             hostile::a_component_that_hangs_is_ended,
             hostile::a_component_that_keeps_silent_about_its_rows_stops_the_pipeline,
+            hostile::a_component_that_swallows_a_refusal_stops_the_pipeline,
             hostile::rows_that_trap_are_dead_letters,
             modes::a_second_run_adds_what_is_new,
             modes::older_rows_go_once,
@@ -43,6 +46,7 @@ macro_rules! suite {
             modes::a_signal_finishes_what_was_begun,
             names::tables_that_attack,
             names::columns_that_attack,
+            values::columns_that_are_there_take_what_fits,
             values::every_type_at_its_extremes,
             values::what_does_not_fit_is_refused_alone,
         }
@@ -129,6 +133,7 @@ macro_rules! widening {
 macro_rules! wired {
     ($kit:ty) => {
         $crate::tests! { $kit:
+            cut::a_wire_that_is_blocked_holds_the_source,
             cut::answers_to_commits_are_lost,
             cut::commits_are_cut_off,
         }

@@ -272,3 +272,57 @@ pub fn what_does_not_fit_is_refused_alone<D: Destination>() {
         assert!(reason.contains(&format!("`{column}`")), "{reason}");
     }
 }
+
+/// The table was made with narrower types than records bring: what is the same there goes in, and
+/// nothing is rounded, cut or wrapped.
+pub fn columns_that_are_there_take_what_fits<D: Destination>() {
+    let destination = D::start();
+    let columns = [
+        ("n", "int64"),
+        ("small", "int16"),
+        ("single", "float32"),
+        ("money", "decimal(6,2)"),
+        ("items", "list<int32>"),
+        ("point", "struct<x: int32>"),
+    ];
+    let maker = PIPELINE.replace("\"values\"", "\"maker\"");
+    let maker = case(&destination, &maker, "there", &schema(&columns));
+    let whole = |n: i64| {
+        json!({"n": n, "small": 7, "single": 0.5, "money": 1.25, "items": [1, 2], "point": {"x": 1}})
+    };
+    maker.write("values.jsonl", format!("{}\n", whole(1)));
+    maker.run().finish().expect_code(0);
+
+    let case = case(&destination, PIPELINE, "there", "");
+    let with = |n: i64, name: &str, value: Value| {
+        let mut record = whole(n);
+        record[name] = value;
+        record
+    };
+    let records = [
+        whole(2),
+        with(3, "small", json!(40_000)),
+        with(4, "single", json!(0.1)),
+        with(5, "money", json!(1.255)),
+        with(6, "items", json!([1, 5_000_000_000_i64])),
+        with(7, "point", json!({"x": -5_000_000_000_i64})),
+        with(8, "small", json!(-32_768)),
+        with(9, "items", Value::Null),
+    ];
+    let lines: String = records.iter().map(|record| format!("{record}\n")).collect();
+    case.write("values.jsonl", lines);
+    case.run().finish().expect_code(0);
+
+    let rows = destination.query("there", "select n, small from t order by n");
+    let there = [(1, 7), (2, 7), (8, -32_768), (9, 7)];
+    let there = there.map(|(n, small)| json!({"n": n, "small": small}));
+    assert_eq!(rows, there);
+    let letters = case.dead_letters("values");
+    let reasons: Vec<_> = letters.iter().map(|letter| letter.text("reason")).collect();
+    let named = ["`small`", "`single`", "`money`", "`items`", "`point`"];
+    assert_eq!(reasons.len(), named.len(), "{reasons:?}");
+    for name in named {
+        let found = reasons.iter().filter(|reason| reason.contains(name)).count();
+        assert_eq!(found, 1, "{name} in {reasons:?}");
+    }
+}

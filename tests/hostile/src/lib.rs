@@ -20,6 +20,8 @@ enum Fault {
     Spin,
     /// Asks for a column, takes any answer for a yes, and says that all went well.
     SwallowErrors,
+    /// Opens a table where it was not granted anything, and goes on as if nothing had been said.
+    SwallowDenial,
     /// Takes rows and does nothing with them.
     Silence,
 }
@@ -47,6 +49,7 @@ pub trait Destination: 'static {
 /// The sink.
 pub struct Hostile<D: Destination> {
     fault: Fault,
+    name: String,
     table: D::Table,
 }
 
@@ -58,6 +61,7 @@ impl<D: Destination> Sink for Hostile<D> {
         Ok(Self {
             fault: config.fault,
             table: D::Table::open("default", &config.table_name)?,
+            name: config.table_name,
         })
     }
 
@@ -71,6 +75,10 @@ impl<D: Destination> Sink for Hostile<D> {
             Fault::TrapOnEveryRow => panic!("no row is good enough"),
             Fault::SwallowErrors => {
                 let _ = self.table.add_columns(&[Field::new("extra", "int64")]);
+                self.table.append(&rows)
+            }
+            Fault::SwallowDenial => {
+                let _ = D::Table::open("elsewhere", &self.name);
                 self.table.append(&rows)
             }
             Fault::Spin => loop {

@@ -1,5 +1,6 @@
 //! What PostgreSQL alone has: ways in, existing tables, limits of its own.
 
+mod away;
 mod nested;
 
 use std::path::Path;

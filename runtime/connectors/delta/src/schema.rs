@@ -9,7 +9,7 @@ use wasm_sink_core::guest::wit;
 use wasm_sink_core::{Blame, Error, Kind, Result, data_type};
 
 use crate::log::action::Metadata;
-use crate::types::{self, Nulls, arrow_type, delta_type};
+use crate::types::{self, Nulls, arrow_type, delta_type, takes};
 
 /// One column.
 #[derive(Clone, Debug, PartialEq)]
@@ -242,7 +242,7 @@ impl TableSchema {
     /// The schema with these columns as well; None where it has them already.
     ///
     /// # Errors
-    /// `invalid`: a column that is there with another type, or that cannot be added.
+    /// `invalid`: a column that is there and takes no such values, or that cannot be added.
     pub(crate) fn with_columns(&self, fields: &[wit::Field]) -> Result<Option<Self>> {
         let mut columns: Vec<StructField> = self
             .columns
@@ -266,7 +266,12 @@ impl TableSchema {
                 has_grown = true;
                 continue;
             };
-            let merged = merge(known.name(), known.data_type(), field.data_type())?;
+            let merged = match merge(known.name(), known.data_type(), field.data_type()) {
+                Ok(merged) => merged,
+                // Value by value, then.
+                Err(_) if takes_delta(known.data_type(), field.data_type()) => None,
+                Err(error) => return Err(error),
+            };
             if let Some(merged) = merged {
                 if self.is_partition_column(known.name()) {
                     return Err(mismatch(known.name(), known.data_type(), field.data_type()));
@@ -381,10 +386,14 @@ pub(crate) fn merge(path: &str, known: &DataType, wanted: &DataType) -> Result<O
     }
 }
 
+fn takes_delta(known: &DataType, wanted: &DataType) -> bool {
+    arrow_type(wanted, Nulls::Anywhere).is_some_and(|wanted| takes(known, &wanted))
+}
+
 pub(crate) fn mismatch(path: &str, known: &DataType, wanted: &DataType) -> Error {
     Error::invalid(format!(
-        "column `{path}` is {} in the table and {} in the rows; cast it with `field_mappings`, or \
-         give the column another name",
+        "column `{path}` is {} in the table, which takes no {}; give it another type in `schema` or \
+         `field_mappings`",
         types::text(known),
         types::text(wanted)
     ))

@@ -24,6 +24,7 @@ use arrow::datatypes::{DataType as Arrow, Field, TimeUnit};
 use deltalake_core::kernel::{
     ArrayType, DataType, MapType, PrimitiveType, StructField, StructType,
 };
+use wasm_sink_core::guest::fit::goes_into;
 use wasm_sink_core::{Error, Result, data_type};
 
 use crate::protocol::Timestamps;
@@ -169,6 +170,12 @@ pub(crate) enum Nulls {
     Declared,
     /// Everywhere, as data files are written: nulls are checked before.
     Anywhere,
+}
+
+/// Whether a column takes values of an Arrow type that Delta has another type for, as far as types
+/// tell.
+pub(crate) fn takes(column: &DataType, values: &Arrow) -> bool {
+    arrow_type(column, Nulls::Anywhere).is_some_and(|held_as| goes_into(values, &held_as))
 }
 
 /// The Arrow type in which values of a Delta type are held here. None for a type of Delta that we

@@ -6,12 +6,12 @@ use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::compute::{filter_record_batch, not};
 use arrow::datatypes::SchemaRef;
 use wasm_sink_core::guest::fit::Refusals;
-use wasm_sink_core::guest::tables::{Fitted, Refused};
+use wasm_sink_core::guest::tables::Fitted;
 use wasm_sink_core::{Blame, Error, Kind, Result};
 
 use crate::schema::{TableSchema, merge, mismatch};
-use crate::types::{delta_type, text};
-use crate::write::convert::{self, Refusal};
+use crate::types::{delta_type, takes, text};
+use crate::write::convert;
 use crate::write::partition;
 
 /// Where the columns of equal batches go.
@@ -19,7 +19,16 @@ pub(super) struct Layout {
     rows: SchemaRef,
     table: Arc<TableSchema>,
     /// For each column of the table its place in the rows.
-    places: Vec<Option<usize>>,
+    places: Vec<Option<(usize, Way)>>,
+}
+
+/// How values get into a column.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    /// Their type is that of the column, or what Delta has for it.
+    AsTypes,
+    /// Those that are the same in the column's type.
+    AsValues,
 }
 
 /// Rows in the types of their table.
@@ -33,6 +42,7 @@ impl Layout {
     /// # Errors
     /// Rows of this schema do not go into the table, whatever their values.
     pub(super) fn new(rows: SchemaRef, table: Arc<TableSchema>) -> Result<Self> {
+        let mut ways = vec![Way::AsTypes; rows.fields().len()];
         for (index, field) in rows.fields().iter().enumerate() {
             let name = field.name();
             if rows.index_of(name).is_ok_and(|first| first != index) {
@@ -56,12 +66,18 @@ impl Layout {
                 continue;
             }
             let wanted = delta_type(name, field.data_type())?;
-            let grown = merge(name, column.data_type(), &wanted)?;
-            if grown.is_some() {
-                return Err(mismatch(name, column.data_type(), &wanted).context(format!(
-                    "`{name}` has fields that the table's {} lacks",
-                    text(column.data_type())
-                )));
+            match merge(name, column.data_type(), &wanted) {
+                Ok(None) => ways[index] = Way::AsTypes,
+                Ok(Some(_)) => {
+                    return Err(mismatch(name, column.data_type(), &wanted).context(format!(
+                        "`{name}` has fields that the table's {} lacks",
+                        text(column.data_type())
+                    )));
+                }
+                Err(_) if takes(column.data_type(), field.data_type()) => {
+                    ways[index] = Way::AsValues;
+                }
+                Err(error) => return Err(error),
             }
         }
         let places = table
@@ -75,7 +91,7 @@ impl Layout {
                         column.name()
                     )));
                 }
-                Ok(place)
+                Ok(place.map(|index| (index, ways[index])))
             })
             .collect::<Result<_>>()?;
         Ok(Self {
@@ -95,28 +111,38 @@ impl Layout {
     pub(super) fn fit(&self, rows: &RecordBatch) -> Result<Fitted<Prepared>> {
         let schema = &self.table;
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.places.len());
-        let mut refusals: Vec<Refusal> = Vec::new();
+        let mut refusals = Refusals::default();
         for (column, place) in schema.columns().iter().zip(&self.places) {
             let (name, to) = (column.name(), column.data_type());
-            let values = place.and_then(|index| rows.columns().get(index));
+            let values = place.and_then(|(index, way)| Some((rows.columns().get(index)?, way)));
+            let allows_null = column.is_nullable();
             let convert::Fitted {
                 values,
                 refusals: refused,
             } = match values {
-                Some(values) => convert::fit(name, values, to, column.is_nullable())?,
+                Some((values, Way::AsTypes)) => convert::fit(name, values, to, allows_null)?,
+                Some((values, Way::AsValues)) => {
+                    let same = convert::same_values(name, values, to, &mut refusals)?;
+                    convert::fit(name, &same, to, allows_null)?
+                }
                 None => convert::absent(name, to, rows.num_rows())?,
             };
-            refusals.extend(refused);
+            for refusal in &refused {
+                refusals.add(&refusal.rows, |_| refusal.reason.clone());
+            }
             if schema.is_partition_column(name) {
-                refusals.extend(convert::refuse_empty_text(name, &values));
-                refusals.extend(partition::refuse_far_times(name, &values));
+                let empty = convert::refuse_empty_text(name, &values);
+                let far = partition::refuse_far_times(name, &values);
+                for refusal in empty.iter().chain(&far) {
+                    refusals.add(&refusal.rows, |_| refusal.reason.clone());
+                }
             }
             columns.push(values);
         }
         let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
         let whole = RecordBatch::try_new_with_options(Arc::clone(schema.rows()), columns, &options)
             .map_err(host_bug)?;
-        let refused = collect(refusals, rows.num_rows());
+        let refused = refusals.finish(rows.num_rows());
         let rows = match &refused {
             Some(refused) => {
                 let kept = not(&refused.rows).map_err(host_bug)?;
@@ -133,14 +159,6 @@ impl Layout {
             refused,
         })
     }
-}
-
-fn collect(refusals: Vec<Refusal>, rows: usize) -> Option<Refused> {
-    let mut collected = Refusals::default();
-    for refusal in &refusals {
-        collected.add(&refusal.rows, |_| refusal.reason.clone());
-    }
-    collected.finish(rows)
 }
 
 fn host_bug(error: arrow::error::ArrowError) -> Error {

@@ -15,9 +15,10 @@ use arrow::datatypes::{
     TimestampSecondType,
 };
 use deltalake_core::kernel::{DataType, StructType};
+use wasm_sink_core::guest::fit::{Refusals, exactly, shown};
 use wasm_sink_core::{Error, Result};
 
-use crate::types::{Nulls, arrow_type};
+use crate::types::{Nulls, arrow_type, text};
 
 const MS_PER_DAY: i64 = 86_400_000;
 
@@ -77,6 +78,38 @@ pub(crate) fn fit(
     } else {
         fitted.without_nulls(path)
     })
+}
+
+/// Values in the type of a column that [takes](crate::types::takes) them; null where they are not the same there.
+///
+/// # Errors
+/// `invalid`: a column that is not written here.
+pub(crate) fn same_values(
+    path: &str,
+    values: &ArrayRef,
+    to: &DataType,
+    refusals: &mut Refusals,
+) -> Result<ArrayRef> {
+    let target = held_as(path, to)?;
+    let refuse = |row| {
+        format!(
+            "column `{path}`: {} does not go into {} as it is",
+            shown(values, row),
+            text(to)
+        )
+    };
+    let rows = match exactly(values, &target) {
+        Ok(same) => return Ok(same),
+        Err(rows) => rows,
+    };
+    refusals.add(&rows, refuse);
+    // Once more, without them: their rows go anyway.
+    let rest = arrow::compute::nullif(values, &rows.into());
+    if let Some(Ok(same)) = rest.ok().map(|rest| exactly(&rest, &target)) {
+        return Ok(same);
+    }
+    refusals.add(&BooleanBuffer::new_set(values.len()), refuse);
+    Ok(new_null_array(&target, values.len()))
 }
 
 /// A column that the rows do not have.
