@@ -355,18 +355,18 @@ async fn rows_of_another_shape_are_invalid_and_named() {
     let mut stage = lake
         .stage(1, &[("n", "int64"), ("s", "struct<a: int32>")], &[])
         .await;
-    let int: ArrayRef = Arc::new(Int32Array::from(vec![1]));
-    let error = append(&mut stage, &one("n", Arc::clone(&int)))
+    let text: ArrayRef = Arc::new(StringArray::from(vec!["1"]));
+    let error = append(&mut stage, &one("n", Arc::clone(&text)))
         .await
         .unwrap_err();
     assert_eq!(error.kind(), Kind::Invalid);
     assert!(
         error
             .to_string()
-            .contains("`n` is int64 in the table and int32"),
+            .contains("`n` is int64 in the table, which takes no utf8"),
         "{error}"
     );
-    let error = append(&mut stage, &one("m", int)).await.unwrap_err();
+    let error = append(&mut stage, &one("m", text)).await.unwrap_err();
     assert!(
         error.to_string().contains("`m` is not in the table"),
         "{error}"
@@ -382,6 +382,28 @@ async fn rows_of_another_shape_are_invalid_and_named() {
     .await
     .unwrap();
     assert_eq!(stage.finish().await.unwrap()[0].rows, 2);
+}
+
+/// A table keeps its types: what is the same in them goes in, the rest is refused with its value.
+#[tokio::test(flavor = "multi_thread")]
+async fn other_types_go_in_value_by_value() {
+    let lake = Fixture::new().await;
+    let columns = [("n", "int32"), ("f", "float32"), ("s", "struct<a: int16>")];
+    let mut stage = lake.stage(1, &columns, &[]).await;
+    let numbers: ArrayRef = Arc::new(Int64Array::from(vec![1, 1 << 40, 3, 4]));
+    let floats: ArrayRef = Arc::new(Float64Array::from(vec![0.5, 0.5, 0.1, f64::NAN]));
+    let inner: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 3, 70_000]));
+    let field = Arc::new(Field::new("a", DataType::Int64, true));
+    let structs: ArrayRef = Arc::new(StructArray::from(vec![(field, inner)]));
+    let rows = RecordBatch::try_from_iter([("n", numbers), ("f", floats), ("s", structs)]).unwrap();
+    let fitted = delta(&mut stage).fit("", &rows).unwrap();
+    assert_eq!(fitted.row_count, 1);
+    let refused = fitted.refused.unwrap();
+    let rows: Vec<_> = refused.rows.values().set_indices().collect();
+    assert_eq!(rows, [1, 2, 3]);
+    for (reason, named) in refused.reasons.iter().zip(["`n`", "`f`", "`s`"]) {
+        assert!(reason.contains(named) && reason.contains("does not go into"), "{reason}");
+    }
 }
 
 /// Every variant of Arrow's type, and some nested in one another.

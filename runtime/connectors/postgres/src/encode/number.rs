@@ -1,8 +1,9 @@
 //! numeric: groups of four decimal digits (`numeric_send` in PostgreSQL's numeric.c).
 
 use arrow::array::types::{
-    ArrowPrimitiveType, Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type, Int8Type,
-    Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    ArrowPrimitiveType, Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type, Float16Type,
+    Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type,
+    UInt32Type, UInt64Type,
 };
 use arrow::array::{ArrayRef, AsArray, OffsetSizeTrait, PrimitiveArray};
 use arrow::datatypes::DataType;
@@ -43,27 +44,50 @@ pub(super) fn numeric(values: &ArrayRef, limit: Option<(u16, i16)>) -> Option<Ce
         DataType::Decimal64(_, scale) => of::<Decimal64Type>(values, *scale, limit),
         DataType::Decimal128(_, scale) => of::<Decimal128Type>(values, *scale, limit),
         DataType::Decimal256(_, scale) => of::<Decimal256Type>(values, *scale, limit),
+        DataType::Float16 => floating::<Float16Type>(values, limit),
+        DataType::Float32 => floating::<Float32Type>(values, limit),
+        DataType::Float64 => floating::<Float64Type>(values, limit),
         DataType::Utf8 => written::<i32>(values, limit),
         DataType::LargeUtf8 => written::<i64>(values, limit),
         _ => None,
     }
 }
 
+/// The shortest decimal number that only this float is read from: what stood in the JSON text, and what
+/// the server itself makes of a float.
+fn floating<T>(values: &ArrayRef, limit: Option<(u16, i16)>) -> Option<Cell>
+where
+    T: ArrowPrimitiveType,
+    T::Native: ToString,
+{
+    let values: PrimitiveArray<T> = values.as_primitive_opt::<T>()?.clone();
+    Some(Box::new(move |row, out| {
+        let text = values.value(row).to_string();
+        let text = match text.as_str() {
+            "inf" => "Infinity",
+            "-inf" => "-Infinity",
+            text => text,
+        };
+        put(text, limit, out)
+    }))
+}
+
 /// Numbers that are written out, exactly.
 fn written<O: OffsetSizeTrait>(values: &ArrayRef, limit: Option<(u16, i16)>) -> Option<Cell> {
     let values = values.as_string_opt::<O>()?.clone();
-    Some(Box::new(move |row, out| {
-        let text = values.value(row);
-        if let Some(sign) = special(text, limit) {
-            out.extend_from_slice(&[0; 4]);
-            out.extend_from_slice(&sign.to_be_bytes());
-            out.extend_from_slice(&[0; 2]);
-            return Ok(());
-        }
-        let (unscaled, scale) =
-            unscaled(text).ok_or_else(|| "is no decimal number, or one too long".to_owned())?;
-        write(&unscaled, scale, limit, out)
-    }))
+    Some(Box::new(move |row, out| put(values.value(row), limit, out)))
+}
+
+fn put(text: &str, limit: Option<(u16, i16)>, out: &mut Vec<u8>) -> Result<(), Misfit> {
+    if let Some(sign) = special(text, limit) {
+        out.extend_from_slice(&[0; 4]);
+        out.extend_from_slice(&sign.to_be_bytes());
+        out.extend_from_slice(&[0; 2]);
+        return Ok(());
+    }
+    let (unscaled, scale) =
+        unscaled(text).ok_or_else(|| "is no decimal number, or one too long".to_owned())?;
+    write(&unscaled, scale, limit, out)
 }
 
 /// What stands in the place of the sign. The server keeps infinities where no digits are given.
@@ -182,6 +206,10 @@ fn shown(sign: u16, digits: &[u8], scale: i32) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::Float64Array;
+
     use super::*;
 
     /// ndigits, weight, sign, dscale, digits…
@@ -206,6 +234,30 @@ mod tests {
         assert_eq!(words("123456", 5), [3, 0, 0, 5, 1, 2345, 6000]);
         assert_eq!(words("5", -3), [1, 0, 0, 0, 5000]);
         assert_eq!(words("5", -4), [1, 1, 0, 0, 5]);
+    }
+
+    #[test]
+    fn floats_are_the_numbers_that_people_wrote() {
+        let fits = |value: f64, limit| {
+            let values: ArrayRef = Arc::new(Float64Array::from(vec![value]));
+            let mut out = Vec::new();
+            let cell = numeric(&values, limit).unwrap();
+            cell(0, &mut out).is_ok()
+        };
+        for (value, is_held) in [
+            (0.1, true),
+            (-99.99, true),
+            (0.125, false),
+            (100.0, false),
+            (1e300, false),
+            (f64::NAN, true),
+            (f64::INFINITY, false),
+        ] {
+            assert_eq!(fits(value, Some((4, 2))), is_held, "{value}");
+        }
+        for value in [f64::MIN_POSITIVE, 5e-324, f64::MAX, f64::NEG_INFINITY] {
+            assert!(fits(value, None), "{value}");
+        }
     }
 
     #[test]
