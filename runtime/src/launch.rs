@@ -9,7 +9,7 @@ use std::time::Instant;
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
 use tokio::sync::watch;
-use wasm_sink_core::budget::{Budget, Reservation};
+use wasm_sink_core::budget::Budget;
 use wasm_sink_core::component::Component;
 use wasm_sink_core::connection::{Connection, ConnectionContext};
 use wasm_sink_core::error::Context;
@@ -44,8 +44,6 @@ struct Opened {
     component: Arc<dyn Component>,
     source: Box<dyn Source>,
     budget: Budget,
-    /// The part of it that the destination holds.
-    _staged: Reservation,
 }
 
 impl Launcher {
@@ -112,8 +110,8 @@ async fn open(
     let name: Arc<str> = pipeline.name.as_str().into();
     let connections = connect(pipeline, &name).await?;
     let component = component(&connections)?;
-    let budget = Budget::new(pipeline.limits.budget_bytes);
-    let staged = budget.reserve(staged_bytes(pipeline, &connections)).await;
+    let staged_bytes = staged_bytes(pipeline, &connections);
+    let budget = Budget::new(pipeline.limits.budget_bytes - staged_bytes);
     let context = SourceContext {
         pipeline: name,
         budget: budget.clone(),
@@ -137,7 +135,6 @@ async fn open(
         component,
         source,
         budget,
-        _staged: staged,
     })
 }
 

@@ -13,7 +13,7 @@ use crate::library::MAX_READERS;
 use crate::settings::DatabaseFile;
 
 /// Without any tables. What it has written it keeps as well, up to the limit, so more is never given back.
-const BASE_BYTES: u64 = 48 << 20;
+const BASE_BYTES: u64 = 32 << 20;
 /// For each column, and each inside of it, that a thread fills: its values and its nulls have blocks of
 /// 256 KiB, which cannot be moved to disk while they are filled.
 const COLUMN_BYTES: u64 = 2 * (256 << 10);
