@@ -22,7 +22,8 @@ use crate::config::{self, ComponentRef, SinkConfigProblem, check_sink_config};
 use crate::engine::{Engine, EngineSettings, Grant, Grants, InstanceLimits, Loaded};
 use crate::metrics::Metrics;
 use crate::pipeline::{
-    self, Destination, Entropy, LocalHome, OsEntropy, Pipeline, Start, StateDirectory, persist,
+    self, Destinations, Entropy, LocalHome, OsEntropy, Pipeline, Route, Start, StateDirectory,
+    Topics, persist,
 };
 
 /// Rows per batch that sources are asked for.
@@ -189,18 +190,47 @@ async fn connect(pipeline: &config::Pipeline, name: &Arc<str>) -> Result<Connect
     Ok(connections)
 }
 
-/// Finds the destination by starting the component once: it opens its tables in `open`.
-async fn destination(
+/// Finds the destinations by starting the component once: it opens its tables in `open`.
+async fn destinations(
     component: &dyn Component,
     connections: &Connections,
+    config: &serde_json::Value,
     state_dir: &Path,
-) -> Result<Destination> {
+) -> Result<Destinations> {
     let mut instance = component.start(Purpose::Probe).await?;
     let units = instance.units();
     instance.forget().await;
-    Destination::resolve(&units, connections, || {
+    let (routes, rest) = routes(config);
+    Destinations::resolve(&units, connections, &routes, rest, || {
         Ok(Arc::new(LocalHome::open(state_dir)?))
     })
+}
+
+/// `[[routes]]` as all tables have them, and the table of what no route takes. The component has checked
+/// its own; what reads otherwise is another component's business.
+fn routes(config: &serde_json::Value) -> (Vec<Route>, Option<&str>) {
+    let text = |value: &serde_json::Value, key: &str| Some(value.get(key)?.as_str()?.to_owned());
+    let route = |value: &serde_json::Value| {
+        let named = text(value, "topic").map(Topics::Named);
+        let like = || text(value, "pattern").map(Topics::Like);
+        Some(Route {
+            topics: named.or_else(like)?,
+            table: text(value, "table")?,
+        })
+    };
+    let listed = config.get("routes").and_then(serde_json::Value::as_array);
+    let routes = listed.map(|routes| routes.iter().filter_map(route).collect());
+    let rest = config.get("table_name").and_then(serde_json::Value::as_str);
+    (routes.unwrap_or_default(), rest)
+}
+
+/// "a", "a and b", "a, b and c".
+fn joined(mut names: Vec<String>) -> String {
+    let last = names.pop().unwrap_or_default();
+    match names.is_empty() {
+        true => last,
+        false => format!("{} and {last}", names.join(", ")),
+    }
 }
 
 /// Runs a pipeline with the component that `component` makes of its connections.
@@ -228,16 +258,22 @@ pub async fn deliver(
         true = async { told_to_stop.wait_for(|stop| *stop).await.is_ok() } => None,
         // A destination that is away now may be back in a minute, like any other time.
         found = persist(&pipeline.retry, &OsEntropy, &*metrics, || {
-            destination(&*opened.component, &opened.connections, &pipeline.state_dir)
+            destinations(
+                &*opened.component,
+                &opened.connections,
+                &pipeline.sink.config.json,
+                &pipeline.state_dir,
+            )
         }) => Some(found?),
     };
-    let Some(destination) = found else {
+    let Some(destinations) = found else {
         return Ok(Outcome {
             took: begun.elapsed(),
             ..Outcome::default()
         });
     };
-    let table = destination.home.describe();
+    let homes = destinations.iter();
+    let tables = homes.map(|destination| destination.home.describe()).collect();
     if !pipeline.source.spec.rewinds() {
         tracing::warn!(
             "the source cannot be read twice: what a crash leaves undelivered is lost, and a \
@@ -248,7 +284,7 @@ pub async fn deliver(
         name: pipeline.name.as_str().into(),
         source: opened.source,
         component: opened.component,
-        destination,
+        destinations,
         epoch: pipeline.epoch,
         limits: pipeline.limits,
         retry: pipeline.retry,
@@ -280,7 +316,7 @@ pub async fn deliver(
             false => Ended::Delivered,
         },
         took: begun.elapsed(),
-        tables: vec![table],
+        tables,
     })
 }
 
@@ -372,10 +408,16 @@ impl Host for Launcher {
         let name: Arc<str> = pipeline.name.as_str().into();
         let connections = connect(pipeline, &name).await?;
         let component = self.grant(pipeline, &connections)?;
-        let destination = destination(&*component, &connections, &pipeline.state_dir).await?;
-        let base = destination.home.read().await?;
-        let place = destination.home.describe();
-        Ok(if base.positions.is_empty() {
+        let config = &pipeline.sink.config.json;
+        let destinations =
+            destinations(&*component, &connections, config, &pipeline.state_dir).await?;
+        let (mut places, mut is_new) = (Vec::new(), true);
+        for destination in destinations.iter() {
+            is_new &= destination.home.read().await?.positions.is_empty();
+            places.push(destination.home.describe());
+        }
+        let place = joined(places);
+        Ok(if is_new {
             format!("{place} has nothing from this pipeline yet, so nothing is doubled")
         } else {
             format!(

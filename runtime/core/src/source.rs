@@ -48,6 +48,10 @@ pub trait Source: Send {
     /// Transient errors are retried inside the source; what comes out stops the pipeline.
     async fn next(&mut self) -> Result<SourceEvent>;
 
+    /// The topic of a partition's records, as their metadata has it; None where they have none. Routes
+    /// lead partitions by it.
+    fn topic(&self, key: &PartitionKey) -> Option<Arc<str>>;
+
     /// The position of a partition's first record: where a pipeline that begins anew is put.
     fn beginning(&self, key: &PartitionKey) -> Position;
 

@@ -3,22 +3,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio::time::timeout;
+use wasm_sink_core::home::Base;
 use wasm_sink_core::source::{Membership, Source, SourceEvent};
 use wasm_sink_core::step::Step;
 use wasm_sink_core::{Blame, Error, Kind, PartitionKey, Position, Result, SourceBatch};
 
 use super::committer::Committer;
-use super::context::Context;
+use super::context::{Context, settle_all_letters};
 use super::observe::Observer;
 use super::ownership::Ownership;
 use super::quota::Quota;
 use super::task::{Order, Task};
 use super::totals::Totals;
-use super::{Pipeline, Start, Summary};
+use super::{Destinations, Pipeline, Start, Summary};
 
 /// Batches that may wait for one task before its partitions are paused.
 const QUEUED_BATCHES: usize = 4;
@@ -39,6 +41,8 @@ pub(super) enum TaskEvent {
 }
 
 struct TaskHandle {
+    /// The place of its destination.
+    destination: usize,
     orders: mpsc::UnboundedSender<Order>,
     abort: AbortHandle,
     queued: usize,
@@ -56,16 +60,21 @@ enum Backpressure {
 
 /// The source, and which task has which of its partitions.
 pub(super) struct Driver {
-    pub(super) context: Arc<Context>,
+    destinations: Destinations,
+    /// For each of the destinations what its tasks and its committer share.
+    contexts: Vec<Arc<Context>>,
     pub(super) source: Box<dyn Source>,
     pub(super) start: Start,
     workers: JoinSet<Result<()>>,
     events: mpsc::UnboundedSender<TaskEvent>,
     inbox: mpsc::UnboundedReceiver<TaskEvent>,
     tasks: BTreeMap<TaskNumber, TaskHandle>,
+    /// How many of them a destination has.
+    tasks_each: usize,
     tasks_started: u64,
     ownership: Ownership,
     backpressure: Backpressure,
+    revoke_limit: Duration,
     /// Partitions that were committed at any time.
     pub(super) known: BTreeSet<PartitionKey>,
     is_restarted: bool,
@@ -75,54 +84,64 @@ pub(super) struct Driver {
 /// Runs a pipeline to its end.
 pub(super) async fn drive(pipeline: Pipeline) -> Result<Summary> {
     let totals = Arc::new(Totals::new(pipeline.observer));
-    let (committer, requests) = mpsc::unbounded_channel();
-    let context = Arc::new(Context {
-        component: pipeline.component,
-        destination: pipeline.destination,
-        epoch: pipeline.epoch,
-        retry: pipeline.retry,
-        budget: pipeline.budget,
-        state: pipeline.state,
-        entropy: pipeline.entropy,
-        observer: Arc::clone(&totals) as Arc<dyn Observer>,
-        quota: Quota::new(pipeline.limits.max_rejected),
-        membership: pipeline.source.membership(),
-        committer,
-        #[cfg(feature = "planted")]
-        planted: pipeline.planted,
-    });
+    let membership = pipeline.source.membership();
+    let quota = Arc::new(Quota::new(pipeline.limits.max_rejected));
+    // Dropped, and so ended, with this future.
+    let mut committers = JoinSet::new();
+    let contexts: Vec<Arc<Context>> = pipeline
+        .destinations
+        .iter()
+        .map(|destination| {
+            let (committer, requests) = mpsc::unbounded_channel();
+            let context = Arc::new(Context {
+                component: Arc::clone(&pipeline.component),
+                destination: destination.clone(),
+                epoch: pipeline.epoch.clone(),
+                retry: pipeline.retry.clone(),
+                budget: pipeline.budget.clone(),
+                state: Arc::clone(&pipeline.state),
+                entropy: Arc::clone(&pipeline.entropy),
+                observer: Arc::clone(&totals) as Arc<dyn Observer>,
+                quota: Arc::clone(&quota),
+                membership,
+                committer,
+                #[cfg(feature = "planted")]
+                planted: pipeline.planted,
+            });
+            committers.spawn(Committer::new(Arc::clone(&context), requests).run());
+            context
+        })
+        .collect();
     let mut shutdown = pipeline.shutdown;
     tokio::select! {
         biased;
         () = stopped(&mut shutdown) => return Ok(Summary::default()),
-        settled = context.settle_all_letters() => settled?,
+        settled = settle_all_letters(&contexts, &*pipeline.state) => settled?,
     }
 
-    // Dropped, and so ended, with this future.
-    let mut committers = JoinSet::new();
-    committers.spawn(Committer::new(Arc::clone(&context), requests).run());
     let (events, inbox) = mpsc::unbounded_channel();
+    let tasks_each = (pipeline.limits.tasks.get() / contexts.len()).max(1);
     let mut driver = Driver {
-        context: Arc::clone(&context),
+        destinations: pipeline.destinations,
         source: pipeline.source,
         start: pipeline.start,
         workers: JoinSet::new(),
         events,
         inbox,
         tasks: BTreeMap::new(),
+        tasks_each,
         tasks_started: 0,
         ownership: Ownership::default(),
-        backpressure: match (pipeline.limits.tasks.get(), context.membership) {
+        backpressure: match (tasks_each * contexts.len(), membership) {
             (1, Membership::Alone) => Backpressure::WholeSource,
             _ => Backpressure::Partitions,
         },
-        known: context.state.known_partitions().await?,
+        known: pipeline.state.known_partitions().await?,
         is_restarted: false,
+        revoke_limit: pipeline.epoch.revoke,
         positions: BTreeMap::new(),
+        contexts: contexts.clone(),
     };
-    for _ in 0..pipeline.limits.tasks.get() {
-        driver.start_task();
-    }
     let is_stopping = tokio::select! {
         biased;
         () = stopped(&mut shutdown) => true,
@@ -130,14 +149,14 @@ pub(super) async fn drive(pipeline: Pipeline) -> Result<Summary> {
     };
     let finish = async {
         driver.finish().await?;
-        if let Err(error) = context.settle_all_letters().await {
+        if let Err(error) = settle_all_letters(&contexts, &*pipeline.state).await {
             // The next start does it.
             tracing::warn!(%error, "dead letters are left under their temporary name");
         }
         Ok(())
     };
     if is_stopping {
-        let limit = context.epoch.shutdown;
+        let limit = pipeline.epoch.shutdown;
         timeout(limit, finish).await.unwrap_or_else(|_| {
             Err(Error::new(
                 Kind::Unavailable,
@@ -163,6 +182,10 @@ async fn stopped(shutdown: &mut watch::Receiver<bool>) {
         // Nobody is left who could say so.
         std::future::pending().await
     }
+}
+
+fn keys_of(parts: &BTreeMap<usize, Vec<PartitionKey>>) -> impl Iterator<Item = &PartitionKey> {
+    parts.values().flatten()
 }
 
 fn worker_result(result: Result<Result<()>, JoinError>) -> Result<()> {
@@ -261,23 +284,25 @@ impl Driver {
         Ok(Settled::InPlace)
     }
 
-    fn start_task(&mut self) {
+    fn start_task(&mut self, destination: usize) -> TaskNumber {
         self.tasks_started += 1;
         let number = TaskNumber(self.tasks_started);
         let (orders, received) = mpsc::unbounded_channel();
         let task = Task::new(
-            Arc::clone(&self.context),
+            Arc::clone(&self.contexts[destination]),
             number,
             received,
             self.events.clone(),
         );
         let handle = TaskHandle {
+            destination,
             orders,
             abort: self.workers.spawn(task.run()),
             queued: 0,
             is_full: false,
         };
         self.tasks.insert(number, handle);
+        number
     }
 
     fn took(&mut self, number: TaskNumber) {
@@ -298,6 +323,7 @@ impl Driver {
     /// Whether nobody has room for what the source would give.
     fn is_held(&self) -> bool {
         self.backpressure == Backpressure::WholeSource
+            && !self.tasks.is_empty()
             && self.tasks.values().all(|task| task.is_full)
     }
 
@@ -310,7 +336,9 @@ impl Driver {
             return;
         };
         let rows = batch.rows.num_rows() + batch.undecodable.len();
-        self.context.observer.read(rows as u64, batch.bytes as u64);
+        self.contexts[task.destination]
+            .observer
+            .read(rows as u64, batch.bytes as u64);
         let _ = task.orders.send(Order::Batch(batch));
         task.queued += 1;
         if !task.is_full && task.queued >= QUEUED_BATCHES {
@@ -332,7 +360,10 @@ impl Driver {
             self.positions.insert(key, position);
         }
         if self.known.len() > before {
-            self.context.state.remember_partitions(&self.known).await?;
+            // All have the same.
+            if let Some(context) = self.contexts.first() {
+                context.state.remember_partitions(&self.known).await?;
+            }
         }
         Ok(())
     }
@@ -342,27 +373,54 @@ impl Driver {
         if keys.is_empty() {
             return Ok(());
         }
-        if self.start == Start::Restart && !std::mem::replace(&mut self.is_restarted, true) {
-            self.restart(&keys).await?;
-        }
-        let base = self.context.read_home().await?;
-        if !base.positions.is_empty() {
-            self.context.quota.has_delivered_before();
-        }
-        self.context.roll_forward(&base, keys.iter()).await?;
+        let mut parts: BTreeMap<usize, Vec<PartitionKey>> = BTreeMap::new();
         for key in keys {
+            let topic = self.source.topic(&key);
+            let destination = self.destinations.index_of(topic.as_deref());
+            parts.entry(destination).or_default().push(key);
+        }
+        if self.start == Start::Restart && !std::mem::replace(&mut self.is_restarted, true) {
+            let sources = keys_of(&parts).map(|key| key.source().to_owned()).collect();
+            for (destination, context) in self.contexts.clone().iter().enumerate() {
+                let keys = parts.get(&destination).map_or(&[][..], Vec::as_slice);
+                self.restart(context, &sources, keys).await?;
+            }
+        }
+        let mut bases = Vec::with_capacity(self.contexts.len());
+        for context in &self.contexts {
+            bases.push(context.read_home().await?);
+        }
+        for (destination, keys) in parts {
+            self.assign_to(destination, keys, &bases).await?;
+        }
+        Ok(())
+    }
+
+    /// Hands partitions to tasks of one destination.
+    async fn assign_to(
+        &mut self,
+        destination: usize,
+        keys: Vec<PartitionKey>,
+        bases: &[Base],
+    ) -> Result<()> {
+        let context = Arc::clone(&self.contexts[destination]);
+        let base = &bases[destination];
+        if !base.positions.is_empty() {
+            context.quota.has_delivered_before();
+        }
+        context.roll_forward(base, keys.iter()).await?;
+        for key in keys {
+            self.refuse_moved(&key, destination, bases)?;
             let stored = base
                 .positions
                 .get(&key)
                 .map(|stored| stored.position.clone());
-            let at = self.begin_at(&key, stored).await?;
+            let at = self.begin_at(&context, &key, stored).await?;
             self.source.seek(&key, at.as_ref()).await?;
             if let Some(at) = &at {
                 self.positions.insert(key.clone(), at.clone());
             }
-            let Some(number) = self.least_loaded() else {
-                continue;
-            };
+            let number = self.least_loaded(destination);
             self.ownership.give(key.clone(), number);
             if let Some(task) = self.tasks.get(&number) {
                 if task.is_full && self.backpressure == Backpressure::Partitions {
@@ -374,15 +432,44 @@ impl Driver {
         Ok(())
     }
 
-    fn least_loaded(&self) -> Option<TaskNumber> {
-        let numbers = self.tasks.keys().copied();
-        numbers.min_by_key(|number| self.ownership.count(*number))
+    /// A task that has nothing to do, or of those that a destination may have the one with the least.
+    fn least_loaded(&mut self, destination: usize) -> TaskNumber {
+        let own = self.tasks.iter();
+        let own = own.filter(|(_, task)| task.destination == destination);
+        let numbers: Vec<TaskNumber> = own.map(|(number, _)| *number).collect();
+        let load = |number: &TaskNumber| self.ownership.count(*number);
+        match numbers.iter().copied().min_by_key(load) {
+            Some(least) if load(&least) == 0 || numbers.len() >= self.tasks_each => least,
+            _ => self.start_task(destination),
+        }
+    }
+
+    /// A partition goes on in the table that its topic leads to. Where another one has its position,
+    /// somebody changed the routes, and what is in that table would come once more.
+    fn refuse_moved(&self, key: &PartitionKey, destination: usize, bases: &[Base]) -> Result<()> {
+        if bases[destination].positions.contains_key(key) || self.start != Start::Resume {
+            return Ok(());
+        }
+        let Some(other) = bases.iter().position(|base| base.positions.contains_key(key)) else {
+            return Ok(());
+        };
+        let describe = |index: usize| self.contexts[index].destination.home.describe();
+        Err(Error::new(
+            Kind::Other,
+            Blame::Configuration,
+            format!(
+                "partition {key} was delivered to {} before, and routes lead it to {} now: `run --from \
+                 beginning` reads it again, `run --from POSITION` goes on there",
+                describe(other),
+                describe(destination)
+            ),
+        ))
     }
 
     /// Waits for flush and commit of what is to be given back, up to `revoke_ms`; then forgets.
     async fn revoke(&mut self, keys: Vec<PartitionKey>) -> Result<()> {
         let answers = self.release(&keys, || keys.clone());
-        let limit = self.context.epoch.revoke;
+        let limit = self.revoke_limit;
         let Ok(result) = timeout(limit, self.wait_for(answers)).await else {
             return self.lose(&keys).await;
         };
@@ -448,7 +535,6 @@ impl Driver {
         for number in touched {
             if let Some(task) = self.tasks.remove(&number) {
                 task.abort.abort();
-                self.start_task();
             }
             kept.extend(self.ownership.take_all(number));
         }
