@@ -2,7 +2,6 @@
 //! one thing needs the other.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -13,8 +12,9 @@ use wasm_sink_core::budget::{Budget, Reservation};
 use wasm_sink_core::component::Component;
 use wasm_sink_core::connection::{Connection, ConnectionContext};
 use wasm_sink_core::error::Context;
+use wasm_sink_core::home::Home;
 use wasm_sink_core::source::{Source, SourceContext, SourceEvent};
-use wasm_sink_core::stage::Purpose;
+use wasm_sink_core::stage::{Purpose, UnitId};
 use wasm_sink_core::{Blame, CommitId, DeadLetter, Error, Kind, Result, Rows, SourceBatch};
 
 use crate::cli::{Beginning, Ended, Host, Outcome, Preview};
@@ -190,20 +190,28 @@ async fn connect(pipeline: &config::Pipeline, name: &Arc<str>) -> Result<Connect
     Ok(connections)
 }
 
-/// Finds the destinations by starting the component once: it opens its tables in `open`.
-async fn destinations(
-    component: &dyn Component,
-    connections: &Connections,
-    config: &serde_json::Value,
-    state_dir: &Path,
-) -> Result<Destinations> {
+/// What the component opens: it opens its tables in `open`.
+async fn units(component: &dyn Component) -> Result<Vec<UnitId>> {
     let mut instance = component.start(Purpose::Probe).await?;
     let units = instance.units();
     instance.forget().await;
-    let (routes, rest) = routes(config);
-    Destinations::resolve(&units, connections, &routes, rest, || {
-        Ok(Arc::new(LocalHome::open(state_dir)?))
-    })
+    Ok(units)
+}
+
+/// Where rows go of a component that opened `units`. What it opens may take no positions: then those of
+/// the source, where one is given that keeps them, or of the state directory count.
+fn destinations(
+    units: &[UnitId],
+    pipeline: &config::Pipeline,
+    connections: &Connections,
+    source: Option<&mut dyn Source>,
+) -> Result<Destinations> {
+    let (routes, rest) = routes(&pipeline.sink.config.json);
+    let local = || match source.and_then(|source| source.home()) {
+        Some(home) => Ok(home),
+        None => Ok(Arc::new(LocalHome::open(&pipeline.state_dir)?) as Arc<dyn Home>),
+    };
+    Destinations::resolve(units, connections, &routes, rest, local)
 }
 
 /// `[[routes]]` as all tables have them, and the table of what no route takes. The component has checked
@@ -250,7 +258,7 @@ pub async fn deliver(
         &pipeline.dead_letters,
         pipeline.name.as_str(),
     )?;
-    let opened = open(&pipeline, |connections| component(&pipeline, connections)).await?;
+    let mut opened = open(&pipeline, |connections| component(&pipeline, connections)).await?;
     let mut told_to_stop = shutdown.clone();
     let found = tokio::select! {
         biased;
@@ -258,20 +266,21 @@ pub async fn deliver(
         true = async { told_to_stop.wait_for(|stop| *stop).await.is_ok() } => None,
         // A destination that is away now may be back in a minute, like any other time.
         found = persist(&pipeline.retry, &OsEntropy, &*metrics, || {
-            destinations(
-                &*opened.component,
-                &opened.connections,
-                &pipeline.sink.config.json,
-                &pipeline.state_dir,
-            )
+            units(&*opened.component)
         }) => Some(found?),
     };
-    let Some(destinations) = found else {
+    let Some(units) = found else {
         return Ok(Outcome {
             took: begun.elapsed(),
             ..Outcome::default()
         });
     };
+    let destinations = destinations(
+        &units,
+        &pipeline,
+        &opened.connections,
+        Some(&mut *opened.source),
+    )?;
     let homes = destinations.iter();
     let tables = homes.map(|destination| destination.home.describe()).collect();
     if !pipeline.source.spec.rewinds() {
@@ -408,9 +417,8 @@ impl Host for Launcher {
         let name: Arc<str> = pipeline.name.as_str().into();
         let connections = connect(pipeline, &name).await?;
         let component = self.grant(pipeline, &connections)?;
-        let config = &pipeline.sink.config.json;
-        let destinations =
-            destinations(&*component, &connections, config, &pipeline.state_dir).await?;
+        let units = units(&*component).await?;
+        let destinations = destinations(&units, pipeline, &connections, None)?;
         let (mut places, mut is_new) = (Vec::new(), true);
         for destination in destinations.iter() {
             is_new &= destination.home.read().await?.positions.is_empty();
