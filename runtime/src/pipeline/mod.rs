@@ -5,6 +5,7 @@
 //! and makes them visible. All of it runs inside the future of [`run`]: dropping that future is a
 //! crash, which is how the simulation kills it.
 
+mod assign;
 mod backoff;
 mod committer;
 mod context;
