@@ -151,7 +151,9 @@ fn staged_bytes(pipeline: &config::Pipeline, connections: &Connections) -> usize
         .values()
         .map(|label| label.as_str())
         .collect();
-    let connections = labels.into_iter().filter_map(|label| connections.get(label));
+    let connections = labels
+        .into_iter()
+        .filter_map(|label| connections.get(label));
     let wanted = connections.map(|connection| connection.staged_bytes());
     wanted.sum::<usize>().min(pipeline.limits.budget_bytes / 2)
 }
@@ -282,7 +284,9 @@ pub async fn deliver(
         Some(&mut *opened.source),
     )?;
     let homes = destinations.iter();
-    let tables = homes.map(|destination| destination.home.describe()).collect();
+    let tables = homes
+        .map(|destination| destination.home.describe())
+        .collect();
     if !pipeline.source.spec.rewinds() {
         tracing::warn!(
             "the source cannot be read twice: what a crash leaves undelivered is lost, and a \

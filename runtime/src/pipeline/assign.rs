@@ -95,7 +95,10 @@ impl Driver {
         if bases[destination].positions.contains_key(key) || self.start != Start::Resume {
             return Ok(());
         }
-        let Some(other) = bases.iter().position(|base| base.positions.contains_key(key)) else {
+        let Some(other) = bases
+            .iter()
+            .position(|base| base.positions.contains_key(key))
+        else {
             return Ok(());
         };
         let describe = |index: usize| self.contexts[index].destination.home.describe();

@@ -109,7 +109,12 @@ pub(super) async fn settle_all_letters(
             for context in several {
                 let base = context.read_home().await?;
                 let mut own = pending.clone();
-                own.retain(|letters| letters.begins.keys().any(|key| base.positions.contains_key(key)));
+                own.retain(|letters| {
+                    letters
+                        .begins
+                        .keys()
+                        .any(|key| base.positions.contains_key(key))
+                });
                 context.settle_letters(&own).await?;
             }
             Ok(())

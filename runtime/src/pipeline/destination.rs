@@ -98,10 +98,14 @@ impl Destinations {
                     format!("`{unit}` was opened on a connection that is not there"),
                 )
             })?;
-            let may_be_home = homes
-                .iter()
-                .all(|(home, _)| home.connection == unit.connection && is_led_to(home) && is_led_to(unit));
-            match may_be_home.then(|| connection.home(unit)).transpose()?.flatten() {
+            let may_be_home = homes.iter().all(|(home, _)| {
+                home.connection == unit.connection && is_led_to(home) && is_led_to(unit)
+            });
+            match may_be_home
+                .then(|| connection.home(unit))
+                .transpose()?
+                .flatten()
+            {
                 Some(home) => homes.push((unit, home)),
                 None => {
                     followers.insert(unit.clone(), connection.unit(unit)?);
@@ -137,7 +141,11 @@ impl Destinations {
 
     /// The place among them of the one that takes a topic's rows.
     pub(super) fn index_of(&self, topic: Option<&str>) -> usize {
-        let takes = |topic| self.routes.iter().find(|(route, _)| route.topics.takes(topic));
+        let takes = |topic| {
+            self.routes
+                .iter()
+                .find(|(route, _)| route.topics.takes(topic))
+        };
         topic.and_then(takes).map_or(self.rest, |(_, index)| *index)
     }
 }

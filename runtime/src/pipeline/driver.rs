@@ -8,7 +8,6 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio::time::timeout;
-use wasm_sink_core::home::Base;
 use wasm_sink_core::source::{Membership, Source, SourceEvent};
 use wasm_sink_core::step::Step;
 use wasm_sink_core::{Blame, Error, Kind, PartitionKey, Position, Result, SourceBatch};
@@ -384,7 +383,10 @@ impl Driver {
     }
 
     /// Waits for tasks while their events are handled.
-    pub(super) async fn wait_for(&mut self, answers: Vec<oneshot::Receiver<()>>) -> Result<Settled> {
+    pub(super) async fn wait_for(
+        &mut self,
+        answers: Vec<oneshot::Receiver<()>>,
+    ) -> Result<Settled> {
         let mut settled = Settled::InPlace;
         for mut answer in answers {
             loop {
@@ -407,7 +409,6 @@ impl Driver {
         }
         Ok(settled)
     }
-
 }
 
 /// Whether partitions were sent back to where they stand.
