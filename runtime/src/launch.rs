@@ -2,7 +2,6 @@
 //! one thing needs the other.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -13,8 +12,9 @@ use wasm_sink_core::budget::Budget;
 use wasm_sink_core::component::Component;
 use wasm_sink_core::connection::{Connection, ConnectionContext};
 use wasm_sink_core::error::Context;
+use wasm_sink_core::home::Home;
 use wasm_sink_core::source::{Source, SourceContext, SourceEvent};
-use wasm_sink_core::stage::Purpose;
+use wasm_sink_core::stage::{Purpose, UnitId};
 use wasm_sink_core::{Blame, CommitId, DeadLetter, Error, Kind, Result, Rows, SourceBatch};
 
 use crate::cli::{Beginning, Ended, Host, Outcome, Preview};
@@ -22,7 +22,8 @@ use crate::config::{self, ComponentRef, SinkConfigProblem, check_sink_config};
 use crate::engine::{Engine, EngineSettings, Grant, Grants, InstanceLimits, Loaded};
 use crate::metrics::Metrics;
 use crate::pipeline::{
-    self, Destination, Entropy, LocalHome, OsEntropy, Pipeline, Start, StateDirectory, persist,
+    self, Destinations, Entropy, LocalHome, OsEntropy, Pipeline, Route, Start, StateDirectory,
+    Topics, persist,
 };
 
 /// Rows per batch that sources are asked for.
@@ -147,7 +148,9 @@ fn staged_bytes(pipeline: &config::Pipeline, connections: &Connections) -> usize
         .values()
         .map(|label| label.as_str())
         .collect();
-    let connections = labels.into_iter().filter_map(|label| connections.get(label));
+    let connections = labels
+        .into_iter()
+        .filter_map(|label| connections.get(label));
     let wanted = connections.map(|connection| connection.staged_bytes());
     wanted.sum::<usize>().min(pipeline.limits.budget_bytes / 2)
 }
@@ -186,18 +189,55 @@ async fn connect(pipeline: &config::Pipeline, name: &Arc<str>) -> Result<Connect
     Ok(connections)
 }
 
-/// Finds the destination by starting the component once: it opens its tables in `open`.
-async fn destination(
-    component: &dyn Component,
-    connections: &Connections,
-    state_dir: &Path,
-) -> Result<Destination> {
+/// What the component opens: it opens its tables in `open`.
+async fn units(component: &dyn Component) -> Result<Vec<UnitId>> {
     let mut instance = component.start(Purpose::Probe).await?;
     let units = instance.units();
     instance.forget().await;
-    Destination::resolve(&units, connections, || {
-        Ok(Arc::new(LocalHome::open(state_dir)?))
-    })
+    Ok(units)
+}
+
+/// Where rows go of a component that opened `units`. What it opens may take no positions: then those of
+/// the source, where one is given that keeps them, or of the state directory count.
+fn destinations(
+    units: &[UnitId],
+    pipeline: &config::Pipeline,
+    connections: &Connections,
+    source: Option<&mut dyn Source>,
+) -> Result<Destinations> {
+    let (routes, rest) = routes(&pipeline.sink.config.json);
+    let local = || match source.and_then(|source| source.home()) {
+        Some(home) => Ok(home),
+        None => Ok(Arc::new(LocalHome::open(&pipeline.state_dir)?) as Arc<dyn Home>),
+    };
+    Destinations::resolve(units, connections, &routes, rest, local)
+}
+
+/// `[[routes]]` as all tables have them, and the table of what no route takes. The component has checked
+/// its own; what reads otherwise is another component's business.
+fn routes(config: &serde_json::Value) -> (Vec<Route>, Option<&str>) {
+    let text = |value: &serde_json::Value, key: &str| Some(value.get(key)?.as_str()?.to_owned());
+    let route = |value: &serde_json::Value| {
+        let named = text(value, "topic").map(Topics::Named);
+        let like = || text(value, "pattern").map(Topics::Like);
+        Some(Route {
+            topics: named.or_else(like)?,
+            table: text(value, "table")?,
+        })
+    };
+    let listed = config.get("routes").and_then(serde_json::Value::as_array);
+    let routes = listed.map(|routes| routes.iter().filter_map(route).collect());
+    let rest = config.get("table_name").and_then(serde_json::Value::as_str);
+    (routes.unwrap_or_default(), rest)
+}
+
+/// "a", "a and b", "a, b and c".
+fn joined(mut names: Vec<String>) -> String {
+    let last = names.pop().unwrap_or_default();
+    match names.is_empty() {
+        true => last,
+        false => format!("{} and {last}", names.join(", ")),
+    }
 }
 
 /// Runs a pipeline with the component that `component` makes of its connections.
@@ -217,7 +257,7 @@ pub async fn deliver(
         &pipeline.dead_letters,
         pipeline.name.as_str(),
     )?;
-    let opened = open(&pipeline, |connections| component(&pipeline, connections)).await?;
+    let mut opened = open(&pipeline, |connections| component(&pipeline, connections)).await?;
     let mut told_to_stop = shutdown.clone();
     let found = tokio::select! {
         biased;
@@ -225,16 +265,25 @@ pub async fn deliver(
         true = async { told_to_stop.wait_for(|stop| *stop).await.is_ok() } => None,
         // A destination that is away now may be back in a minute, like any other time.
         found = persist(&pipeline.retry, &OsEntropy, &*metrics, || {
-            destination(&*opened.component, &opened.connections, &pipeline.state_dir)
+            units(&*opened.component)
         }) => Some(found?),
     };
-    let Some(destination) = found else {
+    let Some(units) = found else {
         return Ok(Outcome {
             took: begun.elapsed(),
             ..Outcome::default()
         });
     };
-    let table = destination.home.describe();
+    let destinations = destinations(
+        &units,
+        &pipeline,
+        &opened.connections,
+        Some(&mut *opened.source),
+    )?;
+    let homes = destinations.iter();
+    let tables = homes
+        .map(|destination| destination.home.describe())
+        .collect();
     if !pipeline.source.spec.rewinds() {
         tracing::warn!(
             "the source cannot be read twice: what a crash leaves undelivered is lost, and a \
@@ -245,7 +294,7 @@ pub async fn deliver(
         name: pipeline.name.as_str().into(),
         source: opened.source,
         component: opened.component,
-        destination,
+        destinations,
         epoch: pipeline.epoch,
         limits: pipeline.limits,
         retry: pipeline.retry,
@@ -277,7 +326,7 @@ pub async fn deliver(
             false => Ended::Delivered,
         },
         took: begun.elapsed(),
-        tables: vec![table],
+        tables,
     })
 }
 
@@ -369,10 +418,15 @@ impl Host for Launcher {
         let name: Arc<str> = pipeline.name.as_str().into();
         let connections = connect(pipeline, &name).await?;
         let component = self.grant(pipeline, &connections)?;
-        let destination = destination(&*component, &connections, &pipeline.state_dir).await?;
-        let base = destination.home.read().await?;
-        let place = destination.home.describe();
-        Ok(if base.positions.is_empty() {
+        let units = units(&*component).await?;
+        let destinations = destinations(&units, pipeline, &connections, None)?;
+        let (mut places, mut is_new) = (Vec::new(), true);
+        for destination in destinations.iter() {
+            is_new &= destination.home.read().await?.positions.is_empty();
+            places.push(destination.home.describe());
+        }
+        let place = joined(places);
+        Ok(if is_new {
             format!("{place} has nothing from this pipeline yet, so nothing is doubled")
         } else {
             format!(

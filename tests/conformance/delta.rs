@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use wasm_sink_core::step::Step;
 use wasm_sink_tests::DeltaTable;
 
-use crate::destination::{Destination, OnDisk, Promise, Shared};
+use crate::destination::{Destination, OnDisk, Promise, Routing, Shared};
 
 pub struct Disk {
     path: PathBuf,
@@ -76,4 +76,6 @@ impl OnDisk for Disk {
     }
 }
 
-crate::suite!(Disk, shared, on_disk);
+impl Routing for Disk {}
+
+crate::suite!(Disk, shared, on_disk, routing);

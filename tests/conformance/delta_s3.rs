@@ -6,7 +6,7 @@ use serde_json::Value;
 use wasm_sink_core::step::Step;
 use wasm_sink_tests::{DeltaTable, Versitygw};
 
-use crate::destination::{Destination, Promise, Restartable, Shared, Wire, Wired};
+use crate::destination::{Destination, Promise, Restartable, Routing, Shared, Wire, Wired};
 
 pub struct Bucket(Versitygw);
 
@@ -87,4 +87,6 @@ impl Restartable for Bucket {
     }
 }
 
-crate::suite!(Bucket, shared, wired, restartable);
+impl Routing for Bucket {}
+
+crate::suite!(Bucket, shared, wired, restartable, routing);

@@ -111,4 +111,4 @@ impl Widening for Server {
     }
 }
 
-crate::suite!(Server, shared, wired, restartable, refusing, routing, upserting, widening);
+crate::suite!(Server, shared, wired, restartable, refusing, routing, routing_upserts, upserting, widening);

@@ -184,7 +184,7 @@ fn assemble(
             world: world.clone(),
             actor,
         }),
-        destination: destination(world, actor),
+        destinations: destination(world, actor).into(),
         epoch,
         limits,
         retry: Retry::default(),

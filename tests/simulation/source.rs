@@ -115,6 +115,10 @@ impl Source for ModelSource {
         }
     }
 
+    fn topic(&self, _key: &PartitionKey) -> Option<Arc<str>> {
+        None
+    }
+
     async fn next(&mut self) -> Result<SourceEvent> {
         loop {
             self.world.step(self.actor, "poll").await;

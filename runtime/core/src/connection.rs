@@ -60,8 +60,9 @@ pub trait Connection: Send + Sync {
             Kind::Invalid,
             Blame::Configuration,
             format!(
-                "`{unit}` is a second table in the same pipeline, and {} takes one per pipeline \
-                 here: run one pipeline per table",
+                "`{unit}` is a second table in the same pipeline, and {} commits each by itself: \
+                 let [[routes]] say by their topics which records go where, or run one pipeline \
+                 per table",
                 self.describe()
             ),
         ))

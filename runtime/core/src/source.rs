@@ -9,6 +9,7 @@ use crate::batch::SourceBatch;
 use crate::budget::Budget;
 use crate::connection::Connection;
 use crate::error::Result;
+use crate::home::Home;
 use crate::position::{PartitionKey, Position};
 
 /// What a source has to say.
@@ -47,6 +48,16 @@ pub trait Source: Send {
     /// # Errors
     /// Transient errors are retried inside the source; what comes out stops the pipeline.
     async fn next(&mut self) -> Result<SourceEvent>;
+
+    /// The topic of a partition's records, as their metadata has it; None where they have none. Routes
+    /// lead partitions by it.
+    fn topic(&self, key: &PartitionKey) -> Option<Arc<str>>;
+
+    /// Its own record of positions, for a destination that takes none (commit protocol, rule 15); None
+    /// where it has none. Asked once at most, before anything is read.
+    fn home(&mut self) -> Option<Arc<dyn Home>> {
+        None
+    }
 
     /// The position of a partition's first record: where a pipeline that begins anew is put.
     fn beginning(&self, key: &PartitionKey) -> Position;

@@ -29,7 +29,7 @@ pub(super) struct Context {
     pub(super) state: Arc<dyn LocalState>,
     pub(super) entropy: Arc<dyn Entropy>,
     pub(super) observer: Arc<dyn Observer>,
-    pub(super) quota: Quota,
+    pub(super) quota: Arc<Quota>,
     pub(super) membership: Membership,
     pub(super) committer: mpsc::UnboundedSender<Request>,
     #[cfg(feature = "planted")]
@@ -45,12 +45,6 @@ impl Context {
     pub(super) async fn read_home(&self) -> Result<Base> {
         let home = &self.destination.home;
         persist(&self.retry, &*self.entropy, &*self.observer, || home.read()).await
-    }
-
-    /// Settles every dead-letter file that a crash or a lost partition left behind.
-    pub(super) async fn settle_all_letters(&self) -> Result<()> {
-        self.settle_letters(&self.state.pending_letters().await?)
-            .await
     }
 
     /// Settles dead letters of epochs that are no longer at work.
@@ -97,5 +91,33 @@ impl Context {
                 self.destination.home.describe()
             ),
         ))
+    }
+}
+
+/// Settles every dead-letter file that a crash or a lost partition left behind.
+pub(super) async fn settle_all_letters(
+    contexts: &[Arc<Context>],
+    state: &dyn LocalState,
+) -> Result<()> {
+    let pending = state.pending_letters().await?;
+    match contexts {
+        _ if pending.is_empty() => Ok(()),
+        [only] => only.settle_letters(&pending).await,
+        several => {
+            // An epoch has one home: the one that knows its partitions. While none does, its attempt
+            // may still land.
+            for context in several {
+                let base = context.read_home().await?;
+                let mut own = pending.clone();
+                own.retain(|letters| {
+                    letters
+                        .begins
+                        .keys()
+                        .any(|key| base.positions.contains_key(key))
+                });
+                context.settle_letters(&own).await?;
+            }
+            Ok(())
+        }
     }
 }

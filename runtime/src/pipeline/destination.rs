@@ -1,4 +1,5 @@
-//! The atomic units that a pipeline writes to: one home, and those that follow it.
+//! The atomic units that a pipeline writes to: a home, and those that follow it; or several homes, where
+//! routes lead the topics to tables that each take positions by themselves.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,7 +9,9 @@ use wasm_sink_core::home::{Home, IntentPart, Unit};
 use wasm_sink_core::stage::{Staged, UnitId};
 use wasm_sink_core::{Blame, Error, Kind, Result};
 
-/// Where epochs go.
+use super::route::Route;
+
+/// Where epochs go that one task writes.
 #[derive(Clone)]
 pub struct Destination {
     /// Takes the positions.
@@ -18,43 +21,6 @@ pub struct Destination {
 }
 
 impl Destination {
-    /// The destination of a component that opened `units`: the first that can take positions is
-    /// the home. Without any, `local` is.
-    ///
-    /// # Errors
-    /// A connection that is not there, or cannot do its part.
-    pub fn resolve(
-        units: &[UnitId],
-        connections: &BTreeMap<String, Arc<dyn Connection>>,
-        local: impl FnOnce() -> Result<Arc<dyn Home>>,
-    ) -> Result<Self> {
-        let mut home: Option<Arc<dyn Home>> = None;
-        let mut followers = BTreeMap::new();
-        for unit in units {
-            let connection = connections.get(&*unit.connection).ok_or_else(|| {
-                Error::new(
-                    Kind::Other,
-                    Blame::Host,
-                    format!("`{unit}` was opened on a connection that is not there"),
-                )
-            })?;
-            if home.is_none()
-                && let Some(found) = connection.home(unit)?
-            {
-                home = Some(found);
-            } else {
-                followers.insert(unit.clone(), connection.unit(unit)?);
-            }
-        }
-        Ok(Self {
-            home: match home {
-                Some(home) => home,
-                None => local()?,
-            },
-            units: followers,
-        })
-    }
-
     /// What the home takes itself, and what becomes its intent.
     pub(super) fn divide(&self, staged: &[Staged]) -> Result<(Vec<Staged>, Vec<IntentPart>)> {
         let mut own = Vec::new();
@@ -69,8 +35,8 @@ impl Destination {
                     Kind::Invalid,
                     Blame::Component,
                     format!(
-                        "`{}` was first opened while records were flowing; open every table in \
-                         `open`",
+                        "rows were staged to `{}`, which is not where this source partition goes: \
+                         open every table in `open`, and choose by `[[routes]]` alone",
                         part.unit
                     ),
                 )
@@ -81,5 +47,105 @@ impl Destination {
             });
         }
         Ok((own, parts))
+    }
+}
+
+/// The destinations of a pipeline. Each source partition has one of them, by its topic.
+#[derive(Clone)]
+pub struct Destinations {
+    all: Vec<Destination>,
+    /// Which topics go where, by index; the first that matches counts.
+    routes: Vec<(Route, usize)>,
+    /// Where all others go.
+    rest: usize,
+}
+
+impl From<Destination> for Destinations {
+    fn from(only: Destination) -> Self {
+        Self {
+            all: vec![only],
+            routes: Vec::new(),
+            rest: 0,
+        }
+    }
+}
+
+impl Destinations {
+    /// Those of a component that opened `units`. The first unit that can take positions is the home of
+    /// all. Others that can are homes beside it where `routes`, or `rest` for what no route takes, lead
+    /// there: each takes the positions of its own topics then. Without any home, `local` is.
+    ///
+    /// # Errors
+    /// A connection that is not there, or cannot do its part.
+    pub fn resolve(
+        units: &[UnitId],
+        connections: &BTreeMap<String, Arc<dyn Connection>>,
+        routes: &[Route],
+        rest: Option<&str>,
+        local: impl FnOnce() -> Result<Arc<dyn Home>>,
+    ) -> Result<Self> {
+        let is_led_to = |unit: &UnitId| {
+            let mut tables = routes.iter().map(|route| route.table.as_str()).chain(rest);
+            !routes.is_empty() && tables.any(|table| table == &*unit.name)
+        };
+        let mut homes: Vec<(&UnitId, Arc<dyn Home>)> = Vec::new();
+        let mut followers: BTreeMap<UnitId, Arc<dyn Unit>> = BTreeMap::new();
+        for unit in units {
+            let connection = connections.get(&*unit.connection).ok_or_else(|| {
+                Error::new(
+                    Kind::Other,
+                    Blame::Host,
+                    format!("`{unit}` was opened on a connection that is not there"),
+                )
+            })?;
+            let may_be_home = homes.iter().all(|(home, _)| {
+                home.connection == unit.connection && is_led_to(home) && is_led_to(unit)
+            });
+            match may_be_home
+                .then(|| connection.home(unit))
+                .transpose()?
+                .flatten()
+            {
+                Some(home) => homes.push((unit, home)),
+                None => {
+                    followers.insert(unit.clone(), connection.unit(unit)?);
+                }
+            }
+        }
+        let index_of = |table: &str| homes.iter().position(|(unit, _)| &*unit.name == table);
+        let led = |route: &Route| Some((route.clone(), index_of(&route.table)?));
+        let routes = match homes.len() {
+            0 | 1 => Vec::new(),
+            _ => routes.iter().filter_map(led).collect(),
+        };
+        let rest = rest.and_then(index_of).unwrap_or(0);
+        let mut homes: Vec<_> = homes.into_iter().map(|(_, home)| home).collect();
+        if homes.is_empty() {
+            homes.push(local()?);
+        }
+        let destinations = homes.into_iter().map(|home| Destination {
+            home,
+            units: followers.clone(),
+        });
+        Ok(Self {
+            all: destinations.collect(),
+            routes,
+            rest,
+        })
+    }
+
+    /// All, at least one.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Destination> {
+        self.all.iter()
+    }
+
+    /// The place among them of the one that takes a topic's rows.
+    pub(super) fn index_of(&self, topic: Option<&str>) -> usize {
+        let takes = |topic| {
+            self.routes
+                .iter()
+                .find(|(route, _)| route.topics.takes(topic))
+        };
+        topic.and_then(takes).map_or(self.rest, |(_, index)| *index)
     }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinError, JoinSet};
@@ -12,13 +13,13 @@ use wasm_sink_core::step::Step;
 use wasm_sink_core::{Blame, Error, Kind, PartitionKey, Position, Result, SourceBatch};
 
 use super::committer::Committer;
-use super::context::Context;
+use super::context::{Context, settle_all_letters};
 use super::observe::Observer;
 use super::ownership::Ownership;
 use super::quota::Quota;
 use super::task::{Order, Task};
 use super::totals::Totals;
-use super::{Pipeline, Start, Summary};
+use super::{Destinations, Pipeline, Start, Summary};
 
 /// Batches that may wait for one task before its partitions are paused.
 const QUEUED_BATCHES: usize = 4;
@@ -38,16 +39,18 @@ pub(super) enum TaskEvent {
     Displaced(TaskNumber, Vec<PartitionKey>),
 }
 
-struct TaskHandle {
-    orders: mpsc::UnboundedSender<Order>,
-    abort: AbortHandle,
+pub(super) struct TaskHandle {
+    /// The place of its destination.
+    pub(super) destination: usize,
+    pub(super) orders: mpsc::UnboundedSender<Order>,
+    pub(super) abort: AbortHandle,
     queued: usize,
-    is_full: bool,
+    pub(super) is_full: bool,
 }
 
 /// What keeps rows away from a task that has enough of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Backpressure {
+pub(super) enum Backpressure {
     /// The source is not asked for more: there is one task, and nobody who would miss the asking.
     WholeSource,
     /// The task's partitions are paused, and the others go on.
@@ -56,73 +59,88 @@ enum Backpressure {
 
 /// The source, and which task has which of its partitions.
 pub(super) struct Driver {
-    pub(super) context: Arc<Context>,
+    pub(super) destinations: Destinations,
+    /// For each of the destinations what its tasks and its committer share.
+    pub(super) contexts: Vec<Arc<Context>>,
     pub(super) source: Box<dyn Source>,
     pub(super) start: Start,
     workers: JoinSet<Result<()>>,
     events: mpsc::UnboundedSender<TaskEvent>,
     inbox: mpsc::UnboundedReceiver<TaskEvent>,
-    tasks: BTreeMap<TaskNumber, TaskHandle>,
+    pub(super) tasks: BTreeMap<TaskNumber, TaskHandle>,
+    /// How many of them a destination has.
+    pub(super) tasks_each: usize,
     tasks_started: u64,
-    ownership: Ownership,
-    backpressure: Backpressure,
+    pub(super) ownership: Ownership,
+    pub(super) backpressure: Backpressure,
+    pub(super) revoke_limit: Duration,
     /// Partitions that were committed at any time.
     pub(super) known: BTreeSet<PartitionKey>,
-    is_restarted: bool,
-    positions: BTreeMap<PartitionKey, Position>,
+    pub(super) is_restarted: bool,
+    pub(super) positions: BTreeMap<PartitionKey, Position>,
 }
 
 /// Runs a pipeline to its end.
 pub(super) async fn drive(pipeline: Pipeline) -> Result<Summary> {
     let totals = Arc::new(Totals::new(pipeline.observer));
-    let (committer, requests) = mpsc::unbounded_channel();
-    let context = Arc::new(Context {
-        component: pipeline.component,
-        destination: pipeline.destination,
-        epoch: pipeline.epoch,
-        retry: pipeline.retry,
-        budget: pipeline.budget,
-        state: pipeline.state,
-        entropy: pipeline.entropy,
-        observer: Arc::clone(&totals) as Arc<dyn Observer>,
-        quota: Quota::new(pipeline.limits.max_rejected),
-        membership: pipeline.source.membership(),
-        committer,
-        #[cfg(feature = "planted")]
-        planted: pipeline.planted,
-    });
+    let membership = pipeline.source.membership();
+    let quota = Arc::new(Quota::new(pipeline.limits.max_rejected));
+    // Dropped, and so ended, with this future.
+    let mut committers = JoinSet::new();
+    let contexts: Vec<Arc<Context>> = pipeline
+        .destinations
+        .iter()
+        .map(|destination| {
+            let (committer, requests) = mpsc::unbounded_channel();
+            let context = Arc::new(Context {
+                component: Arc::clone(&pipeline.component),
+                destination: destination.clone(),
+                epoch: pipeline.epoch.clone(),
+                retry: pipeline.retry.clone(),
+                budget: pipeline.budget.clone(),
+                state: Arc::clone(&pipeline.state),
+                entropy: Arc::clone(&pipeline.entropy),
+                observer: Arc::clone(&totals) as Arc<dyn Observer>,
+                quota: Arc::clone(&quota),
+                membership,
+                committer,
+                #[cfg(feature = "planted")]
+                planted: pipeline.planted,
+            });
+            committers.spawn(Committer::new(Arc::clone(&context), requests).run());
+            context
+        })
+        .collect();
     let mut shutdown = pipeline.shutdown;
     tokio::select! {
         biased;
         () = stopped(&mut shutdown) => return Ok(Summary::default()),
-        settled = context.settle_all_letters() => settled?,
+        settled = settle_all_letters(&contexts, &*pipeline.state) => settled?,
     }
 
-    // Dropped, and so ended, with this future.
-    let mut committers = JoinSet::new();
-    committers.spawn(Committer::new(Arc::clone(&context), requests).run());
     let (events, inbox) = mpsc::unbounded_channel();
+    let tasks_each = (pipeline.limits.tasks.get() / contexts.len()).max(1);
     let mut driver = Driver {
-        context: Arc::clone(&context),
+        destinations: pipeline.destinations,
         source: pipeline.source,
         start: pipeline.start,
         workers: JoinSet::new(),
         events,
         inbox,
         tasks: BTreeMap::new(),
+        tasks_each,
         tasks_started: 0,
         ownership: Ownership::default(),
-        backpressure: match (pipeline.limits.tasks.get(), context.membership) {
+        backpressure: match (tasks_each * contexts.len(), membership) {
             (1, Membership::Alone) => Backpressure::WholeSource,
             _ => Backpressure::Partitions,
         },
-        known: context.state.known_partitions().await?,
+        known: pipeline.state.known_partitions().await?,
         is_restarted: false,
+        revoke_limit: pipeline.epoch.revoke,
         positions: BTreeMap::new(),
+        contexts: contexts.clone(),
     };
-    for _ in 0..pipeline.limits.tasks.get() {
-        driver.start_task();
-    }
     let is_stopping = tokio::select! {
         biased;
         () = stopped(&mut shutdown) => true,
@@ -130,14 +148,14 @@ pub(super) async fn drive(pipeline: Pipeline) -> Result<Summary> {
     };
     let finish = async {
         driver.finish().await?;
-        if let Err(error) = context.settle_all_letters().await {
+        if let Err(error) = settle_all_letters(&contexts, &*pipeline.state).await {
             // The next start does it.
             tracing::warn!(%error, "dead letters are left under their temporary name");
         }
         Ok(())
     };
     if is_stopping {
-        let limit = context.epoch.shutdown;
+        let limit = pipeline.epoch.shutdown;
         timeout(limit, finish).await.unwrap_or_else(|_| {
             Err(Error::new(
                 Kind::Unavailable,
@@ -261,23 +279,25 @@ impl Driver {
         Ok(Settled::InPlace)
     }
 
-    fn start_task(&mut self) {
+    pub(super) fn start_task(&mut self, destination: usize) -> TaskNumber {
         self.tasks_started += 1;
         let number = TaskNumber(self.tasks_started);
         let (orders, received) = mpsc::unbounded_channel();
         let task = Task::new(
-            Arc::clone(&self.context),
+            Arc::clone(&self.contexts[destination]),
             number,
             received,
             self.events.clone(),
         );
         let handle = TaskHandle {
+            destination,
             orders,
             abort: self.workers.spawn(task.run()),
             queued: 0,
             is_full: false,
         };
         self.tasks.insert(number, handle);
+        number
     }
 
     fn took(&mut self, number: TaskNumber) {
@@ -298,6 +318,7 @@ impl Driver {
     /// Whether nobody has room for what the source would give.
     fn is_held(&self) -> bool {
         self.backpressure == Backpressure::WholeSource
+            && !self.tasks.is_empty()
             && self.tasks.values().all(|task| task.is_full)
     }
 
@@ -310,7 +331,9 @@ impl Driver {
             return;
         };
         let rows = batch.rows.num_rows() + batch.undecodable.len();
-        self.context.observer.read(rows as u64, batch.bytes as u64);
+        self.contexts[task.destination]
+            .observer
+            .read(rows as u64, batch.bytes as u64);
         let _ = task.orders.send(Order::Batch(batch));
         task.queued += 1;
         if !task.is_full && task.queued >= QUEUED_BATCHES {
@@ -332,69 +355,16 @@ impl Driver {
             self.positions.insert(key, position);
         }
         if self.known.len() > before {
-            self.context.state.remember_partitions(&self.known).await?;
-        }
-        Ok(())
-    }
-
-    /// Reads positions in one pass, finishes intents, then seeks and hands out.
-    async fn assign(&mut self, keys: Vec<PartitionKey>) -> Result<()> {
-        if keys.is_empty() {
-            return Ok(());
-        }
-        if self.start == Start::Restart && !std::mem::replace(&mut self.is_restarted, true) {
-            self.restart(&keys).await?;
-        }
-        let base = self.context.read_home().await?;
-        if !base.positions.is_empty() {
-            self.context.quota.has_delivered_before();
-        }
-        self.context.roll_forward(&base, keys.iter()).await?;
-        for key in keys {
-            let stored = base
-                .positions
-                .get(&key)
-                .map(|stored| stored.position.clone());
-            let at = self.begin_at(&key, stored).await?;
-            self.source.seek(&key, at.as_ref()).await?;
-            if let Some(at) = &at {
-                self.positions.insert(key.clone(), at.clone());
-            }
-            let Some(number) = self.least_loaded() else {
-                continue;
-            };
-            self.ownership.give(key.clone(), number);
-            if let Some(task) = self.tasks.get(&number) {
-                if task.is_full && self.backpressure == Backpressure::Partitions {
-                    self.source.pause(&key);
-                }
-                let _ = task.orders.send(Order::Assign(key, at));
+            // All have the same.
+            if let Some(context) = self.contexts.first() {
+                context.state.remember_partitions(&self.known).await?;
             }
         }
         Ok(())
-    }
-
-    fn least_loaded(&self) -> Option<TaskNumber> {
-        let numbers = self.tasks.keys().copied();
-        numbers.min_by_key(|number| self.ownership.count(*number))
-    }
-
-    /// Waits for flush and commit of what is to be given back, up to `revoke_ms`; then forgets.
-    async fn revoke(&mut self, keys: Vec<PartitionKey>) -> Result<()> {
-        let answers = self.release(&keys, || keys.clone());
-        let limit = self.context.epoch.revoke;
-        let Ok(result) = timeout(limit, self.wait_for(answers)).await else {
-            return self.lose(&keys).await;
-        };
-        result?;
-        for key in &keys {
-            self.ownership.take(key);
-        }
-        self.source.release(&keys).await
     }
 
     /// Has the tasks of `keys` commit what they hold and let go of what `letting_go` names.
-    fn release(
+    pub(super) fn release(
         &self,
         keys: &[PartitionKey],
         letting_go: impl Fn() -> Vec<PartitionKey>,
@@ -413,7 +383,10 @@ impl Driver {
     }
 
     /// Waits for tasks while their events are handled.
-    async fn wait_for(&mut self, answers: Vec<oneshot::Receiver<()>>) -> Result<Settled> {
+    pub(super) async fn wait_for(
+        &mut self,
+        answers: Vec<oneshot::Receiver<()>>,
+    ) -> Result<Settled> {
         let mut settled = Settled::InPlace;
         for mut answer in answers {
             loop {
@@ -436,30 +409,11 @@ impl Driver {
         }
         Ok(settled)
     }
-
-    /// Forgets the open epochs that touch `keys`, whatever their tasks are doing; what is kept is
-    /// read again from its stored position.
-    async fn lose(&mut self, keys: &[PartitionKey]) -> Result<()> {
-        let touched: BTreeSet<TaskNumber> = keys
-            .iter()
-            .filter_map(|key| self.ownership.take(key))
-            .collect();
-        let mut kept = Vec::new();
-        for number in touched {
-            if let Some(task) = self.tasks.remove(&number) {
-                task.abort.abort();
-                self.start_task();
-            }
-            kept.extend(self.ownership.take_all(number));
-        }
-        self.source.release(keys).await?;
-        self.assign(kept).await
-    }
 }
 
 /// Whether partitions were sent back to where they stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Settled {
+pub(super) enum Settled {
     InPlace,
     Moved,
 }

@@ -5,6 +5,7 @@
 //! and makes them visible. All of it runs inside the future of [`run`]: dropping that future is a
 //! crash, which is how the simulation kills it.
 
+mod assign;
 mod backoff;
 mod committer;
 mod context;
@@ -22,6 +23,7 @@ pub mod planted;
 mod poison;
 mod quota;
 mod roll_forward;
+mod route;
 mod start;
 mod state;
 mod task;
@@ -37,11 +39,12 @@ use wasm_sink_core::source::Source;
 use wasm_sink_core::{Position, Result};
 
 pub use backoff::persist;
-pub use destination::Destination;
+pub use destination::{Destination, Destinations};
 pub use entropy::{Entropy, OsEntropy};
 pub use limits::{EpochLimits, Limits, Retry};
 pub use local_home::LocalHome;
 pub use observe::{Committed, Observer};
+pub use route::{Route, Topics};
 pub use state::{Begins, LocalState, PendingLetters, StateDirectory};
 
 /// Where a run begins.
@@ -67,7 +70,7 @@ pub struct Pipeline {
     /// Compiled, configured, granted.
     pub component: Arc<dyn Component>,
     /// Where epochs go.
-    pub destination: Destination,
+    pub destinations: Destinations,
     /// `[epoch]`.
     pub epoch: EpochLimits,
     /// `[limits]`.

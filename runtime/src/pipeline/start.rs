@@ -15,14 +15,17 @@ use super::epoch::ReadyEpoch;
 impl Driver {
     /// `--restart`: sends every partition of this source back to its beginning, those that it does
     /// not have now included, in one commit. In several, a crash between two of them would leave
-    /// partitions at their end whose rows the overwrite that is due again removes.
-    pub(super) async fn restart(&mut self, keys: &[PartitionKey]) -> Result<()> {
+    /// partitions at their end whose rows the overwrite that is due again removes. (Of several
+    /// destinations each has a commit, and removes its own rows.)
+    pub(super) async fn restart(
+        &mut self,
+        context: &Context,
+        sources: &BTreeSet<String>,
+        keys: &[PartitionKey],
+    ) -> Result<()> {
         loop {
-            let base = self.context.read_home().await?;
-            self.context
-                .roll_forward(&base, base.positions.keys())
-                .await?;
-            let sources: BTreeSet<&str> = keys.iter().map(PartitionKey::source).collect();
+            let base = context.read_home().await?;
+            context.roll_forward(&base, base.positions.keys()).await?;
             let stored = base.positions.keys();
             let stored = stored.filter(|key| sources.contains(key.source()));
             let all: BTreeSet<&PartitionKey> = stored.chain(keys).collect();
@@ -34,8 +37,11 @@ impl Driver {
                     .map(|stored| stored.position.clone()),
                 end: self.source.beginning(key),
             });
-            let moves = moves.collect();
-            if move_alone(&self.context, moves, CommitPurpose::Restart).await? == Moved::Ours {
+            let moves: Vec<Move> = moves.collect();
+            if moves.is_empty() {
+                return Ok(());
+            }
+            if move_alone(context, moves, CommitPurpose::Restart).await? == Moved::Ours {
                 return Ok(());
             }
         }
@@ -44,6 +50,7 @@ impl Driver {
     /// Where a partition goes on, given what is stored.
     pub(super) async fn begin_at(
         &mut self,
+        context: &Context,
         key: &PartitionKey,
         stored: Option<Position>,
     ) -> Result<Option<Position>> {
@@ -57,7 +64,7 @@ impl Driver {
                     begin: None,
                     end: position.clone(),
                 };
-                move_alone(&self.context, vec![moved], CommitPurpose::Deliver).await?;
+                move_alone(context, vec![moved], CommitPurpose::Deliver).await?;
                 Ok(Some(position.clone()))
             }
             Start::MissingFromBeginning | Start::Restart => Ok(None),
@@ -68,7 +75,7 @@ impl Driver {
                     "partition {key} was committed before, and {} has no position for it now: was \
                      the table dropped or restored? `run --from beginning` reads it again, `run \
                      --from POSITION` goes on there",
-                    self.context.destination.home.describe()
+                    context.destination.home.describe()
                 ),
             )),
         }

@@ -102,5 +102,8 @@ pub fn a_wire_that_is_blocked_holds_the_source<D: Wired>() {
         "cut",
         "select count(*) as rows, count(distinct (partition, \"offset\")) as distinct_rows from t",
     );
-    assert_eq!(rows, json!({ "rows": MANY_ROWS, "distinct_rows": MANY_ROWS }));
+    assert_eq!(
+        rows,
+        json!({ "rows": MANY_ROWS, "distinct_rows": MANY_ROWS })
+    );
 }

@@ -72,7 +72,10 @@ pub fn an_instance_for_each_epoch_makes_no_difference<D: Destination>() {
     let (fresh, found) = deliver("fresh", &[each]);
     assert_eq!(found, expected);
     assert_eq!(found["rows"], 40_000);
-    assert!(fresh >= kept + 19, "{fresh} instances for 20 epochs, {kept} without");
+    assert!(
+        fresh >= kept + 19,
+        "{fresh} instances for 20 epochs, {kept} without"
+    );
 }
 
 pub fn two_tasks_deliver_each_row_once<D: Destination>() {

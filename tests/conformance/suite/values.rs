@@ -286,9 +286,7 @@ pub fn columns_that_are_there_take_what_fits<D: Destination>() {
     ];
     let maker = PIPELINE.replace("\"values\"", "\"maker\"");
     let maker = case(&destination, &maker, "there", &schema(&columns));
-    let whole = |n: i64| {
-        json!({"n": n, "small": 7, "single": 0.5, "money": 1.25, "items": [1, 2]})
-    };
+    let whole = |n: i64| json!({"n": n, "small": 7, "single": 0.5, "money": 1.25, "items": [1, 2]});
     maker.write("values.jsonl", format!("{}\n", whole(1)));
     maker.run().finish().expect_code(0);
 
@@ -320,7 +318,10 @@ pub fn columns_that_are_there_take_what_fits<D: Destination>() {
     let named = ["`small`", "`single`", "`money`", "`items`"];
     assert_eq!(reasons.len(), named.len(), "{reasons:?}");
     for name in named {
-        let found = reasons.iter().filter(|reason| reason.contains(name)).count();
+        let found = reasons
+            .iter()
+            .filter(|reason| reason.contains(name))
+            .count();
         assert_eq!(found, 1, "{name} in {reasons:?}");
     }
 }

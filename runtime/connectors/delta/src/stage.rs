@@ -134,10 +134,11 @@ impl OpenTable {
 
     async fn finish(&mut self) -> Result<Option<Staged>> {
         let files = self.finish_files().await?;
-        let overwrite = self.overwrite && self.is_overwrite_due();
-        if files.is_empty() && !overwrite {
+        // What goes with rows does not go without: other tables of the epoch may have some.
+        if files.is_empty() {
             return Ok(None);
         }
+        let overwrite = self.overwrite && self.is_overwrite_due();
         Ok(Some(Staged {
             unit: self.table.unit.clone(),
             rows: files.iter().map(|file| file.rows).sum(),

@@ -345,6 +345,11 @@ impl Source for Files {
         Membership::Alone
     }
 
+    fn topic(&self, key: &PartitionKey) -> Option<Arc<str>> {
+        let file = self.files.get(*self.by_key.get(key)?)?;
+        Some(file.origin.name.as_str().into())
+    }
+
     async fn next(&mut self) -> Result<SourceEvent> {
         if self.phase == Phase::Unassigned {
             self.phase = Phase::Flowing;

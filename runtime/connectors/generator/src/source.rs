@@ -231,6 +231,10 @@ impl Source for Generator {
         Membership::Alone
     }
 
+    fn topic(&self, _key: &PartitionKey) -> Option<Arc<str>> {
+        Some("generator".into())
+    }
+
     async fn next(&mut self) -> Result<SourceEvent> {
         if self.phase == Phase::Unassigned {
             self.phase = Phase::Flowing;

@@ -129,6 +129,10 @@ impl Source for Pipe {
         Membership::Alone
     }
 
+    fn topic(&self, _key: &PartitionKey) -> Option<Arc<str>> {
+        Some(self.origin.name.as_str().into())
+    }
+
     async fn next(&mut self) -> Result<SourceEvent> {
         if let Stage::Unassigned(_) = &self.stage {
             if let Stage::Unassigned(input) = std::mem::replace(&mut self.stage, Stage::Moving) {

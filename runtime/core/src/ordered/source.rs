@@ -91,6 +91,10 @@ impl<D: Database> Source for OrderedSource<D> {
         Membership::Alone
     }
 
+    fn topic(&self, _key: &PartitionKey) -> Option<Arc<str>> {
+        Some(Arc::clone(&self.task.rows_of))
+    }
+
     async fn next(&mut self) -> Result<SourceEvent> {
         if !self.is_assigned {
             self.is_assigned = true;

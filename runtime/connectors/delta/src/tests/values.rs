@@ -402,7 +402,10 @@ async fn other_types_go_in_value_by_value() {
     let rows: Vec<_> = refused.rows.values().set_indices().collect();
     assert_eq!(rows, [1, 2, 3]);
     for (reason, named) in refused.reasons.iter().zip(["`n`", "`f`", "`s`"]) {
-        assert!(reason.contains(named) && reason.contains("does not go into"), "{reason}");
+        assert!(
+            reason.contains(named) && reason.contains("does not go into"),
+            "{reason}"
+        );
     }
 }
 
