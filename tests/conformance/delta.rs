@@ -76,6 +76,8 @@ impl OnDisk for Disk {
     }
 }
 
-impl Routing for Disk {}
+impl Routing for Disk {
+    const HAS_A_TABLE_WITHOUT_NAME: bool = true;
+}
 
 crate::suite!(Disk, shared, on_disk, routing);

@@ -87,6 +87,8 @@ impl Restartable for Bucket {
     }
 }
 
-impl Routing for Bucket {}
+impl Routing for Bucket {
+    const HAS_A_TABLE_WITHOUT_NAME: bool = true;
+}
 
 crate::suite!(Bucket, shared, wired, restartable, routing);

@@ -108,7 +108,10 @@ pub trait OnDisk: Destination {
 pub trait Upserting: Destination {}
 
 /// A destination whose tables take rows in one step, so that a pipeline may have several.
-pub trait Routing: Destination {}
+pub trait Routing: Destination {
+    /// Whether a pipeline may name no table at all.
+    const HAS_A_TABLE_WITHOUT_NAME: bool = false;
+}
 
 /// A destination whose columns can become ones that hold more.
 pub trait Widening: Destination {

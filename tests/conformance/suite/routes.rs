@@ -222,8 +222,9 @@ table = "killed-1"
 
 pub fn mistakes_are_found_before_the_start<D: Routing>() {
     let destination = D::start();
-    for (config, said) in [
-        ("", "`table_name` is missing"),
+    let no_table = ("", "`table_name` is missing");
+    let unless_it_has_one = (!D::HAS_A_TABLE_WITHOUT_NAME).then_some(no_table);
+    let mistakes = [
         ("[[routes]]\ntopic = \"a\"", "`table` is missing"),
         ("[[routes]]\ntable = \"a\"", "does not say which topics"),
         (
@@ -238,7 +239,8 @@ pub fn mistakes_are_found_before_the_start<D: Routing>() {
             "table_name = \"a\"\n[[routes]]\ntopic = \"a\"\ntable = \"a\"\nwrite_mode = \"overwrite\"",
             "has another `write_mode`",
         ),
-    ] {
+    ];
+    for (config, said) in mistakes.into_iter().chain(unless_it_has_one) {
         let case = routed(&destination, PIPELINE, config);
         lines(&case, "a", &[json!({"n": 1})]);
         for command in ["check", "run"] {
