@@ -13,10 +13,11 @@ mkdir -p "$CACHE"
 say() { printf '  %s\n' "$*" >&2; }
 die() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 
-# have TOOL: a command, a Python module as "python3:MODULE", or a file as "file:PATH".
+# have TOOL: a command, a Python module as "python3:MODULE", a file as "file:PATH", or a Java as "java:LEAST".
 have() {
   case $1 in
     file:*) [ -e "${1#file:}" ] ;;
+    java:*) [ "$(java -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p')" -ge "${1#java:}" ] 2>/dev/null ;;
     python3:*) python3 -c "import ${1#python3:}" >/dev/null 2>&1 ;;
     *) command -v "$1" >/dev/null 2>&1 ;;
   esac
@@ -87,3 +88,34 @@ python_venv() {
   need python3:ensurepip python3-venv
   python3 -m venv "$1"
 }
+
+# maven GOAL ARGUMENT...: of the dependency plugin. What it fetches is in ~/.m2 as well, as after every use of
+# Maven, with the mirrors and proxies that its settings there name. Two at a time would damage that folder.
+maven() {
+  local goal=$1; shift
+  need mvn maven
+  (
+    flock 8
+    mvn -q -B -Dstyle.color=never "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:$goal" "$@"
+  ) 8>"$CACHE/.maven.lock"
+}
+
+# maven_jars FOLDER GROUP:ARTIFACT:VERSION...: these and all that they need to run.
+maven_jars() {
+  local folder=$1 dependency group artifact version; shift
+  {
+    printf '<project><modelVersion>4.0.0</modelVersion><groupId>tests</groupId><artifactId>jars</artifactId>'
+    printf '<version>1</version><packaging>pom</packaging><dependencies>'
+    for dependency in "$@"; do
+      IFS=: read -r group artifact version <<<"$dependency"
+      printf '<dependency><groupId>%s</groupId><artifactId>%s</artifactId><version>%s</version></dependency>' \
+        "$group" "$artifact" "$version"
+    done
+    printf '</dependencies></project>'
+  } >"$folder.pom"
+  maven copy-dependencies -f "$folder.pom" -DincludeScope=runtime -DoutputDirectory="$folder"
+  rm "$folder.pom"
+}
+
+# maven_file FOLDER GROUP:ARTIFACT:VERSION[:TYPE[:CLASSIFIER]]: this alone.
+maven_file() { maven copy -Dartifact="$2" -DoutputDirectory="$1"; }
