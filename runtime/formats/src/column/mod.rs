@@ -486,6 +486,12 @@ impl Record {
             .position(|column| column.name().as_bytes() == name)
     }
 
+    /// A record without a value: nulls, where all columns allow them.
+    pub(crate) fn push_null(&mut self) -> Parsed<()> {
+        let mut columns = self.columns.iter_mut();
+        columns.try_for_each(|column| column.push_null(0, "the record has no value"))
+    }
+
     fn push_hidden(&mut self) {
         self.columns.iter_mut().for_each(Column::push_hidden);
     }
