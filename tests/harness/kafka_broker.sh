@@ -19,8 +19,8 @@ folder=$1 port=$2
 shift 2
 kafka=${KAFKA_HOME:-$("$here/../setup.sh" kafka | cut -d= -f2)}
 options=${KAFKA_JVM_OPTIONS:--Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1}
-# Its classes, made when it was installed.
-[ ! -e "$kafka/broker.jsa" ] || options="-XX:SharedArchiveFile=$kafka/broker.jsa $options"
+# Its classes, kept when it was installed.
+[ ! -e "$kafka/classes.jsa" ] || options="-XX:SharedArchiveFile=$kafka/classes.jsa $options"
 
 mkdir -p "$folder"
 folder=$(cd "$folder" && pwd)

@@ -34,27 +34,15 @@ FORMAT
     --add-scram 'SCRAM-SHA-512=[name=tester,password=only-for-tests]'
   rm "$1/format.properties"
 }
-# The classes of a broker as this Java keeps them: half of the time and of the work of every start.
 install_kafka_classes() {
-  local port=$((15000 + RANDOM % 1700 * 10)) broker
-  KAFKA_HOME=$CACHE/$KAFKA KAFKA_JVM_OPTIONS="-Xmx256m -XX:+UseSerialGC -XX:ArchiveClassesAtExit=$1/broker.jsa" \
-    "$TESTS/harness/kafka_broker.sh" "$1/broker" "$port" >"$1/log" 2>&1 &
-  broker=$!
-  until grep -q 'Kafka Server started' "$1/log"; do
-    kill -0 "$broker" || { cat "$1/log"; return 1; }
-    sleep 0.1
-  done
-  kill "$broker"
-  wait "$broker" || true
+  local port=$((15000 + RANDOM % 1700 * 10))
+  KAFKA_HOME=$CACHE/$KAFKA KAFKA_JVM_OPTIONS="-Xmx256m -XX:+UseSerialGC -XX:ArchiveClassesAtExit=$1/classes.jsa" \
+    run_until "$1" 'Kafka Server started' "$TESTS/harness/kafka_broker.sh" "$1/broker" "$port"
   rm -r "$1/broker"
 }
 kafka() {
-  local classes
   need java:17 default-jre-headless
   install_once "$KAFKA" install_kafka
-  classes=$KAFKA-classes-$(java -version 2>&1 | sha256sum | cut -c1-12)
-  install_once "$classes" install_kafka_classes
-  # Of the Java that is there now. One that is of another is ignored by Java itself.
-  ln -sfn "../$classes/broker.jsa" "$CACHE/$KAFKA/broker.jsa"
+  java_classes "$KAFKA" install_kafka_classes
 }
 kafka_path() { echo "$CACHE/$KAFKA"; }
