@@ -28,7 +28,8 @@ One question as JSON on stdin, one answer on stdout.
 A key, a value and a header's value are text, null, or {"base64": …} where they are not UTF-8.
 
 With "registry": URL, values of "records", "consume" and "query" are JSON that goes through Avro ("schema" is
-that of what is produced, "subject" its subject if it has another than the topic's). And, without "servers":
+that of what is produced, with its "references", "subject" its subject if it has another than the topic's). In
+what is produced, {"base64": …} is bytes and {"decimal": "1.50"} a decimal. And, without "servers":
 
     "register": subject, "schema": text, "type": "AVRO", "references": [[name, subject, version]]; answers the id
     "latest": subject; answers {"id", "version", "schema", "type"}; null where there is none
@@ -56,6 +57,8 @@ NO_LEADER_YET = (
     kafka.KafkaError.LEADER_NOT_AVAILABLE,
     kafka.KafkaError.NOT_LEADER_FOR_PARTITION,
     kafka.KafkaError.UNKNOWN_TOPIC_OR_PART,
+    kafka.KafkaError.UNKNOWN_LEADER_EPOCH,
+    kafka.KafkaError.FENCED_LEADER_EPOCH,
 )
 
 question = json.load(sys.stdin)
@@ -74,9 +77,15 @@ def main():
 
 
 def client(**properties):
-    # The defaults that keep a test waiting for a broker that comes back at once.
-    defaults = {"reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 200, "topic.metadata.refresh.interval.ms": 1000}
-    return {"bootstrap.servers": question["servers"], **defaults, **question.get("properties", {}), **properties}
+    defaults = {
+        "bootstrap.servers": question["servers"],
+        # A broker that comes back is seen at once; that it is away is nothing to say.
+        "reconnect.backoff.ms": 20,
+        "reconnect.backoff.max.ms": 200,
+        "topic.metadata.refresh.interval.ms": 1000,
+        "log_level": 2,
+    }
+    return {**defaults, **properties, **question.get("properties", {})}
 
 
 def administer():
@@ -90,30 +99,35 @@ def carry_out(ask):
         future.result(PATIENCE)
 
 
-def await_topic(name, is_so, what):
-    """What is asked of the controller is known to the broker a moment later."""
+def await_topic(name, is_so):
+    """What is asked of the controller is known to the broker a moment later. Answers the topic."""
     end = time.monotonic() + PATIENCE
-    while not is_so(describe(name)):
+    while not is_so(topic := look_at(name)):
         if time.monotonic() > end:
-            sys.exit(f"the topic {name} is not {what} after {PATIENCE} s")
+            sys.exit(f"after {PATIENCE} s, the topic {name} is {topic}")
         time.sleep(0.02)
+    return topic
+
+
+def has(partitions):
+    return lambda topic: topic and len(topic["partitions"]) == partitions
 
 
 def create(name):
     topic = admin.NewTopic(name, question.get("partitions", 1), 1, config=question.get("config", {}))
     carry_out(lambda client: client.create_topics([topic]))
-    await_topic(name, lambda topic: topic and len(topic["partitions"]) == question.get("partitions", 1), "there")
+    await_topic(name, has(question.get("partitions", 1)))
 
 
 def delete(name):
     carry_out(lambda client: client.delete_topics([name]))
-    await_topic(name, lambda topic: topic is None, "gone")
+    await_topic(name, lambda topic: topic is None)
 
 
 def grow(name):
     larger = admin.NewPartitions(name, question["partitions"])
     carry_out(lambda client: client.create_partitions([larger]))
-    await_topic(name, lambda topic: len(topic["partitions"]) == question["partitions"], "larger")
+    await_topic(name, has(question["partitions"]))
 
 
 def trim(name):
@@ -122,6 +136,11 @@ def trim(name):
 
 
 def describe(name):
+    return await_topic(name, lambda topic: topic is None or topic["partitions"])
+
+
+def look_at(name):
+    """A topic; without partitions while one of them has no leader, None where there is no such topic."""
     client = administer()
     try:
         [(_, future)] = client.describe_topics(kafka.TopicCollection([name])).items()
@@ -130,25 +149,17 @@ def describe(name):
         if error.args[0].code() == kafka.KafkaError.UNKNOWN_TOPIC_OR_PART:
             return None
         raise
-    places = [kafka.TopicPartition(name, partition.id) for partition in topic.partitions if partition.leader]
-    low, high = ends(client, places, admin.OffsetSpec.earliest()), ends(client, places, admin.OffsetSpec.latest())
-    if low is None or high is None:
-        return {"id": str(topic.topic_id), "partitions": []}
-    partitions = [{"low": low[place.partition], "high": high[place.partition]} for place in places]
-    return {"id": str(topic.topic_id), "partitions": partitions}
-
-
-def ends(client, places, spec):
-    """The offset at one end of each; None where one has no leader yet."""
-    if not places:
-        return {}
+    places = [kafka.TopicPartition(name, partition.id) for partition in topic.partitions]
     try:
-        futures = client.list_offsets({place: spec for place in places})
-        return {place.partition: future.result(PATIENCE).offset for place, future in futures.items()}
+        low, high = (
+            [future.result(PATIENCE).offset for future in client.list_offsets(dict.fromkeys(places, end)).values()]
+            for end in (admin.OffsetSpec.earliest(), admin.OffsetSpec.latest())
+        )
     except kafka.KafkaException as error:
-        if error.args[0].code() in NO_LEADER_YET:
-            return None
-        raise
+        if error.args[0].code() not in NO_LEADER_YET:
+            raise
+        low = high = []
+    return {"id": str(topic.topic_id), "partitions": [{"low": l, "high": h} for l, h in zip(low, high)]}
 
 
 def topics(_):
@@ -386,7 +397,7 @@ def set_group(name):
 def join(topic):
     properties = {"partition.assignment.strategy": "cooperative-sticky", "session.timeout.ms": 6000}
     properties |= {"group.id": question["join"], "enable.auto.commit": False, "auto.offset.reset": "earliest"}
-    member = kafka.Consumer({**properties, **client()})
+    member = kafka.Consumer(client(**properties))
     member.subscribe([topic])
     end = time.monotonic() + question["seconds"]
     while (left := end - time.monotonic()) > 0:
@@ -423,7 +434,20 @@ def encoder(topic):
 
     config = {"subject.name.strategy": lambda *_: question.get("subject", f"{topic}-value")}
     serializer = AvroSerializer(registry(), schema(), conf=config)
-    return lambda value: None if value is None else serializer(value, context(topic))
+    return lambda value: None if value is None else serializer(typed(value), context(topic))
+
+
+def typed(value):
+    """What JSON has no type for."""
+    if isinstance(value, list):
+        return [typed(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if value.keys() == {"base64"}:
+        return base64.b64decode(value["base64"])
+    if value.keys() == {"decimal"}:
+        return decimal.Decimal(value["decimal"])
+    return {name: typed(item) for name, item in value.items()}
 
 
 def decoder(topic):

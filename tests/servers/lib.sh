@@ -133,11 +133,11 @@ java_classes() {
 
 # run_until FOLDER WORD COMMAND...: runs a server until it says WORD, and ends it in its own way.
 run_until() {
-  local folder=$1 word=$2 server; shift 2
+  local folder=$1 word=$2 started=$SECONDS server; shift 2
   "$@" >"$folder/log" 2>&1 &
   server=$!
   until grep -q "$word" "$folder/log"; do
-    kill -0 "$server" || { cat "$folder/log"; return 1; }
+    kill -0 "$server" && [ $((SECONDS - started)) -lt 120 ] || { cat "$folder/log"; kill -9 "$server"; return 1; }
     sleep 0.1
   done
   kill "$server"
