@@ -39,6 +39,8 @@ pub struct Kafka {
     /// The first of those that `kafka_broker.sh` names.
     port: u16,
     settings: Vec<String>,
+    /// Whose cluster it is part of, as `kafka_broker.sh` is told, if that is another's.
+    joins: Option<String>,
     folder: PathBuf,
     _folder: Option<TempDir>,
 }
@@ -52,6 +54,8 @@ pub struct Topic {
     pub low: Vec<i64>,
     /// Per partition, the offset of the next record.
     pub high: Vec<i64>,
+    /// Per partition, the number of the broker that leads it.
+    pub leaders: Vec<i64>,
 }
 
 impl Kafka {
@@ -109,9 +113,23 @@ impl Kafka {
             server: None,
             port: lasting_ports(7),
             settings: settings.iter().map(|&setting| setting.to_owned()).collect(),
+            joins: None,
             folder: folder.to_owned(),
             _folder: None,
         }
+    }
+
+    /// Starts another broker, number 2 or higher, in the cluster of this one, which is number 1 and has the
+    /// controller. Topics with replicas are for [`ask`](Self::ask); those of Kafka's own have one, unless both are
+    /// started with `offsets.topic.replication.factor=2` and `transaction.state.log.replication.factor=2`.
+    pub fn start_another(&self, number: u16, settings: &[&str]) -> Self {
+        let folder = TempDir::with_prefix("kafka-").expect("a temporary folder");
+        let mut kafka = Self::new(folder.path(), settings);
+        kafka._folder = Some(folder);
+        let first = self.folder.display();
+        kafka.joins = Some(format!("{number}:{first}:{}", self.port));
+        kafka.resume();
+        kafka
     }
 
     fn command(&self) -> Command {
@@ -122,6 +140,9 @@ impl Kafka {
             .arg(self.port.to_string())
             .args(&self.settings)
             .env("KAFKA_HOME", tool("kafka"));
+        if let Some(joins) = &self.joins {
+            command.env("KAFKA_JOINS", joins);
+        }
         command
     }
 
@@ -229,12 +250,18 @@ impl Kafka {
         let answer = self.ask(json!({ "describe": topic }));
         let id = answer["id"].as_str()?.to_owned();
         let partitions = answer["partitions"].as_array().expect("partitions");
-        let ends = |name: &str| {
-            let ends = partitions.iter().map(|partition| &partition[name]);
-            ends.map(|end| end.as_i64().expect("an offset")).collect()
+        let numbers = |name: &str| {
+            let numbers = partitions.iter().map(|partition| &partition[name]);
+            numbers
+                .map(|number| number.as_i64().expect("a number"))
+                .collect()
         };
-        let (low, high) = (ends("low"), ends("high"));
-        Some(Topic { id, low, high })
+        Some(Topic {
+            id,
+            low: numbers("low"),
+            high: numbers("high"),
+            leaders: numbers("leader"),
+        })
     }
 
     /// Loses the records of a partition from an offset on, and those that came in one batch with that, while it is
@@ -333,8 +360,8 @@ impl Kafka {
 
     // ---- groups ----
 
-    /// `{"state", "members": [{"id", "client", "partitions"}], "offsets": [{"topic", "partition", "offset", "metadata",
-    /// "lag"}]}`.
+    /// `{"state", "coordinator", "members": [{"id", "client", "partitions"}], "offsets": [{"topic", "partition",
+    /// "offset", "metadata", "lag"}]}`; the coordinator is a broker's number.
     pub fn group(&self, name: &str) -> Value {
         self.ask(json!({ "group": name }))
     }

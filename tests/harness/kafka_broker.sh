@@ -12,6 +12,7 @@
 #   PORT+4    what a proxy connects to that listens on PORT+5: clients are told to come there
 #   PORT+6    the controller
 #
+#   KAFKA_JOINS         NODE:FOLDER:PORT of another such broker: this one is its cluster's node NODE, and no controller
 #   KAFKA_JVM_OPTIONS   in place of those that suit many short tests at once
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -22,21 +23,30 @@ options=${KAFKA_JVM_OPTIONS:--Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1}
 # Its classes, kept when it was installed.
 [ ! -e "$kafka/classes.jsa" ] || options="-XX:SharedArchiveFile=$kafka/classes.jsa $options"
 
+node=1 roles=broker,controller controller=$((port + 6))
+# A cluster of its own: clients tell clusters apart by this.
+cluster=$(head -c 16 /dev/urandom | base64 | tr '+/' '-_')
+cluster=${cluster%==}
+if [ -n "${KAFKA_JOINS:-}" ]; then
+  IFS=: read -r node other other_port <<<"$KAFKA_JOINS"
+  roles=broker controller=$((other_port + 6))
+  cluster=$(sed -n 's/^cluster.id=//p' "$other/storage/meta.properties")
+fi
+
 mkdir -p "$folder"
 folder=$(cd "$folder" && pwd)
 if [ ! -e "$folder/storage" ]; then
   rm -rf "$folder/storage.new"
   cp -r "$kafka/storage" "$folder/storage.new"
-  # A cluster of its own: clients tell clusters apart by this.
-  cluster=$(head -c 16 /dev/urandom | base64 | tr '+/' '-_')
-  sed -i.orig "s/^cluster.id=.*/cluster.id=${cluster%==}/" "$folder/storage.new/meta.properties"
-  rm "$folder/storage.new/meta.properties.orig"
+  printf 'version=1\nnode.id=%s\ncluster.id=%s\n' "$node" "$cluster" >"$folder/storage.new/meta.properties"
   mv "$folder/storage.new" "$folder/storage"
 fi
 
 at() { echo "127.0.0.1:$((port + $1))"; }
 listeners=PLAIN://$(at 0),SASL://$(at 1),BEHIND://$(at 4)
 advertised=PLAIN://$(at 0),SASL://$(at 1),BEHIND://$(at 5)
+[ -n "${KAFKA_JOINS:-}" ] || listeners+=,CONTROLLER://$(at 6)
+secured=SASL:SASL_PLAINTEXT,TLS:SSL,SASL_TLS:SASL_SSL
 tls=
 if [ -e "$folder/server.pem" ]; then
   listeners+=,TLS://$(at 2),SASL_TLS://$(at 3)
@@ -53,13 +63,13 @@ plain='org.apache.kafka.common.security.plain.PlainLoginModule required user_tes
 scram='org.apache.kafka.common.security.scram.ScramLoginModule required;'
 
 cat >"$folder/broker.properties" <<SETTINGS
-process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@$(at 6)
+process.roles=$roles
+node.id=$node
+controller.quorum.voters=1@127.0.0.1:$controller
 controller.listener.names=CONTROLLER
-listeners=$listeners,CONTROLLER://$(at 6)
+listeners=$listeners
 advertised.listeners=$advertised
-listener.security.protocol.map=PLAIN:PLAINTEXT,BEHIND:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL:SASL_PLAINTEXT,TLS:SSL,SASL_TLS:SASL_SSL
+listener.security.protocol.map=PLAIN:PLAINTEXT,BEHIND:PLAINTEXT,CONTROLLER:PLAINTEXT,$secured
 inter.broker.listener.name=PLAIN
 $(for listener in sasl sasl_tls; do
   echo "listener.name.$listener.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512"
@@ -69,7 +79,7 @@ $(for listener in sasl sasl_tls; do
 done)$tls
 log.dirs=$folder/storage
 auto.create.topics.enable=false
-# One node, few partitions of its own: each is files and time.
+# One replica, few partitions: each is files and time.
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=4
 transaction.state.log.replication.factor=1

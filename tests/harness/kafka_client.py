@@ -3,11 +3,12 @@ One question as JSON on stdin, one answer on stdout.
 
 {"servers": "host:port", "properties": {further ones of librdkafka}} and one of
 
-    "create": topic, "partitions": n, "config": {…}
+    "create": topic, "partitions": n, "config": {…}, "replicas": 1, or "assignment": [[broker]] by partition
     "delete": topic
     "grow": topic, "partitions": how many it has then
     "trim": topic, "before": {partition: the first offset that stays}
-    "describe": topic; answers {"id": …, "partitions": [{"low": …, "high": …}]}, null where there is none
+    "describe": topic; answers {"id": …, "partitions": [{"low": …, "high": …, "leader": broker}]}, once each
+        partition has a leader; null where there is no such topic
     "topics": true; answers all names but internal ones
     "produce": topic and
         "records": [{"key", "value", "partition", "timestamp", "headers": [[name, value]]}], all optional, or
@@ -20,7 +21,8 @@ One question as JSON on stdin, one answer on stdout.
     "consume": topic, "isolation": "read_committed"; answers its records, by partition and offset
     "query": a DuckDB query over what "consume": topic finds: table `records`, with value and key as text, and
         table `t` of the columns in their values; answers a list of objects
-    "group": name; answers {"state", "members": [{"id", "client", "partitions": [[topic, partition]]}],
+    "group": name; answers {"state", "coordinator": broker,
+        "members": [{"id", "client", "partitions": [[topic, partition]]}],
         "offsets": [{"topic", "partition", "offset", "metadata", "lag"}]}; lag counts to the end of the log
     "set_group": name, "offsets": [[topic, partition, offset]]
     "join": group, "consume": topic, "seconds": s: is a member for so long, commits nothing, and leaves
@@ -54,6 +56,8 @@ from confluent_kafka import admin
 PATIENCE = 60
 
 NO_LEADER_YET = (
+    kafka.KafkaError._NOENT,
+    kafka.KafkaError._TIMED_OUT,
     kafka.KafkaError.LEADER_NOT_AVAILABLE,
     kafka.KafkaError.NOT_LEADER_FOR_PARTITION,
     kafka.KafkaError.UNKNOWN_TOPIC_OR_PART,
@@ -114,9 +118,12 @@ def has(partitions):
 
 
 def create(name):
-    topic = admin.NewTopic(name, question.get("partitions", 1), 1, config=question.get("config", {}))
+    partitions, where = question.get("partitions", 1), {"replication_factor": question.get("replicas", 1)}
+    if "assignment" in question:
+        partitions, where = len(question["assignment"]), {"replica_assignment": question["assignment"]}
+    topic = admin.NewTopic(name, partitions, config=question.get("config", {}), **where)
     carry_out(lambda client: client.create_topics([topic]))
-    await_topic(name, has(question.get("partitions", 1)))
+    await_topic(name, has(partitions))
 
 
 def delete(name):
@@ -152,14 +159,24 @@ def look_at(name):
     places = [kafka.TopicPartition(name, partition.id) for partition in topic.partitions]
     try:
         low, high = (
-            [future.result(PATIENCE).offset for future in client.list_offsets(dict.fromkeys(places, end)).values()]
+            [future.result(PATIENCE).offset for future in ends(client, places, end, request_timeout=2).values()]
             for end in (admin.OffsetSpec.earliest(), admin.OffsetSpec.latest())
         )
     except kafka.KafkaException as error:
         if error.args[0].code() not in NO_LEADER_YET:
             raise
         low = high = []
-    return {"id": str(topic.topic_id), "partitions": [{"low": l, "high": h} for l, h in zip(low, high)]}
+    if kafka.OFFSET_INVALID in [*low, *high]:
+        # Asked of one that is gone.
+        low = high = []
+    leaders = [partition.leader and partition.leader.id for partition in topic.partitions]
+    names = ("low", "high", "leader")
+    return {"id": str(topic.topic_id), "partitions": [dict(zip(names, each)) for each in zip(low, high, leaders)]}
+
+
+def ends(client, places, end, **options):
+    """The offset at one end of each place, once it is answered."""
+    return client.list_offsets(dict.fromkeys(places, end), **options) if places else {}
 
 
 def topics(_):
@@ -344,17 +361,16 @@ def query(sql):
             return value if value is None or isinstance(value, str) else json.dumps(value, default=plain)
 
         load("t", [record["value"] for record in records if record["value"] is not None])
-        database.execute("create table records (partition int, \"offset\" bigint, timestamp bigint, key text, value text)")
-        rows = [
-            [record["partition"], record["offset"], record["timestamp"], as_text(record["key"]), as_text(record["value"])]
-            for record in records
-        ]
-        if rows:
-            # Row by row is slow: a column at a time is not.
+        columns = {"partition": "int", "offset": "bigint", "timestamp": "bigint", "key": "text", "value": "text"}
+        declared = ", ".join(f'"{name}" {type}' for name, type in columns.items())
+        database.execute(f"create table records ({declared})")
+        if records:
+            # A column at a time: row by row is slow.
             import pyarrow
 
-            names = ["partition", "offset", "timestamp", "key", "value"]
-            found = pyarrow.table({name: list(column) for name, column in zip(names, zip(*rows))})
+            as_is = {name: [record[name] for record in records] for name in ("partition", "offset", "timestamp")}
+            texts = {name: [as_text(record[name]) for record in records] for name in ("key", "value")}
+            found = pyarrow.table({**as_is, **texts})
             database.execute("insert into records select * from found")
         result = database.execute(sql)
         names = [column[0] for column in result.description]
@@ -367,15 +383,16 @@ def query(sql):
 def group(name):
     client = administer()
     found = client.describe_consumer_groups([name])[name].result(PATIENCE)
-    answer = {"state": found.state.name, "members": [], "offsets": []}
+    answer = {"state": found.state.name, "coordinator": found.coordinator.id, "members": [], "offsets": []}
     for member in found.members:
         assigned = member.assignment.topic_partitions if member.assignment else []
-        places = sorted([place.topic, place.partition] for place in assigned)
-        answer["members"].append({"id": member.member_id, "client": member.client_id, "partitions": places})
+        assigned = sorted([place.topic, place.partition] for place in assigned)
+        answer["members"].append({"id": member.member_id, "client": member.client_id, "partitions": assigned})
     asked = kafka.ConsumerGroupTopicPartitions(name)
     committed = client.list_consumer_group_offsets([asked])[name].result(PATIENCE).topic_partitions
     committed = [place for place in committed if place.offset >= 0]
-    futures = client.list_offsets({kafka.TopicPartition(p.topic, p.partition): admin.OffsetSpec.latest() for p in committed}) if committed else {}
+    places = [kafka.TopicPartition(place.topic, place.partition) for place in committed]
+    futures = ends(client, places, admin.OffsetSpec.latest())
     high = {(place.topic, place.partition): future for place, future in futures.items()}
     for place in sorted(committed, key=lambda place: (place.topic, place.partition)):
         entry = {"topic": place.topic, "partition": place.partition, "offset": place.offset, "metadata": place.metadata}
