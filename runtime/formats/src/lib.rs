@@ -32,7 +32,8 @@ pub use evolution::{Evolution, FieldText, describe};
 pub use format::{Decoder, Format, Outcome, check_schema};
 pub use infer::Inference;
 pub use message::{
-    DecodedMessages, MessageDecoder, MessageSettings, Messages, MessagesBuilder, UndecodableMessage,
+    DecodedMessages, MessageDecoder, MessageDecoders, MessageSettings, Messages, MessagesBuilder,
+    UndecodableMessage, is_last_of_message,
 };
 pub use settings::FormatSettings;
 pub use shape::MAX_FIELDS;

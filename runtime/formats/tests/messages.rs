@@ -1,5 +1,6 @@
 //! Records that come as messages: what becomes rows, what does not, and columns that come later.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use wasm_sink_core::settings::{Entry, Node, Table, Value};
@@ -44,7 +45,7 @@ fn decoder(entries: Vec<(&str, Value)>) -> Box<dyn MessageDecoder> {
     let settings = MessageSettings::read(&mut reader);
     reader.finish();
     assert!(problems.is_empty(), "{problems:?}");
-    settings.decoder()
+    settings.open(Path::new(".")).unwrap().decoder()
 }
 
 fn messages(payloads: &[Option<&str>]) -> Messages {

@@ -18,7 +18,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use wasm_sink_core::Result;
 
-pub use settings::MessageSettings;
+pub use settings::{MessageDecoders, MessageSettings};
 
 /// Payloads in their order, in one piece of memory. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -151,13 +151,26 @@ impl MessagesBuilder {
 pub struct DecodedMessages {
     /// The values.
     pub rows: RecordBatch,
-    /// For each row the number of its message.
+    /// For each row the number of its message, which never falls from one row to the next. A message
+    /// has one row in most formats, and any number of them in `arrow`: none, or several rows that
+    /// stand together and are all in this part. So a position may change only after a row whose
+    /// successor belongs to another message ([`is_last_of_message`]), and what lies between two numbers, or
+    /// after the last one up to `end`, is passed with the rows before it.
     pub messages: Vec<u32>,
     /// Messages that did not decode, in order.
     pub undecodable: Vec<UndecodableMessage>,
     /// The number of the first message that was not looked at: the rest is for another call, since it
     /// would take much memory, or has other columns.
     pub end: usize,
+}
+
+/// Whether a row is the last one of its message, so that a position may stand behind it and a batch
+/// be cut there. `messages` is [`DecodedMessages::messages`].
+pub fn is_last_of_message(messages: &[u32], row: usize) -> bool {
+    match (messages.get(row), messages.get(row + 1)) {
+        (Some(message), Some(next)) => message != next,
+        (message, _) => message.is_some(),
+    }
 }
 
 /// A message that did not decode.

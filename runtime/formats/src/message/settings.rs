@@ -1,6 +1,9 @@
 //! The keys of `[source]` that say what is in a message.
 
+use std::path::Path;
+
 use arrow::datatypes::SchemaRef;
+use wasm_sink_core::Result;
 use wasm_sink_core::settings::Reader;
 
 use super::MessageDecoder;
@@ -70,6 +73,27 @@ impl MessageSettings {
         Self { kind, schema }
     }
 
+    /// What makes decoders, once per source. Relative paths count from `directory`. Nobody is asked
+    /// anything yet.
+    ///
+    /// # Errors
+    /// Files that are not there, or not what they should be.
+    pub fn open(&self, _directory: &Path) -> Result<MessageDecoders> {
+        Ok(MessageDecoders {
+            kind: self.kind,
+            schema: self.schema.clone(),
+        })
+    }
+}
+
+/// Makes decoders that share what they learn of schemas, not of columns.
+#[derive(Clone, Debug)]
+pub struct MessageDecoders {
+    kind: Kind,
+    schema: Option<SchemaRef>,
+}
+
+impl MessageDecoders {
     /// A decoder for one topic.
     pub fn decoder(&self) -> Box<dyn MessageDecoder> {
         match self.kind {
