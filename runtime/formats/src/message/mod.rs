@@ -159,6 +159,8 @@ pub struct DecodedMessages {
     pub messages: Vec<u32>,
     /// Messages that did not decode, in order.
     pub undecodable: Vec<UndecodableMessage>,
+    /// Bytes in memory, without those of payloads that the rows share.
+    pub memory_bytes: usize,
     /// The number of the first message that was not looked at: the rest is for another call, since it
     /// would take much memory, or has other columns.
     pub end: usize,

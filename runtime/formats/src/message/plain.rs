@@ -57,7 +57,17 @@ impl PlainDecoder {
             }
         };
         let (numbers, bits, undecodable) = taken.finish();
+        // Of texts that are all good, and of bytes, only what says where they are is new.
+        let is_shared = self.plain != Plain::Int64 && undecodable.is_empty();
+        let memory_bytes = match is_shared {
+            true => numbers.len() * (size_of::<u32>() + size_of::<i64>()),
+            false => columns
+                .iter()
+                .map(|column| column.get_array_memory_size())
+                .sum(),
+        };
         Ok(DecodedMessages {
+            memory_bytes,
             rows: RecordBatch::try_new(
                 Arc::clone(&self.schema),
                 only(columns, bits, &undecodable)?,

@@ -94,9 +94,11 @@ impl MessageDecoder for TextDecoder {
 impl From<Decoded> for DecodedMessages {
     fn from(decoded: Decoded) -> Self {
         let number = |place: &Place| place.start;
+        let memory_bytes = decoded.memory_bytes();
         let letters = decoded.undecodable.into_iter();
         Self {
             rows: decoded.rows,
+            memory_bytes,
             messages: decoded.places.iter().map(number).collect(),
             undecodable: letters
                 .map(|letter| UndecodableMessage {

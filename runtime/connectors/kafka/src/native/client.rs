@@ -32,7 +32,8 @@ pub(crate) enum Rebalance {
 /// Who hears what a client has to say. Called by several threads, in the middle of librdkafka: it may
 /// take notes and do no more.
 pub(crate) trait Listener: Send + Sync {
-    /// Called by the thread that polls. False: nobody will answer, and everything is let go of at once.
+    /// Called by the thread that polls. False: nobody will answer; nothing is
+    /// taken any more, and what is to be given back is given back at once.
     fn rebalance(&self, rebalance: Rebalance) -> bool;
     /// Something is wrong that is about no partition; librdkafka tries on by itself unless it is fatal.
     fn error(&self, error: NativeError, is_fatal: bool);
@@ -289,11 +290,21 @@ impl Client {
         }
     }
 
-    /// Answers whatever the group asks by letting go of everything.
+    /// Lets go of everything, which also answers a question that is open.
     pub(crate) fn unassign_all(&self) {
-        // SAFETY: the handle is alive; null stands for nothing.
-        let code = unsafe { sys::rd_kafka_assign(self.as_ptr(), ptr::null()) };
-        if let Err(error) = NativeError::check(code) {
+        let mut list = ptr::null_mut();
+        // SAFETY: the handle is alive, and `list` is written where it works. It is ours until it is
+        // destroyed.
+        let outcome = unsafe {
+            NativeError::check(sys::rd_kafka_assignment(self.as_ptr(), &raw mut list)).and_then(
+                |()| {
+                    let error = sys::rd_kafka_incremental_unassign(self.as_ptr(), list);
+                    sys::rd_kafka_topic_partition_list_destroy(list);
+                    NativeError::take(error)
+                },
+            )
+        };
+        if let Err(error) = outcome {
             tracing::debug!(%error, "letting go of all partitions");
         }
     }
@@ -336,25 +347,38 @@ unsafe extern "C" fn on_rebalance(
     opaque: *mut c_void,
 ) {
     // SAFETY: librdkafka calls this with the handle, a list, and our `opaque`, all alive.
-    let (listener, partitions, is_lost) = unsafe {
-        let partitions = entries_at(partitions).into_iter();
+    let (listener, places, is_lost) = unsafe {
+        let places = entries_at(partitions).into_iter();
         (
             listener(opaque),
-            partitions.map(|(partition, ..)| partition).collect(),
+            places.map(|(place, ..)| place).collect(),
             sys::rd_kafka_assignment_lost(handle) != 0,
         )
     };
-    let rebalance = match code {
-        Code::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => Rebalance::Assign(partitions),
-        // Anything else is to be answered by letting go of everything.
-        _ => Rebalance::Revoke {
-            partitions,
+    let is_assignment = code == Code::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+    let rebalance = match is_assignment {
+        true => Rebalance::Assign(places),
+        false => Rebalance::Revoke {
+            partitions: places,
             is_lost,
         },
     };
-    if !listener.is_some_and(|listener| listener.rebalance(rebalance)) {
-        // SAFETY: the handle is alive; null stands for nothing. A failure leaves nothing to be done.
-        unsafe { sys::rd_kafka_assign(handle, ptr::null()) };
+    if listener.is_some_and(|listener| listener.rebalance(rebalance)) {
+        return;
+    }
+    // Nothing is taken any more, and everything is given back.
+    let answer = match is_assignment {
+        true => TopicPartitions::new().map_or(Ok(()), |none| {
+            // SAFETY: handle and list are alive; the list is copied. The error is ours.
+            unsafe { NativeError::take(sys::rd_kafka_incremental_assign(handle, none.as_ptr())) }
+        }),
+        // SAFETY: as above.
+        false => unsafe {
+            NativeError::take(sys::rd_kafka_incremental_unassign(handle, partitions))
+        },
+    };
+    if let Err(error) = answer {
+        tracing::debug!(%error, "answering the group at the end");
     }
 }
 

@@ -17,7 +17,7 @@ use tokio::task::spawn_blocking;
 use wasm_sink_core::budget::{Budget, Reservation};
 use wasm_sink_core::dead_letter::{DeadLetter, RefusedBy};
 use wasm_sink_core::{PartitionKey, Position, Result, SourceBatch};
-use wasm_sink_formats::{DecodedMessages, MessageDecoder, MessageSettings};
+use wasm_sink_formats::{DecodedMessages, MessageDecoder, MessageDecoders};
 
 use super::chunk::Chunk;
 use super::lineage::ChunkLineage;
@@ -49,7 +49,7 @@ pub(super) enum Decoded {
 pub(super) struct Decode {
     pub(super) chunks: mpsc::Receiver<Chunk>,
     pub(super) decoded: mpsc::Sender<Decoded>,
-    pub(super) settings: MessageSettings,
+    pub(super) formats: MessageDecoders,
     pub(super) budget: Budget,
     pub(super) topics: Topics,
     decoders: HashMap<Arc<str>, Box<dyn MessageDecoder>>,
@@ -63,14 +63,14 @@ impl Decode {
     pub(super) fn new(
         chunks: mpsc::Receiver<Chunk>,
         decoded: mpsc::Sender<Decoded>,
-        settings: MessageSettings,
+        formats: MessageDecoders,
         budget: Budget,
         topics: Topics,
     ) -> Self {
         Self {
             chunks,
             decoded,
-            settings,
+            formats,
             budget,
             topics,
             decoders: HashMap::new(),
@@ -112,7 +112,7 @@ impl Decode {
                 _ => {
                     let topic = Arc::clone(&reading.partition.topic);
                     let decoder = self.decoders.entry(topic);
-                    let decoder = decoder.or_insert_with(|| self.settings.decoder());
+                    let decoder = decoder.or_insert_with(|| self.formats.decoder());
                     decoder.decode(&chunk.payloads, from).await?
                 }
             };
@@ -172,7 +172,7 @@ impl Decode {
             return None;
         }
         let begin = at.replace(end.clone());
-        let bytes = part.rows.get_array_memory_size() + chunk.memory_bytes();
+        let bytes = part.memory_bytes + chunk.memory_bytes();
         Some(SourceBatch {
             key: key.clone(),
             begin,
@@ -238,6 +238,7 @@ fn nothing() -> DecodedMessages {
         rows: RecordBatch::new_empty(Arc::new(Schema::empty())),
         messages: Vec::new(),
         undecodable: Vec::new(),
+        memory_bytes: 0,
         end: 0,
     }
 }

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use wasm_sink_core::dead_letter::RowOrigin;
 use wasm_sink_core::{Lineage, MetadataKey, Position};
-use wasm_sink_formats::Messages;
+use wasm_sink_formats::{Messages, is_last_of_message};
 
 use super::chunk::Chunk;
 use super::partition::position;
@@ -53,6 +53,9 @@ pub(super) fn text(bytes: &[u8]) -> Cow<'_, str> {
 
 impl Lineage for ChunkLineage {
     fn position_after(&self, row: u32) -> Option<Position> {
+        if !is_last_of_message(&self.messages, row as usize) {
+            return None;
+        }
         self.offset(row).map(|offset| position(offset + 1))
     }
 

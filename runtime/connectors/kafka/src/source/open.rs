@@ -56,6 +56,7 @@ impl SourceSpec for KafkaSourceSpec {
             .as_any()
             .downcast_ref::<KafkaConnection>()
             .ok_or_else(|| bug("the connection is none of Kafka"))?;
+        let formats = self.0.messages.open(&context.directory)?;
         let (events, heard) = mpsc::unbounded_channel();
         let ears = Arc::new(Ears::new(events.clone()));
         let client = Arc::new(member(connection, &self.0, &context, Arc::clone(&ears))?);
@@ -74,7 +75,7 @@ impl SourceSpec for KafkaSourceSpec {
         let decode = Decode::new(
             collected,
             out,
-            self.0.messages.clone(),
+            formats,
             context.budget.clone(),
             topics.clone(),
         );
