@@ -1,4 +1,4 @@
-//! Bytes to Arrow: JSON lines and CSV, with schema inference and row isolation.
+//! Bytes to Arrow: JSON, CSV, Avro and Arrow itself, with schemas that grow and row isolation.
 //!
 //! What sources that read bytes share, since connectors never import each other. The way of the
 //! bytes: [`BlockReader`] cuts them into blocks of whole records, [`Decoder`] turns a block into
@@ -9,6 +9,7 @@
 //! A record that does not decode never harms another one, and no value is shortened, wrapped or
 //! guessed: it goes into its column whole, or its record is undecodable.
 
+mod avro;
 mod batches;
 mod block;
 mod column;
@@ -20,6 +21,7 @@ mod format;
 mod infer;
 mod json;
 mod message;
+mod registry;
 mod settings;
 mod shape;
 mod stream;

@@ -16,7 +16,7 @@
 //! A key that stands twice in one object makes its record undecodable: which one counts is a guess.
 
 use super::scan::{Cursor, Text};
-use crate::column::{Column, Record, Slices, Values};
+use crate::column::{Column, Record, Values, check_distinct};
 use crate::decoded::{MAX_RECORD_CELLS, Rows, UnknownFields};
 use crate::fault::{Fault, Parsed};
 
@@ -369,19 +369,4 @@ fn push_string(text: Text<'_>, out: &mut Vec<u8>) -> Parsed<()> {
     }
     out.extend_from_slice(text.raw);
     Ok(())
-}
-
-/// The keys of one map, from `first` on.
-fn check_distinct(keys: &Slices, first: usize, at: usize) -> Parsed<()> {
-    let mut sorted: Vec<&[u8]> = (first..keys.len())
-        .filter_map(|key| keys.get(key))
-        .collect();
-    sorted.sort_unstable();
-    match sorted.array_windows().find(|[one, next]| one == next) {
-        Some([key, _]) => {
-            let reason = format!("the key `{}` stands twice", crate::fault::shown(key));
-            Err(Fault::new(at, reason))
-        }
-        None => Ok(()),
-    }
 }

@@ -5,6 +5,8 @@
 //! decoder. What holds for lines holds here: a message goes into its row whole, or it is undecodable
 //! and harms no other one.
 
+mod avro;
+mod ipc;
 mod plain;
 mod settings;
 mod text;

@@ -1,29 +1,36 @@
 //! The keys of `[source]` that say what is in a message.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use wasm_sink_core::Result;
 use wasm_sink_core::settings::Reader;
 
 use super::MessageDecoder;
+use super::avro::AvroDecoder;
+use super::ipc::IpcDecoder;
 use super::plain::{Plain, PlainDecoder};
 use super::text::{Text, TextDecoder};
 use crate::csv::Dialect;
 use crate::format::Format;
+use crate::registry::{Registry, RegistrySettings};
 use crate::settings::{delimiter, schema};
 
-/// `format`, `schema` and `delimiter`, for records that come as messages.
+/// `format`, `schema`, `delimiter` and `schema_registry_…`, for records that come as messages.
 #[derive(Clone, Debug)]
 pub struct MessageSettings {
     kind: Kind,
     schema: Option<SchemaRef>,
+    registry: Option<RegistrySettings>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Text(Text),
     Plain(Plain),
+    Avro,
+    Arrow,
 }
 
 const DIALECT: Dialect = Dialect {
@@ -31,11 +38,14 @@ const DIALECT: Dialect = Dialect {
     has_header: false,
 };
 
+const REGISTRY: &str = "schema_registry_url";
+
 impl Default for MessageSettings {
     fn default() -> Self {
         Self {
             kind: Kind::Text(Text::Json),
             schema: None,
+            registry: None,
         }
     }
 }
@@ -47,7 +57,9 @@ impl MessageSettings {
             "format",
             &[
                 ("json", Kind::Text(Text::Json)),
+                ("avro", Kind::Avro),
                 ("csv", Kind::Text(Text::Csv(DIALECT))),
+                ("arrow", Kind::Arrow),
                 ("string", Kind::Plain(Plain::Text)),
                 ("int64", Kind::Plain(Plain::Int64)),
                 ("bytes", Kind::Plain(Plain::Bytes)),
@@ -59,18 +71,35 @@ impl MessageSettings {
         };
         let schema = schema(reader, Some(as_lines));
         let delimiter = delimiter(reader);
+        let registry = RegistrySettings::read(reader);
+        let has_registry = reader.take(REGISTRY).is_some();
         let mut kind = kind.unwrap_or(Kind::Text(Text::Json));
         match &mut kind {
             Kind::Text(Text::Csv(dialect)) => {
                 dialect.delimiter = delimiter.unwrap_or(dialect.delimiter);
             }
-            Kind::Text(Text::Json) => refuse(reader, "delimiter", "for CSV"),
-            Kind::Plain(_) => {
-                refuse(reader, "delimiter", "for CSV");
-                refuse(reader, "schema", "for records with fields");
+            _ => refuse(reader, "delimiter", "for CSV"),
+        }
+        match &mut kind {
+            Kind::Text(text @ Text::Json) if has_registry => *text = Text::NumberedJson,
+            Kind::Avro if !has_registry => reader.missing(
+                REGISTRY,
+                "records have the number of their schema: write schema_registry_url = \
+                 \"https://registry.example.com\"",
+            ),
+            Kind::Avro | Kind::Text(Text::Json) => {}
+            Kind::Text(_) | Kind::Plain(_) | Kind::Arrow => {
+                refuse(reader, REGISTRY, "for Avro and JSON");
             }
         }
-        Self { kind, schema }
+        if let Kind::Plain(_) = kind {
+            refuse(reader, "schema", "for records with fields");
+        }
+        Self {
+            kind,
+            schema,
+            registry,
+        }
     }
 
     /// What makes decoders, once per source. Relative paths count from `directory`. Nobody is asked
@@ -78,10 +107,13 @@ impl MessageSettings {
     ///
     /// # Errors
     /// Files that are not there, or not what they should be.
-    pub fn open(&self, _directory: &Path) -> Result<MessageDecoders> {
+    pub fn open(&self, directory: &Path) -> Result<MessageDecoders> {
+        let registry = self.registry.as_ref().filter(|_| self.kind == Kind::Avro);
+        let registry = registry.map(|settings| Registry::open(settings, directory));
         Ok(MessageDecoders {
             kind: self.kind,
             schema: self.schema.clone(),
+            registry: registry.transpose()?.map(Arc::new),
         })
     }
 }
@@ -91,14 +123,22 @@ impl MessageSettings {
 pub struct MessageDecoders {
     kind: Kind,
     schema: Option<SchemaRef>,
+    /// For Avro there is one.
+    registry: Option<Arc<Registry>>,
 }
 
 impl MessageDecoders {
     /// A decoder for one topic.
     pub fn decoder(&self) -> Box<dyn MessageDecoder> {
-        match self.kind {
-            Kind::Text(text) => Box::new(TextDecoder::new(text, self.schema.clone())),
-            Kind::Plain(plain) => Box::new(PlainDecoder::new(plain)),
+        let schema = self.schema.clone();
+        match (self.kind, &self.registry) {
+            (Kind::Avro, Some(registry)) => {
+                Box::new(AvroDecoder::new(Arc::clone(registry), schema))
+            }
+            // Settings of Avro without a registry have a mistake, which was reported.
+            (Kind::Avro | Kind::Arrow, _) => Box::new(IpcDecoder::new(schema)),
+            (Kind::Text(text), _) => Box::new(TextDecoder::new(text, schema)),
+            (Kind::Plain(plain), _) => Box::new(PlainDecoder::new(plain)),
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::evolution::Evolution;
 use crate::fault::Fault;
 use crate::format::refused;
 use crate::infer::Inference;
+use crate::registry::{BODY, split};
 use crate::{csv, json};
 
 /// What a message is.
@@ -22,6 +23,9 @@ use crate::{csv, json};
 pub(super) enum Text {
     /// One JSON object, with line ends inside it or without.
     Json,
+    /// The same, with the number of its schema before it. What that says is no matter here: JSON
+    /// names its fields.
+    NumberedJson,
     /// One record; nothing names its columns but `schema`.
     Csv(Dialect),
 }
@@ -142,6 +146,10 @@ impl Work {
                 (Text::Csv(dialect), Some(header)) => {
                     inference.observe_csv_record(payload, &mut fields, dialect.delimiter, header);
                 }
+                (Text::NumberedJson, _) => {
+                    let record = split(payload).ok().and_then(|_| payload.get(BODY..));
+                    inference.observe_json_record(record.unwrap_or_default());
+                }
                 _ => inference.observe_json_record(payload),
             }
         }
@@ -190,6 +198,21 @@ impl Work {
                             start,
                             end,
                         ),
+                        (None, Text::NumberedJson) => match split(payload) {
+                            Ok(_) => json::decode_record(
+                                payload.get(BODY..).unwrap_or_default(),
+                                // The number may be part of a character.
+                                false,
+                                self.unknown,
+                                &mut rows,
+                                start,
+                                end,
+                            ),
+                            Err(fault) => {
+                                rows.refuse(start, end, &fault);
+                                true
+                            }
+                        },
                     };
                     if !is_taken {
                         return Ok(None);
@@ -246,7 +269,7 @@ impl CsvRecords {
     }
 }
 
-fn bug(what: &str) -> Error {
+pub(super) fn bug(what: &str) -> Error {
     let message = format!("{what}; this is a bug in wasm-sink, please report it");
     Error::new(Kind::Other, Blame::Host, message)
 }
