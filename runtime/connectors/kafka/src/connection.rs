@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use tokio::task::spawn_blocking;
@@ -19,6 +19,9 @@ use crate::settings::Properties;
 
 /// A question is answered within this.
 pub(crate) const ASKING: Duration = Duration::from_secs(10);
+
+/// Once; what comes beside an answer is heard in between.
+pub(crate) const ASKING_ONCE: Duration = Duration::from_secs(2);
 
 /// What the library's defaults are not.
 const DEFAULTS: [(&str, &str); 2] = [
@@ -91,12 +94,20 @@ impl Connection for KafkaConnection {
         let client = self.client(self.config(&[], &[])?, listener, false)?;
         let doing = format!("asking {} for its topics", self.describe());
         let asked = spawn_blocking(move || {
-            let asked = client.topics(ASKING);
-            client.serve();
-            asked
-        })
-        .await;
-        let asked = asked.map_err(|error| {
+            let since = Instant::now();
+            loop {
+                let Err(error) = client.topics(ASKING_ONCE) else {
+                    return Ok(());
+                };
+                // Why no answer came is said beside it.
+                client.serve();
+                let cause = heard.cause().unwrap_or(error);
+                if !is_transient(cause.code) || since.elapsed() >= ASKING {
+                    return Err(cause);
+                }
+            }
+        });
+        let asked = asked.await.map_err(|error| {
             Error::new(
                 Kind::Other,
                 Blame::Host,
@@ -104,11 +115,7 @@ impl Connection for KafkaConnection {
             )
             .with_source(error)
         })?;
-        match asked {
-            Ok(_) => Ok(()),
-            // No answer came; why not was said beside it.
-            Err(error) => Err(source_error(&doing, heard.cause().unwrap_or(error))),
-        }
+        asked.map_err(|error| source_error(&doing, error))
     }
 
     fn stage(&self, _purpose: Purpose) -> Option<Box<dyn Stage>> {

@@ -69,7 +69,30 @@ impl Drop for Config {
     }
 }
 
-/// The names of all properties that have a default: what a misspelt one was probably meant to be.
+/// Common properties without a default, which the library does not list.
+const WITHOUT_DEFAULT: &[&str] = &[
+    "bootstrap.servers",
+    "client.rack",
+    "debug",
+    "sasl.mechanism",
+    "sasl.oauthbearer.config",
+    "sasl.password",
+    "sasl.username",
+    "security.protocol",
+    "ssl.ca.location",
+    "ssl.ca.pem",
+    "ssl.certificate.location",
+    "ssl.certificate.pem",
+    "ssl.cipher.suites",
+    "ssl.crl.location",
+    "ssl.key.location",
+    "ssl.key.password",
+    "ssl.key.pem",
+    "ssl.keystore.location",
+    "ssl.keystore.password",
+];
+
+/// The names of properties: what a misspelt one was probably meant to be.
 pub(crate) fn known_properties() -> Vec<String> {
     let Some(config) = Config::new() else {
         return Vec::new();
@@ -83,7 +106,9 @@ pub(crate) fn known_properties() -> Vec<String> {
             return Vec::new();
         }
         let texts = std::slice::from_raw_parts(dump, count);
-        let names = texts.iter().step_by(2).map(|text| text_at(*text)).collect();
+        let names = texts.iter().step_by(2).map(|text| text_at(*text));
+        let others = WITHOUT_DEFAULT.iter().map(|name| (*name).to_owned());
+        let names = names.chain(others).collect();
         sys::rd_kafka_conf_dump_free(dump, count);
         names
     }

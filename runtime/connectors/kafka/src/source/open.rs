@@ -19,20 +19,22 @@ use super::poll::{Ears, Event, Poller};
 use super::state::Partitions;
 use super::topics::{Topics, broke_off};
 use super::{KafkaSource, client_error};
-use crate::connection::{ASKING, KafkaConnection};
+use crate::connection::{ASKING, ASKING_ONCE, KafkaConnection};
 use crate::error::{is_transient, source_error};
 use crate::log::Log;
 use crate::native::{Batch, Client, NativeError};
 use crate::settings::{self, SourceSettings, Until};
 
 /// What the library's defaults are not, so that its queues stay small with any number of partitions.
-const DEFAULTS: [(&str, &str); 5] = [
+const DEFAULTS: [(&str, &str); 6] = [
     // All that is fetched ahead; the pipeline has its own.
     ("queued.max.messages.kbytes", "16384"),
     // A full queue is looked at again so soon.
     ("fetch.queue.backoff.ms", "5"),
     // One answer of a broker, before it is unpacked.
     ("fetch.max.bytes", "8388608"),
+    // A partition that is read again joins the next question, so that this is what it waits for.
+    ("fetch.wait.max.ms", "100"),
     // New topics and partitions are seen within this.
     ("topic.metadata.refresh.interval.ms", "10000"),
     ("metadata.max.age.ms", "60000"),
@@ -162,26 +164,28 @@ async fn first_words(
     doing: String,
 ) -> Result<(Arc<Client>, mpsc::UnboundedReceiver<Event>, Arc<str>)> {
     let asked = spawn_blocking(move || {
-        let answer = ask(&client, &topics);
-        if let Err(error) = answer {
+        let since = Instant::now();
+        loop {
+            let error = match ask(&client, &topics) {
+                Ok(cluster) => return Ok((client, heard, cluster)),
+                Err(error) if !error.is_transient() => return Err(error),
+                Err(error) => error,
+            };
             // What it said beside the answer says more than that none came.
             client.consume(&mut Batch::with_capacity(1), 1, Duration::ZERO);
-            let mut cause = None;
+            let mut cause: Option<NativeError> = None;
             while let Ok(event) = heard.try_recv() {
-                if let Event::Error(error, _) = event
-                    && cause
-                        .as_ref()
-                        .is_none_or(|cause: &NativeError| is_transient(cause.code))
-                {
+                if let Event::Error(error, _) = event {
                     cause = Some(error);
                 }
             }
-            return Err(match cause {
-                Some(cause) if error.is_transient() => client_error(cause),
-                _ => error,
-            });
+            let is_final = cause
+                .as_ref()
+                .is_some_and(|cause| !is_transient(cause.code));
+            if is_final || since.elapsed() >= ASKING {
+                return Err(cause.map_or(error, client_error));
+            }
         }
-        answer.map(|cluster| (client, heard, cluster))
     });
     let answer = asked.await.map_err(broke_off)?;
     answer.map_err(|error| error.context(doing))
@@ -191,7 +195,7 @@ async fn first_words(
 fn ask(client: &Client, topics: &settings::Topics) -> Result<Arc<str>> {
     if let settings::Topics::Named(names) = topics {
         let described = client
-            .describe_topics(names, ASKING)
+            .describe_topics(names, ASKING_ONCE)
             .map_err(|error| source_error("asking for topics", error))?;
         for topic in described {
             topic.found.map_err(|error| {
@@ -200,7 +204,7 @@ fn ask(client: &Client, topics: &settings::Topics) -> Result<Arc<str>> {
             })?;
         }
     }
-    let cluster = client.cluster_id(ASKING).ok_or_else(|| {
+    let cluster = client.cluster_id(ASKING_ONCE).ok_or_else(|| {
         let message = "the brokers did not say which cluster they are";
         Error::new(Kind::Unavailable, Blame::Source, message)
     })?;
