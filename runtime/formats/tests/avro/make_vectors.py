@@ -12,11 +12,12 @@ import json
 import struct
 import sys
 from datetime import date, datetime, time, timezone
-from decimal import Decimal
+from decimal import Decimal, getcontext
 from uuid import UUID
 
 import fastavro
 
+getcontext().prec = 80
 cases = []
 number = 0
 
