@@ -165,6 +165,7 @@ async fn first_words(
 ) -> Result<(Arc<Client>, mpsc::UnboundedReceiver<Event>, Arc<str>)> {
     let asked = spawn_blocking(move || {
         let since = Instant::now();
+        let mut cause: Option<NativeError> = None;
         loop {
             let error = match ask(&client, &topics) {
                 Ok(cluster) => return Ok((client, heard, cluster)),
@@ -173,9 +174,10 @@ async fn first_words(
             };
             // What it said beside the answer says more than that none came.
             client.consume(&mut Batch::with_capacity(1), 1, Duration::ZERO);
-            let mut cause: Option<NativeError> = None;
             while let Ok(event) = heard.try_recv() {
-                if let Event::Error(error, _) = event {
+                if let Event::Error(error, _) = event
+                    && cause.as_ref().is_none_or(|cause| is_transient(cause.code))
+                {
                     cause = Some(error);
                 }
             }
