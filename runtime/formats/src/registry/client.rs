@@ -3,6 +3,7 @@
 use std::error::Error as _;
 use std::fmt;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -39,6 +40,8 @@ pub(super) struct Client {
     http: reqwest::Client,
     url: Url,
     credentials: Credentials,
+    /// Whether it has answered as a registry does.
+    is_known: AtomicBool,
     /// Since when it is away, and when that was said last.
     away: Mutex<Option<Away>>,
 }
@@ -56,6 +59,8 @@ pub(super) enum Answer {
     Found(Value),
     /// It has no such thing, in its words.
     Missing(String),
+    /// More than is read.
+    TooLong,
 }
 
 /// Why a request is tried again.
@@ -105,6 +110,7 @@ impl Client {
             http,
             url: settings.url.clone(),
             credentials: settings.credentials.clone(),
+            is_known: AtomicBool::new(false),
             away: Mutex::default(),
         })
     }
@@ -170,17 +176,17 @@ impl Client {
         let retry_after = retry_after(&response);
         let body = match body(response).await {
             Ok(Some(body)) => body,
-            Ok(None) => {
-                let answer = format!("more than {MAX_ANSWER_BYTES} bytes");
-                return Err(self.refused(Kind::Other, &answer, url));
-            }
+            Ok(None) => return Ok(Ok(Answer::TooLong)),
             Err(error) => return Ok(Err(unanswered(&error))),
         };
         let json: Option<Value> = serde_json::from_slice(&body).ok();
         if status.is_success() {
             return match json {
-                Some(json) if json.is_object() => Ok(Ok(Answer::Found(json))),
-                _ => Err(self.refused(Kind::Invalid, "what is no JSON object", url)),
+                Some(json) if json.is_object() => {
+                    self.is_known.store(true, Ordering::Relaxed);
+                    Ok(Ok(Answer::Found(json)))
+                }
+                _ => self.no_registry("what is no JSON object", url),
             };
         }
         let code = json.as_ref().and_then(|json| json.get("error_code"));
@@ -195,6 +201,7 @@ impl Client {
             // Of a registry these are about a subject, version or schema; 404 alone says that there is
             // no such path.
             StatusCode::NOT_FOUND if matches!(code, Some(40_400..=40_499)) => {
+                self.is_known.store(true, Ordering::Relaxed);
                 Ok(Ok(Answer::Missing(says)))
             }
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
@@ -214,18 +221,26 @@ impl Client {
                 let why = format!("it answers {status} {says}");
                 Ok(Err(Failed { why, retry_after }))
             }
-            status => Err(self.refused(Kind::Invalid, &format!("{status} {says}"), url)),
+            status => self.no_registry(&format!("{status} {says}"), url),
         }
     }
 
-    fn refused(&self, kind: Kind, answer: &str, url: &Url) -> Error {
+    /// What answers is no registry. Where there was one before, something else answers in its place for
+    /// a while, such as a proxy while it is restarted.
+    fn no_registry(&self, answer: &str, url: &Url) -> Result<Result<Answer, Failed>> {
+        if self.is_known.load(Ordering::Relaxed) {
+            return Ok(Err(Failed {
+                why: format!("it answers {answer}"),
+                retry_after: None,
+            }));
+        }
         let message = format!(
             "{} answers {answer} to GET {}: is it a schema registry, with the right path in \
              `schema_registry_url`?",
             self.describe(),
             url.path()
         );
-        Error::new(kind, Blame::Configuration, message)
+        Err(Error::new(Kind::Invalid, Blame::Configuration, message))
     }
 
     fn is_away(&self, why: &str) {

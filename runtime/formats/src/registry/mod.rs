@@ -41,6 +41,9 @@ const MISSING_FOR: Duration = Duration::from_secs(30);
 /// So many of them are remembered: bytes that are no records give ever new ones.
 const MAX_MISSING: usize = 10_000;
 
+/// Numbers are `int`s in the API: a registry takes a higher one for no address of its own.
+const MAX_ID: u32 = i32::MAX as u32;
+
 /// Schemas that one refers to, with those that they refer to.
 const MAX_REFERENCES: usize = 500;
 
@@ -98,7 +101,8 @@ impl Registry {
         let missing = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
         let is_known = |id: &u32| {
             let since = missing.get(id).map(Instant::elapsed);
-            found.contains_key(id) || since.is_some_and(|since| since < MISSING_FOR)
+            let is_missing = *id > MAX_ID || since.is_some_and(|since| since < MISSING_FOR);
+            is_missing || found.contains_key(id)
         };
         ids.iter().copied().filter(|id| !is_known(id)).collect()
     }
@@ -156,6 +160,7 @@ impl Registry {
         let answer = match self.client.get(&["schemas", "ids", &number]).await? {
             Answer::Found(answer) => answer,
             Answer::Missing(_) => return Ok(None),
+            Answer::TooLong => return Ok(useless(format!("schema {id} is too long to be read"))),
         };
         let kind = answer.get("schemaType").and_then(Value::as_str);
         if let Some(kind) = kind.filter(|kind| !kind.eq_ignore_ascii_case("AVRO")) {
@@ -202,6 +207,12 @@ impl Registry {
                     let path = ["subjects", subject, "versions", version];
                     match self.client.get(&path).await? {
                         Answer::Found(answer) => tasks.push(Task::Look(answer)),
+                        Answer::TooLong => {
+                            return Ok(Err(format!(
+                                "schema {id} refers to version {version} of `{subject}`, which is too \
+                                 long to be read"
+                            )));
+                        }
                         Answer::Missing(why) => {
                             return Ok(Err(format!(
                                 "schema {id} refers to version {version} of `{subject}`, which the \
