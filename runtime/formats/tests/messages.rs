@@ -1,5 +1,7 @@
 //! Records that come as messages: what becomes rows, what does not, and columns that come later.
 
+#![allow(clippy::unwrap_used)]
+
 use std::path::Path;
 use std::sync::Arc;
 

@@ -1,8 +1,8 @@
 //! Records that come as separate messages, each with a payload of its own: those of a broker.
 //!
 //! A source collects payloads in a [`MessagesBuilder`] and has a [`MessageDecoder`] make rows of them;
-//! [`MessageSettings`] reads which decoder that is. To add a format: its word in `settings`, and a
-//! decoder. What holds for lines holds here: a message goes into its row whole, or it is undecodable
+//! [`MessageSettings`] reads which decoder that is, and makes them. To add a format: its word in
+//! `settings`, and a decoder. What holds for lines holds here: a message goes into its row whole, or it is undecodable
 //! and harms no other one.
 
 mod avro;
@@ -188,8 +188,9 @@ pub struct UndecodableMessage {
     pub reason: String,
 }
 
-/// Makes rows of the messages of one topic. Remembers the columns: they never vanish and keep their
-/// types, and more may come.
+/// Makes rows of the messages of one topic. Remembers the columns: they never vanish, and more may come.
+/// Text never changes a column's type; formats with schemas may make it a wider one, which holds what it
+/// held.
 #[async_trait]
 pub trait MessageDecoder: Send + fmt::Debug {
     /// Decodes from message `from` on: at least one, if there is one. An absent payload is a row of
