@@ -178,7 +178,10 @@ unsafe fn description(topic: *const sys::rd_kafka_TopicDescription_t) -> TopicDe
         let id = if id.is_null() {
             String::new()
         } else {
+            // As Kafka's own tools write it.
             text_at(sys::rd_kafka_Uuid_base64str(id))
+                .replace('+', "-")
+                .replace('/', "_")
         };
         let error = sys::rd_kafka_TopicDescription_error(topic);
         let found = match error.is_null() {

@@ -94,6 +94,7 @@ impl SourceSpec for KafkaSourceSpec {
             collector: Collector::new(context.batch_rows, self.0.tombstones),
             runtime: Handle::current(),
             paused: HashSet::new(),
+            postponed: Vec::new(),
             said: None,
         };
         let thread = std::thread::Builder::new()

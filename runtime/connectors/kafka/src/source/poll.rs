@@ -64,6 +64,8 @@ pub(super) struct Ears {
     log: Log,
     /// From now on everything is let go of.
     is_closing: AtomicBool,
+    /// The group waits for an answer.
+    is_asked: AtomicBool,
 }
 
 impl Ears {
@@ -72,6 +74,7 @@ impl Ears {
             events,
             log: Log::default(),
             is_closing: AtomicBool::new(false),
+            is_asked: AtomicBool::new(false),
         }
     }
 
@@ -83,6 +86,7 @@ impl Ears {
 impl Listener for Ears {
     fn rebalance(&self, rebalance: Rebalance) -> bool {
         let is_closing = self.is_closing.load(Ordering::SeqCst);
+        self.is_asked.store(true, Ordering::SeqCst);
         !is_closing && self.events.send(Event::Rebalance(rebalance)).is_ok()
     }
 
@@ -105,6 +109,9 @@ pub(super) struct Poller {
     pub(super) collector: Collector,
     pub(super) runtime: Handle,
     pub(super) paused: HashSet<TopicPartition>,
+    /// Partitions that begin anew, at these offsets, once the group has its answer: until then whatever
+    /// is assigned is taken for it.
+    pub(super) postponed: Vec<(TopicPartition, i64)>,
     /// When passing over tombstones was said last.
     pub(super) said: Option<Instant>,
 }
@@ -277,21 +284,31 @@ impl Poller {
                     self.paused.remove(place);
                     self.collector.begin(Arc::new(reading));
                 }
-                let _ = done.send(with(list, |list| self.client.assign(list)));
+                self.ears.is_asked.store(false, Ordering::SeqCst);
+                let assigned = with(list, |list| self.client.assign(list));
+                let _ = done.send(assigned.and_then(|()| self.begin_postponed()));
             }
             Command::Unassign(places, offsets, done) => {
                 self.commit(&offsets);
                 for place in &places {
                     self.collector.forget(place);
                     self.paused.remove(place);
+                    self.postponed.retain(|(postponed, _)| postponed != place);
                 }
                 let list = TopicPartitions::with_offset(&places, 0);
-                let _ = done.send(with(list, |list| self.client.unassign(list)));
+                self.ears.is_asked.store(false, Ordering::SeqCst);
+                let unassigned = with(list, |list| self.client.unassign(list));
+                let _ = done.send(unassigned.and_then(|()| self.begin_postponed()));
             }
             Command::Seek(reading, done) => {
                 let place = reading.partition.place.clone();
                 let list = TopicPartitions::with_offset([&place], reading.offset);
-                let sought = with(list, |list| self.client.seek(list, SEEK));
+                let mut sought = with(list, |list| self.client.seek(list, SEEK));
+                if sought.is_err() {
+                    // It has stopped, at an offset that was not there.
+                    self.postponed.push((place.clone(), reading.offset));
+                    sought = self.begin_postponed();
+                }
                 // It may have stopped by itself, at its end or here.
                 self.paused.remove(&place);
                 let list = TopicPartitions::with_offset([&place], 0);
@@ -318,6 +335,23 @@ impl Poller {
             Command::Close(offsets) => return self.close(&offsets),
         }
         Next::On
+    }
+
+    /// Assigns anew what has to begin anew, unless the group waits for an answer.
+    fn begin_postponed(&mut self) -> Result<(), NativeError> {
+        if self.ears.is_asked.load(Ordering::SeqCst) || self.postponed.is_empty() {
+            return Ok(());
+        }
+        let mut list = TopicPartitions::new();
+        for (place, offset) in self.postponed.drain(..) {
+            if let Some(list) = &mut list {
+                list.add(&place.topic, place.partition, offset);
+            }
+        }
+        with(list, |list| {
+            self.client.unassign(list)?;
+            self.client.assign(list)
+        })
     }
 
     /// For those who watch the group; nobody waits for it.
