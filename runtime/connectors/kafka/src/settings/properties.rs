@@ -237,3 +237,137 @@ fn property(entry: &Entry, probe: &mut Config) -> Result<Text, Box<Problem>> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use wasm_sink_core::settings::Node;
+
+    use super::*;
+
+    fn table(entries: &[(&str, Value)]) -> Table {
+        let entries = entries.iter().map(|(key, value)| Entry {
+            key: (*key).to_owned(),
+            key_span: 0..1,
+            node: Node {
+                value: value.clone(),
+                span: 2..3,
+            },
+        });
+        Table {
+            entries: entries.collect(),
+            span: 0..9,
+        }
+    }
+
+    fn text(text: &str, from_environment: bool) -> Value {
+        Value::String {
+            text: text.to_owned(),
+            from_environment,
+        }
+    }
+
+    fn problems(entries: &[(&str, Value)]) -> Vec<Problem> {
+        let servers = ("bootstrap.servers", text("b:9092", false));
+        let mut problems = Vec::new();
+        let entries = [&[servers], entries].concat();
+        assert!(Properties::read(&table(&entries), &mut problems).is_none());
+        problems
+    }
+
+    #[test]
+    fn what_breaks_a_promise_is_refused_by_name() {
+        for (name, value, why) in [
+            (
+                "enable.auto.commit",
+                "false",
+                "before the destination has them",
+            ),
+            ("auto.offset.reset", "latest", "in silence"),
+            ("group.id", "g", "belongs to the source"),
+            ("isolation.level", "read_uncommitted", "aborted"),
+            (
+                "partition.assignment.strategy",
+                "range",
+                "with each rebalance",
+            ),
+            ("group.protocol", "consumer", "held back"),
+            ("enable.idempotence", "false", "double"),
+            ("sasl.mechanisms", "GSSAPI", "Kerberos"),
+            ("sasl.oauthbearer.method", "oidc", "libcurl"),
+            ("plugin.library.paths", "x.so", "foreign code"),
+        ] {
+            let problems = problems(&[(name, text(value, false))]);
+            let [problem] = &problems[..] else {
+                panic!("{name}: {problems:?}");
+            };
+            assert_eq!(problem.code, code::BAD_VALUE, "{name}");
+            assert!(problem.message.contains(why), "{problem:?}");
+            assert!(problem.help.is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_library_knows_names_and_values() {
+        let unknown = problems(&[("sesion.timeout.ms", Value::Integer(6000))]);
+        assert_eq!(unknown[0].code, code::UNKNOWN_KEY);
+        assert_eq!(
+            unknown[0].help.as_deref(),
+            Some("did you mean `session.timeout.ms`?")
+        );
+        let unknown = problems(&[("bootstrap.server", text("b", false))]);
+        assert_eq!(
+            unknown[0].help.as_deref(),
+            Some("did you mean `bootstrap.servers`?")
+        );
+        let wrong = problems(&[("session.timeout.ms", text("long", false))]);
+        assert_eq!(
+            (wrong[0].code, wrong[0].span.clone()),
+            (code::BAD_VALUE, 2..3)
+        );
+        let list = problems(&[("ssl", Value::Table(Table::default()))]);
+        assert_eq!(list[0].code, code::WRONG_TYPE);
+    }
+
+    #[test]
+    fn secrets_come_from_the_environment_and_do_not_print() {
+        let in_file = problems(&[("sasl.password", text("hunter2", false))]);
+        assert_eq!(in_file[0].code, code::SECRET_IN_FILE);
+        assert!(
+            in_file[0]
+                .help
+                .as_deref()
+                .is_some_and(|help| help.contains("${SASL_PASSWORD}"))
+        );
+        let wrong = problems(&[("session.timeout.ms", text("hunter2", true))]);
+        assert!(!format!("{in_file:?}{wrong:?}").contains("hunter2"));
+        let right = [
+            ("bootstrap.servers", text("b:9092", false)),
+            ("security.protocol", text("sasl_plaintext", false)),
+            ("sasl.mechanism", text("PLAIN", false)),
+            ("sasl.username", text("me", false)),
+            ("sasl.password", text("hunter2", true)),
+            ("session.timeout.ms", Value::Integer(6000)),
+            ("socket.keepalive.enable", Value::Boolean(true)),
+        ];
+        let mut problems = Vec::new();
+        let read = Properties::read(&table(&right), &mut problems).unwrap();
+        assert!(problems.is_empty(), "{problems:?}");
+        assert!(!format!("{read:?}").contains("hunter2"), "{read:?}");
+        assert_eq!(read.servers(), "b:9092");
+        read.config(Path::new("/"), &[], &[("group.id", "g")])
+            .map(drop)
+            .unwrap();
+    }
+
+    #[test]
+    fn sasl_without_a_mechanism_would_be_kerberos() {
+        let protocol = ("security.protocol", text("SASL_SSL", false));
+        let missing = problems(std::slice::from_ref(&protocol));
+        assert!(
+            missing[0].message.contains("`sasl.mechanism` is missing"),
+            "{missing:?}"
+        );
+        let bearer = problems(&[protocol, ("sasl.mechanism", text("OAUTHBEARER", false))]);
+        assert!(bearer[0].message.contains("who gets tokens"), "{bearer:?}");
+    }
+}

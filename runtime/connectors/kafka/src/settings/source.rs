@@ -189,3 +189,89 @@ fn name(reader: &mut Reader<'_>, key: &'static str) -> Option<String> {
     }
     Some(text.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use wasm_sink_core::settings::{Entry, Node, Value};
+
+    use super::*;
+
+    fn text(text: &str) -> Value {
+        Value::String {
+            text: text.to_owned(),
+            from_environment: false,
+        }
+    }
+
+    fn read(entries: &[(&str, Value)]) -> Result<SourceSettings, String> {
+        let entries = entries.iter().map(|(key, value)| Entry {
+            key: (*key).to_owned(),
+            key_span: 0..1,
+            node: Node {
+                value: value.clone(),
+                span: 2..3,
+            },
+        });
+        let table = Table {
+            entries: entries.collect(),
+            span: 0..9,
+        };
+        let mut problems = Vec::new();
+        SourceSettings::read(&table, &mut problems).ok_or_else(|| {
+            let messages: Vec<_> = problems.iter().map(|problem| &*problem.message).collect();
+            messages.join("; ")
+        })
+    }
+
+    fn topics(names: &[&str]) -> Value {
+        let nodes = names.iter().map(|name| Node {
+            value: text(name),
+            span: 2..3,
+        });
+        Value::List(nodes.collect())
+    }
+
+    #[test]
+    fn topics_are_named_or_a_pattern() {
+        let named = read(&[("topics", topics(&["a.b", "c_d-e"]))]).unwrap();
+        assert_eq!(named.topics.subscription(), ["a.b", "c_d-e"]);
+        assert_eq!(named.reset, Reset::Earliest);
+        assert_eq!(named.on_lost_position, OnLostPosition::Error);
+        let whole = read(&[("topic_pattern", text("a|b.*"))]).unwrap();
+        assert_eq!(whole.topics.subscription(), ["^(a|b.*)$"]);
+        let as_it_is = read(&[("topic_pattern", text("^a"))]).unwrap();
+        assert_eq!(as_it_is.topics.subscription(), ["^a"]);
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        for (entries, why) in [
+            (vec![], "`topics` is missing"),
+            (vec![("topics", topics(&[]))], "names no topics"),
+            (vec![("topics", topics(&["a", "a"]))], "stands twice"),
+            (
+                vec![("topics", topics(&["a b"]))],
+                "no topic can have the name",
+            ),
+            (
+                vec![("topics", topics(&["^a"]))],
+                "no topic can have the name",
+            ),
+            (
+                vec![("topics", topics(&["a"])), ("topic_pattern", text("b"))],
+                "exclude each other",
+            ),
+            (
+                vec![("topics", topics(&["a"])), ("until", text("never"))],
+                "`until` does not know \"never\"",
+            ),
+            (
+                vec![("topics", topics(&["a"])), ("group", text("g"))],
+                "nothing reads `group`",
+            ),
+        ] {
+            let problem = read(&entries).unwrap_err();
+            assert!(problem.contains(why), "{problem}");
+        }
+    }
+}
