@@ -24,8 +24,10 @@ pub(crate) const ASKING: Duration = Duration::from_secs(10);
 pub(crate) const ASKING_ONCE: Duration = Duration::from_secs(2);
 
 /// What the library's defaults are not.
-const DEFAULTS: [(&str, &str); 2] = [
+const DEFAULTS: [(&str, &str); 3] = [
     ("client.id", "wasm-sink"),
+    // A broker that comes back is found soon.
+    ("reconnect.backoff.max.ms", "2000"),
     // A vanished broker is noticed.
     ("socket.keepalive.enable", "true"),
 ];

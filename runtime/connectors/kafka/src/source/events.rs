@@ -43,7 +43,7 @@ impl KafkaSource {
                 if is_fatal || is_final(error.code) {
                     return Err(client_error(error));
                 }
-                if self.log.is_due(&error.to_string()) {
+                if self.log.is_due(&format!("{:?}", error.code)) {
                     tracing::warn!(%error, "Kafka; trying on");
                 }
             }
