@@ -9,9 +9,6 @@ use crate::column::number::Number;
 use crate::column::{Column, Record, Values, check_distinct, has_digits};
 use crate::fault::{Fault, Parsed};
 
-/// Whole numbers up to here are exact in a double, and in a single.
-const EXACT_IN_DOUBLE: u64 = 1 << f64::MANTISSA_DIGITS;
-
 impl Plan {
     /// Reads a record, which becomes the next row.
     #[inline]
@@ -264,11 +261,12 @@ fn put_whole(value: i64, scale: Scale, values: &mut Values) -> bool {
             Err(_) => return false,
         },
         Values::Float { values, single } => {
-            let most = match single {
-                true => 1 << f32::MANTISSA_DIGITS,
-                false => EXACT_IN_DOUBLE,
+            // Every digit counts, as of whole numbers in JSON.
+            let back = match single {
+                true => (value as f32) as i128,
+                false => (value as f64) as i128,
             };
-            if value.unsigned_abs() > most {
+            if back != i128::from(value) {
                 return false;
             }
             values.push(value as f64);

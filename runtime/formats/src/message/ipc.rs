@@ -155,8 +155,32 @@ impl Work {
 
 /// A field as a column: null where a later message lacks it, and none where it has no values.
 fn column(field: &FieldRef) -> Option<FieldRef> {
-    let column = Field::new(field.name(), field.data_type().clone(), true);
-    (field.data_type() != &DataType::Null).then(|| Arc::new(column))
+    (field.data_type() != &DataType::Null).then(|| nullable(field))
+}
+
+/// A field that allows nulls, also within.
+fn nullable(field: &FieldRef) -> FieldRef {
+    Arc::new(Field::new(field.name(), open(field.data_type()), true))
+}
+
+/// A type that allows nulls within.
+fn open(of: &DataType) -> DataType {
+    match of {
+        DataType::Struct(members) => DataType::Struct(members.iter().map(nullable).collect()),
+        DataType::List(item) => DataType::List(nullable(item)),
+        DataType::LargeList(item) => DataType::LargeList(nullable(item)),
+        DataType::FixedSizeList(item, size) => DataType::FixedSizeList(nullable(item), *size),
+        DataType::Map(entries, is_sorted) => match entries.data_type() {
+            DataType::Struct(pair) if pair.len() == 2 => {
+                let pair = vec![Arc::clone(&pair[0]), nullable(&pair[1])];
+                let pair = DataType::Struct(pair.into());
+                let entries = entries.as_ref().clone().with_data_type(pair);
+                DataType::Map(Arc::new(entries), *is_sorted)
+            }
+            _ => of.clone(),
+        },
+        _ => of.clone(),
+    }
 }
 
 /// The rows of one message in these columns.
@@ -210,7 +234,9 @@ fn converted(values: &ArrayRef, field: &Field) -> Result<ArrayRef, String> {
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::{AsArray, Float64Array, Int32Array, Int64Array, StringArray};
+    use arrow::array::{
+        Array, AsArray, Float64Array, Int32Array, Int64Array, StringArray, StructArray,
+    };
     use arrow::datatypes::Int64Type;
     use arrow::ipc::writer::StreamWriter;
 
@@ -273,6 +299,25 @@ mod tests {
         assert_eq!(letters, [(4, 1), (6, 5), (6, 6)]);
         let reason = &decoded.undecodable[1].reason;
         assert_eq!(reason, "`a` takes int64, and the message has utf8");
+    }
+
+    #[tokio::test]
+    async fn structs_grow_within() {
+        let whole = |name: &str| Arc::new(Field::new(name, DataType::Int32, false));
+        let inner = |names: &[&str]| -> ArrayRef {
+            let columns = names.iter().map(|name| (whole(name), numbers(&[7])));
+            Arc::new(StructArray::from(columns.collect::<Vec<_>>()))
+        };
+        let all = messages(&[
+            Some(stream(&[batch(vec![("s", inner(&["a"]))])])),
+            Some(stream(&[batch(vec![("s", inner(&["b", "a"]))])])),
+            None,
+        ]);
+        let decoded = IpcDecoder::new(None).decode(&all, 0).await.unwrap();
+        assert_eq!(decoded.undecodable, []);
+        let structs = decoded.rows.column(0).as_struct();
+        let nulls = |column: usize| structs.column(column).logical_null_count();
+        assert_eq!((structs.num_columns(), nulls(0), nulls(1)), (2, 1, 2));
     }
 
     #[tokio::test]
