@@ -128,6 +128,18 @@ pub struct MessageDecoders {
 }
 
 impl MessageDecoders {
+    /// Asks whom they will ask, once, so that a wrong address shows before the first record. Whoever is
+    /// away is no error, since decoders wait.
+    ///
+    /// # Errors
+    /// What waiting does not heal: an address of something else, credentials that are refused.
+    pub async fn check(&self) -> Result<()> {
+        match &self.registry {
+            Some(registry) => registry.check().await,
+            None => Ok(()),
+        }
+    }
+
     /// A decoder for one topic.
     pub fn decoder(&self) -> Box<dyn MessageDecoder> {
         let schema = self.schema.clone();

@@ -144,6 +144,18 @@ impl Client {
         }
     }
 
+    /// Asks once.
+    ///
+    /// # Errors
+    /// The same. That it is away is no error, and is said.
+    pub(super) async fn greet(&self, path: &[&str]) -> Result<()> {
+        match self.try_get(&self.below(path)?).await? {
+            Ok(_) => self.is_back(),
+            Err(failed) => self.is_away(&failed.why),
+        }
+        Ok(())
+    }
+
     /// An address below the registry's own, which may have a path.
     fn below(&self, path: &[&str]) -> Result<Url> {
         let mut url = self.url.clone();

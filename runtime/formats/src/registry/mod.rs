@@ -77,6 +77,13 @@ impl Registry {
         })
     }
 
+    /// Whether it is a registry and lets us in, as far as it answers now. That it is away is no error,
+    /// since it is waited for later.
+    pub(crate) async fn check(&self) -> Result<()> {
+        // No schema has this number: it is the way there that counts.
+        self.client.greet(&["schemas", "ids", "0"]).await
+    }
+
     /// What these numbers mean. Waits for a registry that is away.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use wasm_sink_core::{Blame, Kind};
 
 use super::stub::{Reply, Stub, path};
 use super::value::rows;
-use super::{decoder, decoder_by, long, message, messages, text};
+use super::{decoder, decoder_by, decoders, long, message, messages, text};
 
 const SCHEMA: &str = r#"{"type":"record","name":"R","fields":[{"name":"a","type":"long"}]}"#;
 
@@ -185,6 +185,35 @@ async fn what_is_no_registry_stops() {
         let said = error.to_string();
         assert!(said.contains("is it a schema registry"), "{said}");
         assert!(said.len() < 500, "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_registry_is_looked_at_before_the_first_record() {
+    for (reply, why) in [
+        (Reply::missing(), None),
+        (Reply::schema(SCHEMA), None),
+        (Reply::new(503, ""), None),
+        (Reply::new(401, ""), Some("does not let us in")),
+        (Reply::new(404, ""), Some("is it a schema registry")),
+    ] {
+        let (status, body) = (reply.status, reply.body);
+        let registry = Stub::start(move |_, _| Reply::new(status, body.clone())).await;
+        let checked = decoders(vec![
+            ("format", text("avro")),
+            ("schema_registry_url", text(&registry.url)),
+        ])
+        .check()
+        .await;
+        let said = checked.map_err(|error| error.to_string()).err();
+        match why {
+            Some(why) => assert!(
+                said.as_ref().is_some_and(|said| said.contains(why)),
+                "{said:?}"
+            ),
+            None => assert_eq!(said, None),
+        }
+        assert_eq!(registry.asked().len(), 1);
     }
 }
 

@@ -14,7 +14,9 @@ mod vectors;
 use std::path::Path;
 
 use wasm_sink_core::settings::{Entry, Node, Table, Value};
-use wasm_sink_formats::{MessageDecoder, MessageSettings, Messages, MessagesBuilder};
+use wasm_sink_formats::{
+    MessageDecoder, MessageDecoders, MessageSettings, Messages, MessagesBuilder,
+};
 
 /// A string of pipeline.toml; with a `$` before it, from the environment.
 fn text(text: &str) -> Value {
@@ -36,14 +38,18 @@ fn table(entries: Vec<(&str, Value)>) -> Table {
     }
 }
 
-fn decoder_by(entries: Vec<(&str, Value)>) -> Box<dyn MessageDecoder> {
+fn decoders(entries: Vec<(&str, Value)>) -> MessageDecoders {
     let table = table(entries);
     let mut problems = Vec::new();
     let mut reader = table.reader(&mut problems);
     let settings = MessageSettings::read(&mut reader);
     reader.finish();
     assert!(problems.is_empty(), "{problems:?}");
-    settings.open(Path::new(".")).unwrap().decoder()
+    settings.open(Path::new(".")).unwrap()
+}
+
+fn decoder_by(entries: Vec<(&str, Value)>) -> Box<dyn MessageDecoder> {
+    decoders(entries).decoder()
 }
 
 /// A decoder of Avro with the registry at `url`.
