@@ -59,6 +59,7 @@ impl SourceSpec for KafkaSourceSpec {
             .downcast_ref::<KafkaConnection>()
             .ok_or_else(|| bug("the connection is none of Kafka"))?;
         let formats = self.0.messages.open(&context.directory)?;
+        formats.check().await?;
         let (events, heard) = mpsc::unbounded_channel();
         let ears = Arc::new(Ears::new(events.clone()));
         let client = Arc::new(member(connection, &self.0, &context, Arc::clone(&ears))?);
