@@ -8,7 +8,7 @@ use rdkafka::bindings as sys;
 
 use super::client::{Client, milliseconds, out_of_memory};
 use super::error::{Code, NativeError};
-use super::list::{TopicPartition, TopicPartitions};
+use super::list::{Entry, TopicPartition, TopicPartitions};
 use super::{ErrorText, text_at};
 
 /// A topic as the brokers describe it.
@@ -87,7 +87,7 @@ impl Client {
         partitions: impl IntoIterator<Item = &'a TopicPartition>,
         end: End,
         timeout: Duration,
-    ) -> Result<Vec<(TopicPartition, i64, Result<(), NativeError>)>, NativeError> {
+    ) -> Result<Vec<Entry>, NativeError> {
         let spec = match end {
             End::Low => sys::rd_kafka_OffsetSpec_t::RD_KAFKA_OFFSET_SPEC_EARLIEST,
             End::High => sys::rd_kafka_OffsetSpec_t::RD_KAFKA_OFFSET_SPEC_LATEST,

@@ -15,6 +15,9 @@ pub(crate) struct TopicPartition {
     pub(crate) partition: i32,
 }
 
+/// A partition with an offset, and what went wrong with it.
+pub(crate) type Entry = (TopicPartition, i64, Result<(), NativeError>);
+
 /// A list in librdkafka's form.
 pub(crate) struct TopicPartitions(NonNull<sys::rd_kafka_topic_partition_list_t>);
 
@@ -58,7 +61,7 @@ impl TopicPartitions {
     }
 
     /// All entries, with offset and what went wrong with them.
-    pub(crate) fn entries(&self) -> Vec<(TopicPartition, i64, Result<(), NativeError>)> {
+    pub(crate) fn entries(&self) -> Vec<Entry> {
         // SAFETY: the list is ours and alive.
         unsafe { entries_at(self.as_ptr()) }
     }
@@ -75,9 +78,7 @@ impl Drop for TopicPartitions {
 ///
 /// # Safety
 /// `list` is null or points to a list that lives as long as this call.
-pub(super) unsafe fn entries_at(
-    list: *const sys::rd_kafka_topic_partition_list_t,
-) -> Vec<(TopicPartition, i64, Result<(), NativeError>)> {
+pub(super) unsafe fn entries_at(list: *const sys::rd_kafka_topic_partition_list_t) -> Vec<Entry> {
     // SAFETY: the caller vouches for it.
     let Some(list) = (unsafe { list.as_ref() }) else {
         return Vec::new();

@@ -1,7 +1,18 @@
 //! Properties that would break a promise, or that belong elsewhere; and those that are secrets.
 
+/// Names, why they are refused, and what to do instead.
+type Refused = (&'static [&'static str], &'static str, &'static str);
+
+/// Names, which of their values are refused, why, and what to do instead.
+type RefusedValue = (
+    &'static [&'static str],
+    fn(&str) -> bool,
+    &'static str,
+    &'static str,
+);
+
 /// What stands here is refused by name, whatever its value.
-const REFUSED: &[(&[&str], &str, &str)] = &[
+const REFUSED: &[Refused] = &[
     (
         &[
             "enable.auto.commit",
@@ -105,7 +116,7 @@ const REFUSED: &[(&[&str], &str, &str)] = &[
 ];
 
 /// Values of other properties that are refused.
-const REFUSED_VALUES: &[(&[&str], fn(&str) -> bool, &str, &str)] = &[
+const REFUSED_VALUES: &[RefusedValue] = &[
     (
         &["isolation.level"],
         |value| value != "read_committed",
