@@ -1,6 +1,7 @@
 //! The bytes of a record into columns, by a plan.
 
 use super::input::Input;
+use super::number;
 use super::plan::{Members, Plan, Row, Scale, Step, To};
 use super::schema::{Node, Schema, Type};
 use super::skip::skip;
@@ -153,7 +154,7 @@ impl Plan {
                 put_decimal(bytes, *scale, from, column)?;
             }
             (Step::Digits(node), _) => {
-                let digits = text::digits(self.schema.get(*node), input)?;
+                let digits = number::digits(self.schema.get(*node), input)?;
                 return put_digits(&digits, from, column);
             }
             (Step::TimeText, Values::Time { values, clock }) => {
@@ -304,8 +305,8 @@ fn scaled(value: i128, scale: Scale) -> Option<i128> {
 }
 
 fn put_decimal(bytes: &[u8], scale: Scale, from: usize, column: &mut Column) -> Parsed<()> {
-    let is_taken =
-        text::narrow(bytes).is_some_and(|unscaled| put_scaled(unscaled, scale, &mut column.values));
+    let is_taken = number::narrow(bytes)
+        .is_some_and(|unscaled| put_scaled(unscaled, scale, &mut column.values));
     if is_taken {
         return Ok(());
     }
@@ -319,10 +320,10 @@ fn put_decimal(bytes: &[u8], scale: Scale, from: usize, column: &mut Column) -> 
 
 /// A number as JSON would have it, by the rules for JSON.
 fn put_digits(digits: &str, from: usize, column: &mut Column) -> Parsed<()> {
-    let Some(number) = Number::whole(digits.as_bytes()) else {
+    let Some(whole) = Number::whole(digits.as_bytes()) else {
         return Err(mismatch(column, from, digits));
     };
-    match column.put_number(number) {
+    match column.put_number(whole) {
         Some(()) => Ok(()),
         None => Err(mismatch(column, from, digits)),
     }

@@ -8,6 +8,7 @@
 
 pub(crate) mod decode;
 pub(crate) mod input;
+mod number;
 pub(crate) mod plan;
 pub(crate) mod schema;
 mod skip;
