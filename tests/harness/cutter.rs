@@ -14,6 +14,21 @@ pub enum Cut {
     After,
 }
 
+/// What a client says.
+#[derive(Clone, Copy, Debug)]
+pub enum Word {
+    /// These bytes, in one piece.
+    Bytes(&'static [u8]),
+    /// A request of Kafka's protocol with this key.
+    KafkaRequest(i16),
+}
+
+impl From<&'static [u8]> for Word {
+    fn from(bytes: &'static [u8]) -> Self {
+        Self::Bytes(bytes)
+    }
+}
+
 /// A running proxy; it ends with the test's process.
 #[derive(Debug)]
 pub struct Cutter {
@@ -24,7 +39,7 @@ pub struct Cutter {
 #[derive(Debug)]
 struct Shared {
     upstream: SocketAddr,
-    word: &'static [u8],
+    word: Word,
     cut: Cut,
     /// Every so many times that it is said.
     every: usize,
@@ -34,12 +49,24 @@ struct Shared {
 
 impl Cutter {
     /// A proxy before `upstream` that cuts every `every`-th time that `word` is said.
-    pub fn start(upstream: SocketAddr, word: &'static [u8], cut: Cut, every: usize) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    pub fn start(upstream: SocketAddr, word: impl Into<Word>, cut: Cut, every: usize) -> Self {
+        let anywhere = (Ipv4Addr::LOCALHOST, 0).into();
+        Self::start_at(anywhere, upstream, word, cut, every)
+    }
+
+    /// The same, where clients are told to come.
+    pub fn start_at(
+        place: SocketAddr,
+        upstream: SocketAddr,
+        word: impl Into<Word>,
+        cut: Cut,
+        every: usize,
+    ) -> Self {
+        let listener = TcpListener::bind(place).expect("a free port");
         let address = listener.local_addr().expect("the address of a listener");
         let shared = Arc::new(Shared {
             upstream,
-            word,
+            word: word.into(),
             cut,
             every,
             said: AtomicUsize::new(0),
@@ -90,9 +117,10 @@ impl Shared {
             })
         };
         let mut buffer = [0; 1 << 16];
+        let mut requests = Requests::default();
         while let Ok(read @ 1..) = client.read(&mut buffer) {
             let chunk = &buffer[..read];
-            if self.is_time(chunk) {
+            if self.is_time(chunk, &mut requests) {
                 self.cuts.fetch_add(1, Ordering::AcqRel);
                 match self.cut {
                     Cut::Before => break,
@@ -112,8 +140,63 @@ impl Shared {
         None
     }
 
-    fn is_time(&self, chunk: &[u8]) -> bool {
-        let is_said = chunk.windows(self.word.len()).any(|at| at == self.word);
+    fn is_time(&self, chunk: &[u8], requests: &mut Requests) -> bool {
+        let is_said = match self.word {
+            Word::Bytes(word) => chunk.windows(word.len()).any(|at| at == word),
+            Word::KafkaRequest(key) => requests.begun(chunk).contains(&key),
+        };
         is_said && (self.said.fetch_add(1, Ordering::AcqRel) + 1).is_multiple_of(self.every)
+    }
+}
+
+/// Where Kafka's requests begin in what a client sends on a connection: each with its size and its key.
+#[derive(Debug, Default)]
+struct Requests {
+    head: Vec<u8>,
+    left: usize,
+}
+
+impl Requests {
+    /// The keys of those that begin in the next bytes.
+    fn begun(&mut self, mut chunk: &[u8]) -> Vec<i16> {
+        let mut keys = Vec::new();
+        while !chunk.is_empty() {
+            let passed = self.left.min(chunk.len());
+            self.left -= passed;
+            chunk = &chunk[passed..];
+            let head = (6 - self.head.len()).min(chunk.len());
+            self.head.extend_from_slice(&chunk[..head]);
+            chunk = &chunk[head..];
+            if let [a, b, c, d, e, f] = *self.head {
+                keys.push(i16::from_be_bytes([e, f]));
+                self.left = (u32::from_be_bytes([a, b, c, d]) as usize).saturating_sub(2);
+                self.head.clear();
+            }
+        }
+        keys
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_found_however_they_are_cut_into_pieces() {
+        let sent = [
+            &[0, 0, 0, 4, 0, 26, 9, 9][..],
+            &[0, 0, 0, 2, 0, 3],
+            &[0, 0, 0, 9, 0, 0, 0, 26, 0, 26, 0, 26, 0],
+            &[0, 0, 0, 3, 0, 18, 1],
+        ]
+        .concat();
+        for size in 1..=sent.len() {
+            let mut requests = Requests::default();
+            let keys: Vec<_> = sent
+                .chunks(size)
+                .flat_map(|chunk| requests.begun(chunk))
+                .collect();
+            assert_eq!(keys, [26, 3, 0, 18], "in pieces of {size}");
+        }
     }
 }

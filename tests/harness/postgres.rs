@@ -10,6 +10,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::certificates::make_certificates;
 use crate::server::{Server, free_port};
 use crate::tools::tool;
 use crate::volume::Volume;
@@ -103,29 +104,10 @@ impl Postgres {
     pub fn speak_tls(&mut self) {
         self.run("create role certonly login superuser");
         self.stop();
-        let script = r#"
-            set -e; cd "$1"
-            for ca in ca other-ca; do
-              openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \
-                -subj "/CN=$ca" -addext basicConstraints=critical,CA:TRUE -keyout $ca.key -out $ca.crt
-            done
-            sign() {
-              openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$2" \
-                -keyout $1.key -out $1.csr
-              printf 'subjectAltName=DNS:%s\nbasicConstraints=CA:FALSE\n' "$2" >$1.ext
-              openssl x509 -req -in $1.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 \
-                -extfile $1.ext -out $1.crt
-            }
-            sign server localhost
-            sign client certonly
-            chmod 600 server.key
-            printf '%s\n' 'hostssl all certonly all cert' 'host all all 127.0.0.1/32 scram-sha-256' \
-              >data/pg_hba.conf
-        "#;
         let directory = self.directory.path();
-        run(Command::new("bash")
-            .args(["-c", script, "bash"])
-            .arg(directory));
+        make_certificates(directory, "certonly");
+        let rules = "hostssl all certonly all cert\nhost all all 127.0.0.1/32 scram-sha-256\n";
+        std::fs::write(directory.join("data/pg_hba.conf"), rules).expect("a file of rules");
         if is_root() {
             run(Command::new("chown")
                 .arg(UNPRIVILEGED)

@@ -1,14 +1,12 @@
 //! An S3 server.
 
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::server::{Server, free_port};
+use crate::server::{Server, answers_http, free_port};
 use crate::tools::tool;
 
 /// A Versity gateway over a folder of its own, with one bucket.
@@ -58,7 +56,7 @@ impl Versitygw {
             .arg("posix")
             .arg(directory.path().join("drive"));
         let log = directory.path().join("log");
-        self.server = Some(Server::start(&command, &log, || is_healthy(port)));
+        self.server = Some(Server::start(&command, &log, || answers_http(port, "/healthz")));
     }
 
     /// Ends it, as a power cut would.
@@ -85,16 +83,4 @@ impl Versitygw {
     pub fn log(&self) -> String {
         self.server.as_ref().map(Server::log).unwrap_or_default()
     }
-}
-
-fn is_healthy(port: u16) -> bool {
-    let ask = || -> std::io::Result<bool> {
-        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
-        stream.set_read_timeout(Some(Duration::from_secs(2)))?;
-        stream.write_all(b"GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n")?;
-        let mut status = [0; 12];
-        stream.read_exact(&mut status)?;
-        Ok(status.ends_with(b"200"))
-    };
-    ask().unwrap_or(false)
 }

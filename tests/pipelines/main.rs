@@ -11,6 +11,7 @@
 
 mod case;
 
+mod avro;
 mod duckdb;
 mod faults;
 mod generator;

@@ -13,10 +13,11 @@ mkdir -p "$CACHE"
 say() { printf '  %s\n' "$*" >&2; }
 die() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 
-# have TOOL: a command, a Python module as "python3:MODULE", or a file as "file:PATH".
+# have TOOL: a command, a Python module as "python3:MODULE", a file as "file:PATH", or a Java as "java:LEAST".
 have() {
   case $1 in
     file:*) [ -e "${1#file:}" ] ;;
+    java:*) [ "$(java -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p')" -ge "${1#java:}" ] 2>/dev/null ;;
     python3:*) python3 -c "import ${1#python3:}" >/dev/null 2>&1 ;;
     *) command -v "$1" >/dev/null 2>&1 ;;
   esac
@@ -86,4 +87,59 @@ python_venv() {
   need python3 python3 python3-venv
   need python3:ensurepip python3-venv
   python3 -m venv "$1"
+}
+
+# maven GOAL ARGUMENT...: of the dependency plugin. What it fetches is in ~/.m2 as well, as after every use of
+# Maven, with the mirrors and proxies that its settings there name. Two at a time would damage that folder.
+maven() {
+  local goal=$1; shift
+  need mvn maven
+  (
+    flock 8
+    mvn -q -B -Dstyle.color=never "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:$goal" "$@"
+  ) 8>"$CACHE/.maven.lock"
+}
+
+# maven_jars FOLDER GROUP:ARTIFACT:VERSION...: these and all that they need to run.
+maven_jars() {
+  local folder=$1 dependency group artifact version; shift
+  {
+    printf '<project><modelVersion>4.0.0</modelVersion><groupId>tests</groupId><artifactId>jars</artifactId>'
+    printf '<version>1</version><packaging>pom</packaging><dependencies>'
+    for dependency in "$@"; do
+      IFS=: read -r group artifact version <<<"$dependency"
+      printf '<dependency><groupId>%s</groupId><artifactId>%s</artifactId><version>%s</version></dependency>' \
+        "$group" "$artifact" "$version"
+    done
+    printf '</dependencies></project>'
+  } >"$folder.pom"
+  maven copy-dependencies -f "$folder.pom" -DincludeScope=runtime -DoutputDirectory="$folder"
+  rm "$folder.pom"
+}
+
+# maven_file FOLDER GROUP:ARTIFACT:VERSION[:TYPE[:CLASSIFIER]]: this alone.
+maven_file() { maven copy -Dartifact="$2" -DoutputDirectory="$1"; }
+
+# java_classes NAME-VERSION FUNCTION: a server's classes as the Java that is there keeps them, in
+# $CACHE/NAME-VERSION/classes.jsa: with these, it starts in half the time. FUNCTION is as for `install_once` and
+# leaves classes.jsa. Such a file is of one Java and of jars where they are; another Java ignores it by itself.
+java_classes() {
+  local kept link=$CACHE/$1/classes.jsa
+  kept=$1-classes-$(java -version 2>&1 | sha256sum | cut -c1-12)
+  install_once "$kept" "$2"
+  [ "$(readlink "$link")" = "../$kept/classes.jsa" ] && return 0
+  ( flock 9; ln -sfn "../$kept/classes.jsa" "$link" ) 9>"$CACHE/.$1.lock"
+}
+
+# run_until FOLDER WORD COMMAND...: runs a server until it says WORD, and ends it in its own way.
+run_until() {
+  local folder=$1 word=$2 started=$SECONDS server; shift 2
+  "$@" >"$folder/log" 2>&1 &
+  server=$!
+  until grep -q "$word" "$folder/log"; do
+    kill -0 "$server" && [ $((SECONDS - started)) -lt 120 ] || { cat "$folder/log"; kill -9 "$server"; return 1; }
+    sleep 0.1
+  done
+  kill "$server"
+  wait "$server" || true
 }

@@ -169,7 +169,7 @@ pub fn check_schema(format: Format, schema: &Schema) -> Result<()> {
     Ok(())
 }
 
-fn refused(unsupported: &Unsupported) -> Error {
+pub(crate) fn refused(unsupported: &Unsupported) -> Error {
     Error::new(
         Kind::Invalid,
         Blame::Configuration,

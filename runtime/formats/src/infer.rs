@@ -46,38 +46,50 @@ impl Inference {
             };
             let (record, more) = rest.split_at(length.min(rest.len()));
             rest = more;
-            let line = split::without_line_end(record);
-            let is_whole = !line.is_empty()
-                && std::str::from_utf8(line).is_ok()
-                && fields.split(line, delimiter).is_ok()
-                && fields.len() == header.names().len();
-            if !is_whole {
-                continue;
-            }
-            self.records += 1;
-            for (index, (name, (_, text))) in
-                header.names().iter().zip(fields.iter(line)).enumerate()
-            {
-                self.members.shape(name, index).widen(Shape::of_text(text));
-            }
+            self.observe_csv_record(record, &mut fields, delimiter, header);
+        }
+    }
+
+    pub(crate) fn observe_csv_record(
+        &mut self,
+        record: &[u8],
+        fields: &mut Fields,
+        delimiter: u8,
+        header: &Header,
+    ) {
+        let line = split::without_line_end(record);
+        let is_whole = !line.is_empty()
+            && std::str::from_utf8(line).is_ok()
+            && fields.split(line, delimiter).is_ok()
+            && fields.len() == header.names().len();
+        if !is_whole {
+            return;
+        }
+        self.records += 1;
+        for (index, (name, (_, text))) in header.names().iter().zip(fields.iter(line)).enumerate() {
+            self.members.shape(name, index).widen(Shape::of_text(text));
         }
     }
 
     fn observe_json(&mut self, lines: &[u8]) {
         for line in lines.split(|byte| *byte == b'\n') {
-            let mut cursor = Cursor::new(line);
-            cursor.skip_space();
-            if cursor.peek() != b'{' || std::str::from_utf8(line).is_err() {
-                continue;
-            }
-            // First passed, then read: half a record leaves no trace.
-            let mut whole = cursor.clone();
-            if whole.skip_value(0).and_then(|()| whole.end()).is_err() {
-                continue;
-            }
-            if observe_object(&mut cursor, &mut self.members, 0).is_ok() {
-                self.records += 1;
-            }
+            self.observe_json_record(line);
+        }
+    }
+
+    pub(crate) fn observe_json_record(&mut self, record: &[u8]) {
+        let mut cursor = Cursor::new(record);
+        cursor.skip_space();
+        if cursor.peek() != b'{' || std::str::from_utf8(record).is_err() {
+            return;
+        }
+        // First passed, then read: half a record leaves no trace.
+        let mut whole = cursor.clone();
+        if whole.skip_value(0).and_then(|()| whole.end()).is_err() {
+            return;
+        }
+        if observe_object(&mut cursor, &mut self.members, 0).is_ok() {
+            self.records += 1;
         }
     }
 

@@ -1,13 +1,15 @@
-//! Bytes to Arrow: JSON lines and CSV, with schema inference and row isolation.
+//! Bytes to Arrow: JSON, CSV, Avro and Arrow itself, with schemas that grow and row isolation.
 //!
 //! What sources that read bytes share, since connectors never import each other. The way of the
 //! bytes: [`BlockReader`] cuts them into blocks of whole records, [`Decoder`] turns a block into
 //! rows, [`DecodedStream`] does both ahead and side by side, and [`batches()`] makes batches of them
-//! that know where each row is from.
+//! that know where each row is from. Records that come as separate messages take a shorter way: see
+//! [`MessageDecoder`].
 //!
 //! A record that does not decode never harms another one, and no value is shortened, wrapped or
 //! guessed: it goes into its column whole, or its record is undecodable.
 
+mod avro;
 mod batches;
 mod block;
 mod column;
@@ -18,6 +20,8 @@ mod fault;
 mod format;
 mod infer;
 mod json;
+mod message;
+mod registry;
 mod settings;
 mod shape;
 mod stream;
@@ -29,6 +33,10 @@ pub use decoded::{Decoded, Place, Undecodable, UnknownFields};
 pub use evolution::{Evolution, FieldText, describe};
 pub use format::{Decoder, Format, Outcome, check_schema};
 pub use infer::Inference;
+pub use message::{
+    DecodedMessages, MessageDecoder, MessageDecoders, MessageSettings, Messages, MessagesBuilder,
+    UndecodableMessage, is_last_of_message,
+};
 pub use settings::FormatSettings;
 pub use shape::MAX_FIELDS;
 pub use stream::{DecodedBlock, DecodedStream, StreamError};

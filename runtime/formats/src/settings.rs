@@ -66,7 +66,7 @@ impl FormatSettings {
     }
 }
 
-fn delimiter(reader: &mut Reader<'_>) -> Option<u8> {
+pub(crate) fn delimiter(reader: &mut Reader<'_>) -> Option<u8> {
     let (text, span) = reader.string("delimiter")?;
     match text.as_bytes() {
         [byte] if byte.is_ascii() && !b"\"\r\n".contains(byte) => Some(*byte),
@@ -81,7 +81,7 @@ fn delimiter(reader: &mut Reader<'_>) -> Option<u8> {
     }
 }
 
-fn schema(reader: &mut Reader<'_>, format: Option<Format>) -> Option<SchemaRef> {
+pub(crate) fn schema(reader: &mut Reader<'_>, format: Option<Format>) -> Option<SchemaRef> {
     let tables = reader.tables("schema")?;
     let mut problems = Vec::new();
     let mut names = HashSet::new();

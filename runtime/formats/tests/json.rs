@@ -261,7 +261,7 @@ fn bad_records_are_named_with_place_and_reason() {
                 2,
                 7,
                 "[1]\n",
-                "a line holds one JSON object, and this is a list (byte 1 of the record)"
+                "a record is one JSON object, and this is a list (byte 1 of the record)"
             ),
         ]
     );

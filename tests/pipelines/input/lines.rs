@@ -109,7 +109,7 @@ fn bad_json() -> Input {
     input.bad("not json\r\n", "a value should stand before not json");
     input.good("\n{\"n\": 1}\r\n");
     input.bad("[1, 2]\n", "one JSON object, and this is a list");
-    input.bad("{\"n\": 2} {\"n\": 3}\n", "the end of the line");
+    input.bad("{\"n\": 2} {\"n\": 3}\n", "the end of the record");
     input.bad(
         "{\"n\": \"one\"}\n",
         "`n` takes int64, and the value is \"one\"",

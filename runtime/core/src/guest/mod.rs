@@ -28,6 +28,7 @@ use crate::stage::Stage;
 
 pub use batch::Batch;
 pub use bindings::wasm_sink::sink::types as wit;
+pub use ipc::read_stream;
 pub use json::whole as json_texts;
 pub use plan::Plan;
 

@@ -20,7 +20,7 @@ use arrow::error::ArrowError;
 use crate::fault::{Fault, Parsed};
 use number::Number;
 use slices::trimmed;
-pub(crate) use slices::{Offsets, Slices};
+pub(crate) use slices::{Offsets, Slices, check_distinct};
 use time::Clock;
 
 /// What a cell is: the room of a number.
@@ -188,10 +188,22 @@ impl Column {
         }
     }
 
-    /// A number, where the column takes one. `at` and `text` are for the message.
+    /// A number, where the column takes one. `at` is for the message.
     #[inline]
     pub(crate) fn push_number(&mut self, number: Number<'_>, at: usize) -> Parsed<()> {
-        let fits = match &mut self.values {
+        match self.put_number(number) {
+            Some(()) => {
+                self.seal();
+                Ok(())
+            }
+            None => Err(self.mismatch(at, number.text())),
+        }
+    }
+
+    /// Puts a number in, which is not sealed yet; None where the column does not take it.
+    #[inline]
+    pub(crate) fn put_number(&mut self, number: Number<'_>) -> Option<()> {
+        match &mut self.values {
             Values::Integer {
                 values,
                 least,
@@ -220,13 +232,6 @@ impl Column {
                 .and_then(|units| clock.count(units))
                 .map(|units| values.push(units)),
             _ => None,
-        };
-        match fits {
-            Some(()) => {
-                self.seal();
-                Ok(())
-            }
-            None => Err(self.mismatch(at, number.text())),
         }
     }
 
@@ -486,6 +491,12 @@ impl Record {
             .position(|column| column.name().as_bytes() == name)
     }
 
+    /// A record without a value: nulls, where all columns allow them.
+    pub(crate) fn push_null(&mut self) -> Parsed<()> {
+        let mut columns = self.columns.iter_mut();
+        columns.try_for_each(|column| column.push_null(0, "the record has no value"))
+    }
+
     fn push_hidden(&mut self) {
         self.columns.iter_mut().for_each(Column::push_hidden);
     }
@@ -502,7 +513,7 @@ impl Record {
 }
 
 /// Whether a decimal of this precision holds the value.
-fn has_digits(value: i128, precision: u8) -> bool {
+pub(crate) fn has_digits(value: i128, precision: u8) -> bool {
     10u128
         .checked_pow(precision.into())
         .is_none_or(|bound| value.unsigned_abs() < bound)

@@ -4,6 +4,8 @@ use arrow::buffer::{Buffer, OffsetBuffer};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::fault::{Fault, Parsed, shown};
+
 /// Ends of lists, as Arrow keeps them: a zero first.
 #[derive(Debug)]
 pub(crate) struct Offsets(pub(super) Vec<i32>);
@@ -113,5 +115,20 @@ impl Slices {
 
     pub(super) fn finish(self) -> (OffsetBuffer<i32>, Buffer) {
         (self.offsets.finish(), trimmed(self.bytes).into())
+    }
+}
+
+/// The keys of one map, from `first` on: which of two that are the same counts would be a guess.
+pub(crate) fn check_distinct(keys: &Slices, first: usize, at: usize) -> Parsed<()> {
+    let mut sorted: Vec<&[u8]> = (first..keys.len())
+        .filter_map(|key| keys.get(key))
+        .collect();
+    sorted.sort_unstable();
+    match sorted.array_windows().find(|[one, next]| one == next) {
+        Some([key, _]) => {
+            let reason = format!("the key `{}` stands twice", shown(key));
+            Err(Fault::new(at, reason))
+        }
+        None => Ok(()),
     }
 }

@@ -12,7 +12,8 @@ use crate::decoded::{Rows, UnknownFields};
 use crate::fault::{Fault, Parsed};
 
 /// Where the fields of a record go.
-struct Layout {
+#[derive(Debug)]
+pub(crate) struct Layout {
     /// For each field its column.
     columns: Vec<Option<usize>>,
     /// Columns that no field fills.
@@ -20,7 +21,7 @@ struct Layout {
 }
 
 impl Layout {
-    fn new(header: &Header, rows: &Rows) -> Self {
+    pub(crate) fn new(header: &Header, rows: &Rows) -> Self {
         let root = &rows.root;
         let names = header.names().iter();
         let columns: Vec<_> = names.map(|name| root.find(name.as_bytes())).collect();
@@ -73,8 +74,8 @@ pub(crate) fn decode(
     Some(start)
 }
 
-/// Whether a field with a value has no column.
-fn read_record(
+/// Reads one record without its line end. Whether a field with a value has no column.
+pub(crate) fn read_record(
     line: &[u8],
     fields: &mut Fields,
     delimiter: u8,

@@ -4,7 +4,7 @@ mod decode;
 mod header;
 pub(crate) mod split;
 
-pub(crate) use decode::decode;
+pub(crate) use decode::{Layout, decode, read_record};
 pub(crate) use header::Header;
 
 /// How fields are told apart.

@@ -16,16 +16,16 @@
 //! A key that stands twice in one object makes its record undecodable: which one counts is a guess.
 
 use super::scan::{Cursor, Text};
-use crate::column::{Column, Record, Slices, Values};
+use crate::column::{Column, Record, Values, check_distinct};
 use crate::decoded::{MAX_RECORD_CELLS, Rows, UnknownFields};
 use crate::fault::{Fault, Parsed};
 
-/// What holds for a whole block.
+/// What holds for one record.
 struct Context {
     unknown: UnknownFields,
-    /// Whether this record has a field with a value that no column takes.
+    /// Whether it has a field with a value that no column takes.
     has_unknown: bool,
-    /// Cells in the lists and maps of this record.
+    /// Cells in its lists and maps.
     unfolded: usize,
     /// How many it may have.
     most_unfolded: usize,
@@ -56,12 +56,6 @@ pub(crate) fn decode(
 ) -> Option<usize> {
     let block = first_lines(block, from, rows.most_rows());
     let is_utf8 = std::str::from_utf8(block).is_ok();
-    let mut context = Context {
-        unknown,
-        has_unknown: false,
-        unfolded: 0,
-        most_unfolded: 0,
-    };
     let mut start = from;
     while let Some(rest) = block.get(start..).filter(|rest| !rest.is_empty())
         && !rows.is_full()
@@ -70,29 +64,48 @@ pub(crate) fn decode(
         let line = rest.get(..length).unwrap_or_default();
         let has_end = length < rest.len();
         let end = start + length + usize::from(has_end);
-        if !line.trim_ascii().is_empty() {
-            context.has_unknown = false;
-            context.unfolded = 0;
-            context.most_unfolded = MAX_RECORD_CELLS + line.len();
-            let read = if is_utf8 { Ok(()) } else { check_utf8(line) }
-                .and_then(|()| read_record(line, &mut rows.root, &mut context));
-            match read {
-                Ok(()) if context.has_unknown => return None,
-                Ok(()) => {
-                    rows.unfold(context.unfolded);
-                    rows.accept(start, end);
-                }
-                Err(fault) => {
-                    // What is wrong with the line itself is said first.
-                    let fault = check_syntax(line).err().unwrap_or(fault);
-                    rows.refuse(start, end, &fault);
-                }
-            }
+        if !line.trim_ascii().is_empty() && !decode_record(line, is_utf8, unknown, rows, start, end)
+        {
+            return None;
         }
         rows.pass_lines(usize::from(has_end));
         start = end;
     }
     Some(start)
+}
+
+/// Decodes one record, which stands at `start..end`; false where new fields stopped it. `is_utf8`:
+/// whether it is known to be UTF-8.
+#[inline]
+pub(crate) fn decode_record(
+    record: &[u8],
+    is_utf8: bool,
+    unknown: UnknownFields,
+    rows: &mut Rows,
+    start: usize,
+    end: usize,
+) -> bool {
+    let mut context = Context {
+        unknown,
+        has_unknown: false,
+        unfolded: 0,
+        most_unfolded: MAX_RECORD_CELLS + record.len(),
+    };
+    let read = if is_utf8 { Ok(()) } else { check_utf8(record) }
+        .and_then(|()| read_record(record, &mut rows.root, &mut context));
+    match read {
+        Ok(()) if context.has_unknown => return false,
+        Ok(()) => {
+            rows.unfold(context.unfolded);
+            rows.accept(start, end);
+        }
+        Err(fault) => {
+            // What is wrong with the record itself is said first.
+            let fault = check_syntax(record).err().unwrap_or(fault);
+            rows.refuse(start, end, &fault);
+        }
+    }
+    true
 }
 
 /// `block` up to the end of its line number `most` from `from` on: no more will be decoded, so no
@@ -130,7 +143,7 @@ fn read_record(line: &[u8], root: &mut Record, context: &mut Context) -> Parsed<
             b'n' => "null",
             _ => "a number",
         };
-        let reason = format!("a line holds one JSON object, and this is {is}");
+        let reason = format!("a record is one JSON object, and this is {is}");
         return Err(Fault::new(cursor.at, reason));
     }
     let row = root.columns.first().map_or(0, Column::len);
@@ -356,19 +369,4 @@ fn push_string(text: Text<'_>, out: &mut Vec<u8>) -> Parsed<()> {
     }
     out.extend_from_slice(text.raw);
     Ok(())
-}
-
-/// The keys of one map, from `first` on.
-fn check_distinct(keys: &Slices, first: usize, at: usize) -> Parsed<()> {
-    let mut sorted: Vec<&[u8]> = (first..keys.len())
-        .filter_map(|key| keys.get(key))
-        .collect();
-    sorted.sort_unstable();
-    match sorted.array_windows().find(|[one, next]| one == next) {
-        Some([key, _]) => {
-            let reason = format!("the key `{}` stands twice", crate::fault::shown(key));
-            Err(Fault::new(at, reason))
-        }
-        None => Ok(()),
-    }
 }

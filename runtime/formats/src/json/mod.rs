@@ -3,4 +3,4 @@
 mod decode;
 pub(crate) mod scan;
 
-pub(crate) use decode::decode;
+pub(crate) use decode::{decode, decode_record};

@@ -241,7 +241,7 @@ impl<'a> Cursor<'a> {
         if self.rest().is_empty() {
             return Ok(());
         }
-        Err(self.expected("the end of the line"))
+        Err(self.expected("the end of the record"))
     }
 }
 

@@ -13,6 +13,7 @@ use arrow::ipc::writer::StreamWriter;
 use crate::error::{Error, Result};
 
 pub(super) use read::decode;
+pub use read::read_stream;
 
 /// What the values of a batch take as a stream, about: columns that share an array do not share it
 /// there, and a slice is no more than itself.

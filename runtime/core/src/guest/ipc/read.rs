@@ -40,6 +40,14 @@ pub(in crate::guest) fn decode(bytes: Vec<u8>) -> Result<RecordBatch> {
     })
 }
 
+/// The same for a stream that somebody else made.
+///
+/// # Errors
+/// The same, as a reason.
+pub fn read_stream(bytes: Vec<u8>) -> std::result::Result<RecordBatch, String> {
+    stream(&Buffer::from_vec(bytes))
+}
+
 fn stream(bytes: &Buffer) -> Read<RecordBatch> {
     let mut at = 0;
     let (first, _) = message(bytes, &mut at)?.ok_or("it is empty")?;

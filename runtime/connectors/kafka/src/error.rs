@@ -1,0 +1,88 @@
+//! The library's errors as ours: whose fault they are, and what to do.
+
+use wasm_sink_core::{Blame, Error, Kind};
+
+use crate::native::{Code, NativeError};
+
+/// What went wrong while `doing`, on the side records come from.
+pub(crate) fn source_error(doing: &str, error: NativeError) -> Error {
+    let (kind, blame, help) = judge(error.code);
+    let message = match help {
+        Some(help) => format!("{error}: {help}"),
+        None => error.to_string(),
+    };
+    Error::new(kind, blame, message).context(doing)
+}
+
+/// Whether the library goes on by itself, or the same question may be answered later.
+pub(crate) fn is_transient(code: Code) -> bool {
+    matches!(judge(code).0, Kind::Unavailable)
+}
+
+fn judge(code: Code) -> (Kind, Blame, Option<&'static str>) {
+    use Code::*;
+    match code {
+        RD_KAFKA_RESP_ERR__AUTHENTICATION
+        | RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED
+        | RD_KAFKA_RESP_ERR_ILLEGAL_SASL_STATE
+        | RD_KAFKA_RESP_ERR_UNSUPPORTED_SASL_MECHANISM => (
+            Kind::Denied,
+            Blame::Configuration,
+            Some("look at sasl.mechanism, sasl.username and the password"),
+        ),
+        RD_KAFKA_RESP_ERR__SSL => (
+            Kind::Unavailable,
+            Blame::Configuration,
+            Some("look at security.protocol, ssl.ca.location and the brokers' certificates"),
+        ),
+        RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED => (
+            Kind::Denied,
+            Blame::Configuration,
+            Some("grant READ and DESCRIBE on the topic to this user"),
+        ),
+        RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED => (
+            Kind::Denied,
+            Blame::Configuration,
+            Some("grant READ on the group to this user, or write another group_id in [source]"),
+        ),
+        RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED => {
+            (Kind::Denied, Blame::Configuration, None)
+        }
+        RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART
+        | RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC
+        | RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION
+        | RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION => (Kind::Invalid, Blame::Configuration, None),
+        RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID | RD_KAFKA_RESP_ERR__FENCED => (
+            Kind::Other,
+            Blame::Configuration,
+            Some("another member has the same group_instance_id: give each its own"),
+        ),
+        RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL => (
+            Kind::Invalid,
+            Blame::Configuration,
+            Some(
+                "the group has members of another kind, which share partitions out in another way: \
+                 write another group_id in [source]",
+            ),
+        ),
+        RD_KAFKA_RESP_ERR_INVALID_GROUP_ID | RD_KAFKA_RESP_ERR_INVALID_SESSION_TIMEOUT => {
+            (Kind::Invalid, Blame::Configuration, None)
+        }
+        RD_KAFKA_RESP_ERR__INVALID_ARG | RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE => {
+            (Kind::Invalid, Blame::Configuration, None)
+        }
+        RD_KAFKA_RESP_ERR__BAD_MSG
+        | RD_KAFKA_RESP_ERR__BAD_COMPRESSION
+        | RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED
+        | RD_KAFKA_RESP_ERR_INVALID_MSG => (
+            Kind::Other,
+            Blame::Source,
+            Some("records on the broker cannot be read"),
+        ),
+        RD_KAFKA_RESP_ERR__FATAL
+        | RD_KAFKA_RESP_ERR__STATE
+        | RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE => (Kind::Other, Blame::Source, None),
+        // The broker is away, or something moves: brokers, leaders, coordinators.
+        _ => (Kind::Unavailable, Blame::Source, None),
+    }
+}

@@ -1,0 +1,103 @@
+//! Lists of partitions, with offsets.
+
+use std::ffi::CString;
+use std::ptr::NonNull;
+
+use rdkafka::bindings as sys;
+
+use super::error::{Code, NativeError};
+use super::text_at;
+
+/// One entry of a list.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct TopicPartition {
+    pub(crate) topic: String,
+    pub(crate) partition: i32,
+}
+
+/// A partition with an offset, and what went wrong with it.
+pub(crate) type Entry = (TopicPartition, i64, Result<(), NativeError>);
+
+/// A list in librdkafka's form.
+pub(crate) struct TopicPartitions(NonNull<sys::rd_kafka_topic_partition_list_t>);
+
+impl TopicPartitions {
+    /// An empty list; None where memory is gone.
+    pub(crate) fn new() -> Option<Self> {
+        // SAFETY: no conditions. What it returns is ours.
+        NonNull::new(unsafe { sys::rd_kafka_topic_partition_list_new(8) }).map(Self)
+    }
+
+    /// Adds a partition. A topic with a zero byte in its name, which no broker has, is left out.
+    pub(crate) fn add(&mut self, topic: &str, partition: i32, offset: i64) {
+        let Ok(topic) = CString::new(topic) else {
+            return;
+        };
+        // SAFETY: the list is ours; the name is copied. The result is the new element, which nobody
+        // else knows yet.
+        unsafe {
+            let added =
+                sys::rd_kafka_topic_partition_list_add(self.as_ptr(), topic.as_ptr(), partition);
+            if let Some(added) = added.as_mut() {
+                added.offset = offset;
+            }
+        }
+    }
+
+    /// A list of these, all with one offset; None where memory is gone.
+    pub(crate) fn with_offset<'a>(
+        partitions: impl IntoIterator<Item = &'a TopicPartition>,
+        offset: i64,
+    ) -> Option<Self> {
+        let mut list = Self::new()?;
+        for one in partitions {
+            list.add(&one.topic, one.partition, offset);
+        }
+        Some(list)
+    }
+
+    pub(super) fn as_ptr(&self) -> *mut sys::rd_kafka_topic_partition_list_t {
+        self.0.as_ptr()
+    }
+
+    /// All entries, with offset and what went wrong with them.
+    pub(crate) fn entries(&self) -> Vec<Entry> {
+        // SAFETY: the list is ours and alive.
+        unsafe { entries_at(self.as_ptr()) }
+    }
+}
+
+impl Drop for TopicPartitions {
+    fn drop(&mut self) {
+        // SAFETY: ours, and destroyed once.
+        unsafe { sys::rd_kafka_topic_partition_list_destroy(self.as_ptr()) }
+    }
+}
+
+/// Copies a list.
+///
+/// # Safety
+/// `list` is null or points to a list that lives as long as this call.
+pub(super) unsafe fn entries_at(list: *const sys::rd_kafka_topic_partition_list_t) -> Vec<Entry> {
+    // SAFETY: the caller vouches for it.
+    let Some(list) = (unsafe { list.as_ref() }) else {
+        return Vec::new();
+    };
+    if list.elems.is_null() {
+        return Vec::new();
+    }
+    let count = usize::try_from(list.cnt).unwrap_or_default();
+    // SAFETY: a list has `cnt` elements at `elems`.
+    let elements = unsafe { std::slice::from_raw_parts(list.elems, count) };
+    let entry = |element: &sys::rd_kafka_topic_partition_t| {
+        // SAFETY: each element has a topic.
+        let topic = unsafe { text_at(element.topic) };
+        let partition = element.partition;
+        let error = match element.err {
+            Code::RD_KAFKA_RESP_ERR_NO_ERROR => Ok(()),
+            code => Err(NativeError::of(code)),
+        };
+        (TopicPartition { topic, partition }, element.offset, error)
+    };
+    elements.iter().map(entry).collect()
+}

@@ -1,0 +1,165 @@
+//! Messages of one partition, copied out of the library.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use wasm_sink_formats::{Messages, MessagesBuilder};
+
+use super::partition::Reading;
+use crate::native::Message;
+use crate::settings::Tombstones;
+
+/// Consecutive messages of one partition.
+#[derive(Debug)]
+pub(super) struct Chunk {
+    pub(super) reading: Arc<Reading>,
+    pub(super) payloads: Messages,
+    /// None where no message has a key.
+    pub(super) keys: Option<Messages>,
+    /// As JSON; None where no message has headers.
+    pub(super) headers: Option<Messages>,
+    pub(super) offsets: Vec<i64>,
+    /// Milliseconds since 1970; negative where there is none.
+    pub(super) timestamps: Vec<i64>,
+    /// Tombstones that are dead letters.
+    pub(super) rejected: Vec<Rejected>,
+    /// The offset after everything that was looked at.
+    pub(super) end: i64,
+    /// Nothing further is wanted of this reading.
+    pub(super) is_done: bool,
+    /// When the last of it had been fetched.
+    pub(super) fetched: Instant,
+}
+
+/// A tombstone that nobody wants.
+#[derive(Debug)]
+pub(super) struct Rejected {
+    /// So many of the messages stand before it.
+    pub(super) after: usize,
+    pub(super) offset: i64,
+    pub(super) key: Bytes,
+}
+
+impl Chunk {
+    /// Bytes in memory.
+    pub(super) fn memory_bytes(&self) -> usize {
+        let optional =
+            |messages: &Option<Messages>| messages.as_ref().map_or(0, Messages::memory_bytes);
+        self.payloads.memory_bytes()
+            + optional(&self.keys)
+            + optional(&self.headers)
+            + self.offsets.len() * 2 * size_of::<i64>()
+    }
+}
+
+/// A chunk that grows.
+#[derive(Debug)]
+pub(super) struct Collecting {
+    payloads: MessagesBuilder,
+    keys: Option<MessagesBuilder>,
+    headers: Option<MessagesBuilder>,
+    offsets: Vec<i64>,
+    timestamps: Vec<i64>,
+    rejected: Vec<Rejected>,
+    /// When the first of it came.
+    pub(super) since: Instant,
+}
+
+impl Collecting {
+    pub(super) fn new(since: Instant) -> Self {
+        Self {
+            payloads: MessagesBuilder::default(),
+            keys: None,
+            headers: None,
+            offsets: Vec::new(),
+            timestamps: Vec::new(),
+            rejected: Vec::new(),
+            since,
+        }
+    }
+
+    /// Rows so far, and those that are none.
+    pub(super) fn len(&self) -> usize {
+        self.offsets.len() + self.rejected.len()
+    }
+
+    /// Bytes so far.
+    pub(super) fn bytes(&self) -> usize {
+        self.payloads.bytes()
+            + self.keys.as_ref().map_or(0, MessagesBuilder::bytes)
+            + self.headers.as_ref().map_or(0, MessagesBuilder::bytes)
+    }
+
+    /// Copies a message. Whether it was a tombstone that is passed over.
+    pub(super) fn push(&mut self, message: Message<'_>, tombstones: Tombstones) -> bool {
+        let payload = message.payload();
+        if payload.is_none() {
+            match tombstones {
+                Tombstones::Skip => return true,
+                Tombstones::Row => {}
+                Tombstones::Reject => {
+                    self.rejected.push(Rejected {
+                        after: self.offsets.len(),
+                        offset: message.offset(),
+                        key: Bytes::copy_from_slice(message.key().unwrap_or_default()),
+                    });
+                    return false;
+                }
+            }
+        }
+        let before = self.offsets.len();
+        // Chunks are closed long before their bytes are too many to count.
+        let _ = self.payloads.push(payload);
+        push_some(&mut self.keys, message.key(), before);
+        let headers = headers_as_json(message);
+        push_some(&mut self.headers, headers.as_deref(), before);
+        self.offsets.push(message.offset());
+        self.timestamps.push(message.timestamp().unwrap_or(-1));
+        false
+    }
+
+    pub(super) fn finish(self, reading: Arc<Reading>, end: i64, is_done: bool) -> Chunk {
+        Chunk {
+            reading,
+            payloads: self.payloads.finish(),
+            keys: self.keys.map(MessagesBuilder::finish),
+            headers: self.headers.map(MessagesBuilder::finish),
+            offsets: self.offsets,
+            timestamps: self.timestamps,
+            rejected: self.rejected,
+            end,
+            is_done,
+            fetched: Instant::now(),
+        }
+    }
+}
+
+/// Adds to a column that is not there as long as it has no value; `before` values were left out.
+fn push_some(column: &mut Option<MessagesBuilder>, value: Option<&[u8]>, before: usize) {
+    if column.is_none() && value.is_none() {
+        return;
+    }
+    let column = column.get_or_insert_with(|| {
+        let mut column = MessagesBuilder::default();
+        for _ in 0..before {
+            let _ = column.push(None);
+        }
+        column
+    });
+    let _ = column.push(value);
+}
+
+/// Headers as a JSON list of pairs, since a name may stand there twice: `[["trace", "a1"]]`. None where
+/// the message has none.
+fn headers_as_json(message: Message<'_>) -> Option<Vec<u8>> {
+    let mut pairs = Vec::new();
+    let has_headers = message.headers(|name, value| {
+        let value = value.map_or(serde_json::Value::Null, |value| {
+            super::lineage::text(value).into()
+        });
+        pairs.push(serde_json::json!([name, value]));
+    });
+    let is_any = has_headers && !pairs.is_empty();
+    is_any.then(|| serde_json::Value::Array(pairs).to_string().into_bytes())
+}
