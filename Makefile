@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test build bench promises lint fmt doc model model-quick toolchain libduckdb setup
+.PHONY: help demo test build bench promises lint fmt doc model model-quick toolchain libraries setup
 
 DEBUG := target/debug
 EXAMPLE := examples/quickstart
@@ -28,22 +28,22 @@ demo: toolchain ## Real records into a local Delta table: build, run, show
 	@echo "  $(DEBUG)/wasm-sink init path/to/data.jsonl --output pipeline.toml"
 	@echo "  $(DEBUG)/wasm-sink run pipeline.toml"
 
-test: toolchain libduckdb setup ## Every test; installs what they need, once per machine
+test: toolchain libraries setup ## Every test; installs what they need, once per machine
 	cargo build $(LOCKED) --workspace
 	cargo test $(LOCKED) --workspace
 
-build: toolchain libduckdb ## The release binary: target/release/wasm-sink, with libduckdb beside it
+build: toolchain libraries ## The release binary: target/release/wasm-sink, with libduckdb beside it
 	cargo build $(LOCKED) --release -p wasm-sink
 	cp target/libduckdb/libduckdb.* target/release/
 
-bench: toolchain libduckdb setup ## Speed and memory of the release binary, as ratios: minutes, once it is compiled
+bench: toolchain libraries setup ## Speed and memory of the release binary, as ratios: minutes, once it is compiled
 	cargo build $(LOCKED) --release -p wasm-sink -p wasm-sink-bench
 	$$(tests/setup.sh python | cut -d= -f2) tests/bench/run.py
 
-promises: libduckdb ## Writes the table of destinations in README.md, from the kit in tests/conformance
+promises: libraries ## Writes the table of destinations in README.md, from the kit in tests/conformance
 	WASM_SINK_UPDATE_README=1 cargo test $(LOCKED) --workspace --test conformance -- the_readme
 
-lint: toolchain ## Formatting and lints, as CI checks them
+lint: toolchain libraries ## Formatting and lints, as CI checks them
 	cargo fmt --all --check
 	cargo clippy $(LOCKED) --workspace --all-targets -- -D warnings
 	bash -n tests/setup.sh tests/servers/*.sh .ci/run
@@ -51,7 +51,7 @@ lint: toolchain ## Formatting and lints, as CI checks them
 fmt: ## Formats the code
 	cargo fmt --all
 
-doc: toolchain ## The documentation of the code, private parts included: target/doc
+doc: toolchain libraries ## The documentation of the code, private parts included: target/doc
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" cargo doc $(LOCKED) --workspace --no-deps --document-private-items
 
 model: ## Checks the TLA+ models of the commit protocol: about 25 minutes
@@ -60,13 +60,15 @@ model: ## Checks the TLA+ models of the commit protocol: about 25 minutes
 model-quick: ## A few small ones: three minutes
 	tests/model/run.py --quick
 
-# The folder that .cargo/config.toml names; DUCKDB_LIB_DIR in the environment is another.
-libduckdb:
+# What all connectors link: for Kafka headers of the system, for DuckDB the library itself, in the folder that
+# .cargo/config.toml names; DUCKDB_LIB_DIR in the environment is another.
+libraries:
+	@tests/setup.sh librdkafka >/dev/null
 	@[ -n "$${DUCKDB_LIB_DIR:-}" ] || { mkdir -p target; \
 	library=$$(tests/setup.sh libduckdb | cut -d= -f2); ln -sfn "$$library" target/libduckdb; }
 
 setup: ## Installs what the tests need beside Rust
-	@echo "tools and servers of the tests: about four minutes the first time, nothing later"
+	@echo "tools and servers of the tests: about five minutes the first time, nothing later"
 	@tests/setup.sh >/dev/null
 
 # rustup does not always install what rust-toolchain.toml asks for (RUSTUP_AUTO_INSTALL=0), and a

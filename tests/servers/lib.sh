@@ -13,9 +13,11 @@ mkdir -p "$CACHE"
 say() { printf '  %s\n' "$*" >&2; }
 die() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 
-# have TOOL: a command, a Python module as "python3:MODULE", a file as "file:PATH", or a Java as "java:LEAST".
+# have TOOL: a command, a Python module as "python3:MODULE", a file as "file:PATH", a header that the C
+# compiler finds as "header:NAME", or a Java as "java:LEAST".
 have() {
   case $1 in
+    header:*) echo "#include <${1#header:}>" | cc -E - >/dev/null 2>&1 ;;
     file:*) [ -e "${1#file:}" ] ;;
     java:*) [ "$(java -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p')" -ge "${1#java:}" ] 2>/dev/null ;;
     python3:*) python3 -c "import ${1#python3:}" >/dev/null 2>&1 ;;
