@@ -146,6 +146,11 @@ impl Source for KafkaSource {
         Membership::Group
     }
 
+    fn topic(&self, key: &PartitionKey) -> Option<Arc<str>> {
+        let owned = self.partitions.get(key)?;
+        Some(Arc::clone(&owned.partition.topic))
+    }
+
     async fn next(&mut self) -> Result<SourceEvent> {
         loop {
             if let Some(event) = self.ready.pop_front() {
