@@ -222,6 +222,19 @@ impl Client {
             .collect()
     }
 
+    /// What the group has of partitions, with the notes beside.
+    pub(crate) fn committed_with_notes(
+        &self,
+        list: &TopicPartitions,
+        timeout: Duration,
+    ) -> Result<Vec<(TopicPartition, i64, String)>, NativeError> {
+        // SAFETY: handle and list are alive; results are written into the list.
+        NativeError::check(unsafe {
+            sys::rd_kafka_committed(self.as_ptr(), list.as_ptr(), milliseconds(timeout))
+        })?;
+        list.noted()
+    }
+
     /// Lets the listener hear what has been said, for a client that is no member.
     pub(crate) fn serve(&self) {
         if self.queue.is_none() {

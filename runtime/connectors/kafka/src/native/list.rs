@@ -44,6 +44,74 @@ impl TopicPartitions {
         }
     }
 
+    /// Adds a partition with a note that the group keeps beside its offset. Without memory for the note
+    /// it has none.
+    pub(crate) fn add_noted(&mut self, place: &TopicPartition, offset: i64, note: &str) {
+        let Ok(topic) = CString::new(place.topic.as_str()) else {
+            return;
+        };
+        // SAFETY: the list is ours; the name is copied. The element is one that nobody else knows yet;
+        // what it refers to was allocated by the library's own allocator, has room for the note, and is
+        // freed with the list.
+        unsafe {
+            let added = sys::rd_kafka_topic_partition_list_add(
+                self.as_ptr(),
+                topic.as_ptr(),
+                place.partition,
+            );
+            let Some(added) = added.as_mut() else {
+                return;
+            };
+            added.offset = offset;
+            let copy = sys::rd_kafka_mem_malloc(std::ptr::null_mut(), note.len().max(1));
+            if !copy.is_null() {
+                std::ptr::copy_nonoverlapping(note.as_ptr(), copy.cast::<u8>(), note.len());
+                added.metadata = copy;
+                added.metadata_size = note.len();
+            }
+        }
+    }
+
+    /// The partitions of which the group has something: its offset, and the note beside it.
+    ///
+    /// # Errors
+    /// The first partition with one.
+    pub(crate) fn noted(&self) -> Result<Vec<(TopicPartition, i64, String)>, NativeError> {
+        // SAFETY: the list is ours and alive, and has `cnt` elements at `elems`.
+        let elements = unsafe {
+            let list = &*self.as_ptr();
+            let count = usize::try_from(list.cnt).unwrap_or_default();
+            match list.elems.is_null() {
+                true => &[][..],
+                false => std::slice::from_raw_parts(list.elems, count),
+            }
+        };
+        let mut noted = Vec::with_capacity(elements.len());
+        for element in elements {
+            NativeError::check(element.err)?;
+            if element.offset < 0 {
+                continue;
+            }
+            // SAFETY: each element has a topic; a note has as many bytes as stands beside it.
+            let (topic, note) = unsafe {
+                let note = match element.metadata.is_null() {
+                    true => &[][..],
+                    false => std::slice::from_raw_parts(
+                        element.metadata.cast::<u8>().cast_const(),
+                        element.metadata_size,
+                    ),
+                };
+                (text_at(element.topic), note)
+            };
+            let place = TopicPartition {
+                topic,
+                partition: element.partition,
+            };
+            noted.push((place, element.offset, String::from_utf8_lossy(note).into_owned()));
+        }
+        Ok(noted)
+    }
+
     /// A list of these, all with one offset; None where memory is gone.
     pub(crate) fn with_offset<'a>(
         partitions: impl IntoIterator<Item = &'a TopicPartition>,
@@ -66,6 +134,9 @@ impl TopicPartitions {
         unsafe { entries_at(self.as_ptr()) }
     }
 }
+
+// SAFETY: a list is memory and nothing else; it belongs to no thread, and `&mut` keeps all but one away.
+unsafe impl Send for TopicPartitions {}
 
 impl Drop for TopicPartitions {
     fn drop(&mut self) {

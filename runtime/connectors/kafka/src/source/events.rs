@@ -96,6 +96,7 @@ impl KafkaSource {
                 None => continue,
             }
             let beginning = begin::anew(&self.settings, &found);
+            self.file(|places| places.insert(key.clone(), place.clone()));
             self.partitions.insert(Owned {
                 bounds: found.bounds,
                 beginning,

@@ -5,6 +5,7 @@ mod chunk;
 mod collect;
 mod decode;
 mod events;
+mod home;
 mod lineage;
 mod open;
 mod partition;
@@ -12,18 +13,20 @@ mod poll;
 mod state;
 mod topics;
 
-use std::collections::{BTreeSet, VecDeque};
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, PoisonError};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, spawn_blocking};
+use wasm_sink_core::home::Home;
 use wasm_sink_core::source::{Membership, Source, SourceEvent};
 use wasm_sink_core::{Blame, Error, Kind, PartitionKey, Position, Result};
 
 use self::decode::Decoded;
+use self::home::{GroupHome, Places};
 use self::partition::Reading;
 use self::poll::{Command, Done, Event};
 use self::state::{Assigning, Owned, Partitions, Releasing};
@@ -48,6 +51,11 @@ pub(crate) struct KafkaSource {
     events: mpsc::UnboundedReceiver<Event>,
     decoded: mpsc::Receiver<Decoded>,
     partitions: Partitions,
+    group: String,
+    /// As the group's offsets are filed, should they be the positions themselves.
+    places: Places,
+    /// Whether they are: then nothing else may move them.
+    is_home: bool,
     /// What the library reads, whatever the pipeline has of it.
     taken: BTreeSet<TopicPartition>,
     /// What is given out next.
@@ -129,6 +137,10 @@ impl KafkaSource {
         asked.await.map_err(topics::broke_off)?
     }
 
+    fn file<T>(&self, work: impl FnOnce(&mut BTreeMap<PartitionKey, TopicPartition>) -> T) -> T {
+        work(&mut self.places.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Offsets that the group has not heard of.
     fn uncommitted(&mut self, all: bool) -> Vec<(TopicPartition, i64)> {
         let is_due = all || self.committed.elapsed() >= COMMIT_EVERY;
@@ -136,7 +148,11 @@ impl KafkaSource {
             return Vec::new();
         }
         self.committed = Instant::now();
-        self.partitions.take_uncommitted()
+        let offsets = self.partitions.take_uncommitted();
+        match self.is_home {
+            true => Vec::new(),
+            false => offsets,
+        }
     }
 }
 
@@ -194,6 +210,16 @@ impl Source for KafkaSource {
                 },
             }
         }
+    }
+
+    fn home(&mut self) -> Option<Arc<dyn Home>> {
+        let home = GroupHome::new(
+            Arc::clone(&self.topics.client),
+            self.group.clone(),
+            Arc::clone(&self.places),
+        );
+        self.is_home = true;
+        Some(Arc::new(home))
     }
 
     fn beginning(&self, key: &PartitionKey) -> Position {
@@ -285,6 +311,7 @@ impl Source for KafkaSource {
             let Some(owned) = self.partitions.remove(key) else {
                 continue;
             };
+            self.file(|places| places.remove(key));
             let place = owned.partition.place.clone();
             let releasing = self.releasing.as_mut();
             if !releasing.is_some_and(|releasing| releasing.waiting.remove(key)) {

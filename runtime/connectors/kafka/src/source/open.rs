@@ -58,6 +58,8 @@ impl SourceSpec for KafkaSourceSpec {
             .as_any()
             .downcast_ref::<KafkaConnection>()
             .ok_or_else(|| bug("the connection is none of Kafka"))?;
+        let group = self.0.group.clone();
+        let group = group.unwrap_or_else(|| context.pipeline.to_string());
         let formats = self.0.messages.open(&context.directory)?;
         formats.check().await?;
         let (events, heard) = mpsc::unbounded_channel();
@@ -112,6 +114,9 @@ impl SourceSpec for KafkaSourceSpec {
             events: heard,
             decoded,
             partitions: Partitions::default(),
+            group,
+            places: Default::default(),
+            is_home: false,
             taken: Default::default(),
             ready: Default::default(),
             held: Default::default(),

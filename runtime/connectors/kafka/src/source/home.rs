@@ -1,0 +1,148 @@
+//! The group's own offsets as the home of a pipeline whose destination takes no positions (commit
+//! protocol, rule 15). The coordinator takes offsets of the group's present members alone, so that one
+//! who was taken for dead moves nothing.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use tokio::task::spawn_blocking;
+use wasm_sink_core::home::{
+    Admission, AttemptError, Base, Commit, History, Home, Staging, Stored, admit,
+};
+use wasm_sink_core::stage::{Staged, UnitId};
+use wasm_sink_core::{Blame, CommitId, Error, Kind, PartitionKey, Result};
+
+use super::partition::position;
+use super::topics::broke_off;
+use crate::connection::ASKING;
+use crate::error::source_error;
+use crate::native::{Client, Code, NativeError, TopicPartition, TopicPartitions};
+
+/// The partitions that are ours now, and where the group files them.
+pub(super) type Places = Arc<Mutex<BTreeMap<PartitionKey, TopicPartition>>>;
+
+/// The offsets of one group.
+pub(super) struct GroupHome {
+    client: Arc<Client>,
+    group: String,
+    places: Places,
+}
+
+impl GroupHome {
+    pub(super) fn new(client: Arc<Client>, group: String, places: Places) -> Self {
+        Self {
+            client,
+            group,
+            places,
+        }
+    }
+
+    fn places(&self) -> BTreeMap<PartitionKey, TopicPartition> {
+        let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        places.clone()
+    }
+}
+
+#[async_trait]
+impl Home for GroupHome {
+    fn describe(&self) -> String {
+        format!("the offsets of the consumer group `{}`", self.group)
+    }
+
+    fn unit(&self) -> Option<&UnitId> {
+        None
+    }
+
+    fn staging(&self) -> Staging {
+        Staging::Durable
+    }
+
+    async fn read(&self) -> Result<Base> {
+        let keys: BTreeMap<TopicPartition, PartitionKey> = self
+            .places()
+            .into_iter()
+            .map(|(key, place)| (place, key))
+            .collect();
+        let client = Arc::clone(&self.client);
+        let asked: Vec<TopicPartition> = keys.keys().cloned().collect();
+        let answer = spawn_blocking(move || match TopicPartitions::with_offset(&asked, 0) {
+            Some(list) if !asked.is_empty() => client.committed_with_notes(&list, ASKING),
+            _ => Ok(Vec::new()),
+        });
+        let found = answer.await.map_err(broke_off)?;
+        let found = found.map_err(|error| source_error("asking the group for offsets", error))?;
+        let mut positions = BTreeMap::new();
+        for (place, offset, note) in found {
+            if let Some(key) = keys.get(&place) {
+                let stored = Stored {
+                    position: position(offset),
+                    // Offsets that somebody else set have no note of ours.
+                    commit: note.parse().unwrap_or(CommitId::from_random(0)),
+                    intent: None,
+                };
+                positions.insert(key.clone(), stored);
+            }
+        }
+        Ok(Base {
+            version: 0,
+            positions,
+            token: Box::new(()),
+        })
+    }
+
+    async fn attempt(&self, base: &Base, commit: &Commit) -> Result<(), AttemptError> {
+        let places = self.places();
+        let mut list = TopicPartitions::new().ok_or_else(|| unknown(NativeError::of(NO_MEMORY)))?;
+        for (epoch, admission) in commit.epochs.iter().zip(admit(&base.positions, &commit.epochs)) {
+            if let Admission::Refused(key) = admission {
+                let message = format!("partition {key} stands elsewhere in the group");
+                let error = Error::new(Kind::Conflict, Blame::Source, message);
+                return Err(AttemptError::Conflict(error));
+            }
+            for moved in &epoch.moves {
+                let Some((place, [offset])) =
+                    places.get(&moved.key).map(|place| (place, moved.end.words()))
+                else {
+                    let message = format!("partition {} is no longer ours", moved.key);
+                    let error = Error::new(Kind::Conflict, Blame::Source, message);
+                    return Err(AttemptError::Conflict(error));
+                };
+                list.add_noted(place, *offset, &epoch.id.to_string());
+            }
+        }
+        let client = Arc::clone(&self.client);
+        let answer = spawn_blocking(move || client.commit(&list, true)).await;
+        match answer.map_err(|error| AttemptError::Unknown(broke_off(error)))? {
+            Ok(()) => Ok(()),
+            Err(error) if is_fenced(error.code) => Err(AttemptError::Conflict(source_error(
+                "committing offsets to the group",
+                error,
+            ))),
+            Err(error) => Err(unknown(error)),
+        }
+    }
+
+    async fn history(&self, _commit: CommitId) -> Result<History> {
+        Ok(History::Forgotten)
+    }
+
+    async fn discard(&self, _staged: &[Staged]) {}
+}
+
+const NO_MEMORY: Code = Code::RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE;
+
+fn unknown(error: NativeError) -> AttemptError {
+    AttemptError::Unknown(source_error("committing offsets to the group", error))
+}
+
+/// Whether the coordinator no longer counts us among the members that have these partitions.
+fn is_fenced(code: Code) -> bool {
+    matches!(
+        code,
+        Code::RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION
+            | Code::RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID
+            | Code::RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID
+            | Code::RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS
+    )
+}
