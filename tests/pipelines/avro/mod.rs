@@ -1,11 +1,13 @@
 //! Records in Avro from a broker, with a registry: written by Confluent's client, delivered, and read by
 //! others.
 
+mod arrow;
+
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use wasm_sink_tests::kafka::{Kafka, fresh};
-use wasm_sink_tests::{Connected, DeltaTable, SchemaRegistry};
+use wasm_sink_tests::{Connected, DeltaTable, SchemaRegistry, Signal};
 
 use crate::case::Case;
 
@@ -30,9 +32,14 @@ impl Connected for Both {
 
 /// All that is in a topic now, to the lake. `source` is what `[source]` says of its format.
 fn case(topic: &str, source: &str) -> Case {
+    case_with(topic, source, "")
+}
+
+/// The same, with further tables.
+fn case_with(topic: &str, source: &str, more: &str) -> Case {
     let pipeline = format!(
         "{PIPELINE}\n[source]\nconnection = \"broker\"\ntopics = [\"{topic}\"]\nuntil = \"latest\"\n\
-         group_id = \"{topic}\"\n{source}\n"
+         group_id = \"{topic}\"\n{source}\n{more}"
     );
     Case::new(&pipeline, Both)
 }
@@ -182,6 +189,11 @@ fn a_registry_that_is_away_holds_records_back() {
     let id = registry.latest(&format!("{topic}-value"))["id"].clone();
     let case = case(&topic, &avro(&registry));
     registry.stop();
+    // Who waits can be told to end.
+    let run = case.run().start();
+    run.await_stderr("is away, and records wait for it", Duration::from_secs(60));
+    run.signal(Signal::TERM);
+    run.wait(Duration::from_secs(20)).expect_code(0);
     let mut run = case.run().start();
     run.await_stderr("is away, and records wait for it", Duration::from_secs(60));
     assert!(run.is_running());
@@ -197,6 +209,22 @@ fn a_registry_that_is_away_holds_records_back() {
 }
 
 #[test]
+fn json_may_have_the_number_of_its_schema() {
+    let broker = Kafka::shared();
+    let topic = fresh("json");
+    broker.create(&topic, 1);
+    let numbered = |json: &str| raw(&[&[0, 0, 0, 0, 1], json.as_bytes()].concat());
+    broker.produce(&topic, &[numbered(r#"{"id": 1}"#), raw(br#"{"id": 2}"#)]);
+    let source = "format = \"json\"\nschema_registry_url = \"http://127.0.0.1:1\"";
+    let case = case(&topic, source);
+    case.run().finish().expect_code(0);
+    assert_eq!(table(&case).query("select id from t"), [json!({ "id": 1 })]);
+    let letters = case.dead_letters("avro");
+    assert_eq!(letters.len(), 1);
+    assert_eq!(letters[0].text("record"), r#"{"id": 2}"#);
+}
+
+#[test]
 fn an_address_of_no_registry_stops() {
     let (broker, registry) = (Kafka::shared(), SchemaRegistry::shared());
     let topic = fresh("elsewhere");
@@ -206,8 +234,10 @@ fn an_address_of_no_registry_stops() {
         "format = \"avro\"\nschema_registry_url = \"http://{}\"",
         registry.address()
     );
-    let outcome = case(&topic, &elsewhere).run().finish();
-    outcome
-        .expect_code(1)
-        .expect_said("is it a schema registry, with the right path in `schema_registry_url`?");
+    let case = case(&topic, &elsewhere);
+    for command in [case.run(), case.command("check").arg("--connect")] {
+        let outcome = command.finish().expect_code(1);
+        outcome
+            .expect_said("is it a schema registry, with the right path in `schema_registry_url`?");
+    }
 }
