@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test build bench promises lint fmt doc model model-quick toolchain libraries setup
+.PHONY: help demo test build bench promises kafka lint fmt doc model model-quick toolchain libraries setup
 
 DEBUG := target/debug
 EXAMPLE := examples/quickstart
@@ -42,6 +42,18 @@ bench: toolchain libraries setup ## Speed and memory of the release binary, as r
 
 promises: libraries ## Writes the table of destinations in README.md, from the kit in tests/conformance
 	WASM_SINK_UPDATE_README=1 cargo test $(LOCKED) --workspace --test conformance -- the_readme
+
+kafka: ## A Kafka broker on localhost:9092 until Ctrl-C, with the topic of examples/kafka-to-delta
+	@tests/setup.sh kafka >/dev/null
+	@mkdir -p target/kafka; : >target/kafka/log
+	@tests/harness/kafka_broker.sh target/kafka 9092 >target/kafka/log 2>&1 & broker=$$!; \
+	trap 'kill $$broker 2>/dev/null; wait $$broker || true' EXIT; trap 'exit 0' INT TERM; \
+	until grep -qs 'Kafka Server started' target/kafka/log; do \
+		kill -0 $$broker 2>/dev/null || { tail -n 20 target/kafka/log >&2; exit 1; }; sleep 0.2; \
+	done; \
+	examples/kafka-to-delta/fill.sh localhost:9092 0; \
+	echo "Kafka listens on localhost:9092, and has the topic orders. All it has is in target/kafka. Ctrl-C ends it."; \
+	wait $$broker
 
 lint: toolchain libraries ## Formatting and lints, as CI checks them
 	cargo fmt --all --check

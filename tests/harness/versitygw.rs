@@ -56,7 +56,9 @@ impl Versitygw {
             .arg("posix")
             .arg(directory.path().join("drive"));
         let log = directory.path().join("log");
-        self.server = Some(Server::start(&command, &log, || answers_http(port, "/healthz")));
+        self.server = Some(Server::start(&command, &log, || {
+            answers_http(port, "/healthz")
+        }));
     }
 
     /// Ends it, as a power cut would.

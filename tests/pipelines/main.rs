@@ -17,6 +17,7 @@ mod faults;
 mod generator;
 mod hostile;
 mod input;
+mod kafka;
 mod outside;
 mod owners;
 mod postgres;

@@ -193,7 +193,25 @@ pub(crate) fn on_the_way(from: &DataType, to: &DataType) -> DataType {
     match (from, to) {
         (DataType::Duration(_), DataType::Interval(_)) => DataType::Duration(TimeUnit::Microsecond),
         (DataType::Interval(IntervalUnit::YearMonth), DataType::Interval(_)) => from.clone(),
+        _ if is_laid_out_alike(from, to) => from.clone(),
         _ => to.clone(),
+    }
+}
+
+/// Whether only the names of list items and what may be null differ, which the library does not look at:
+/// such values go as they are.
+fn is_laid_out_alike(from: &DataType, to: &DataType) -> bool {
+    match (from, to) {
+        (DataType::List(from), DataType::List(to)) => {
+            is_laid_out_alike(from.data_type(), to.data_type())
+        }
+        (DataType::Struct(from), DataType::Struct(to)) => {
+            from.len() == to.len()
+                && from.iter().zip(to).all(|(from, to)| {
+                    from.name() == to.name() && is_laid_out_alike(from.data_type(), to.data_type())
+                })
+        }
+        (from, to) => from == to,
     }
 }
 
@@ -307,6 +325,22 @@ mod tests {
     use arrow::datatypes::{IntervalDayTime, IntervalMonthDayNano};
 
     use super::*;
+
+    #[test]
+    fn what_is_only_named_otherwise_goes_as_it_is() {
+        let list = |name: &str, of: DataType, allows_null| {
+            DataType::List(Arc::new(Field::new(name, of, allows_null)))
+        };
+        let of_structs = |name: &str, member: &str, allows_null| {
+            let members = vec![Field::new(member, DataType::Int64, allows_null)];
+            list(name, DataType::Struct(members.into()), allows_null)
+        };
+        let given = of_structs("item", "a", false);
+        assert_eq!(on_the_way(&given, &of_structs("l", "a", true)), given);
+        for other in [of_structs("l", "b", true), list("l", DataType::Int64, true)] {
+            assert_eq!(on_the_way(&given, &other), other);
+        }
+    }
 
     #[test]
     fn strange_values_are_found_inside_of_others() {

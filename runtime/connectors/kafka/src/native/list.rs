@@ -107,7 +107,11 @@ impl TopicPartitions {
                 topic,
                 partition: element.partition,
             };
-            noted.push((place, element.offset, String::from_utf8_lossy(note).into_owned()));
+            noted.push((
+                place,
+                element.offset,
+                String::from_utf8_lossy(note).into_owned(),
+            ));
         }
         Ok(noted)
     }

@@ -94,15 +94,20 @@ impl Home for GroupHome {
     async fn attempt(&self, base: &Base, commit: &Commit) -> Result<(), AttemptError> {
         let places = self.places();
         let mut list = TopicPartitions::new().ok_or_else(|| unknown(NativeError::of(NO_MEMORY)))?;
-        for (epoch, admission) in commit.epochs.iter().zip(admit(&base.positions, &commit.epochs)) {
+        for (epoch, admission) in commit
+            .epochs
+            .iter()
+            .zip(admit(&base.positions, &commit.epochs))
+        {
             if let Admission::Refused(key) = admission {
                 let message = format!("partition {key} stands elsewhere in the group");
                 let error = Error::new(Kind::Conflict, Blame::Source, message);
                 return Err(AttemptError::Conflict(error));
             }
             for moved in &epoch.moves {
-                let Some((place, [offset])) =
-                    places.get(&moved.key).map(|place| (place, moved.end.words()))
+                let Some((place, [offset])) = places
+                    .get(&moved.key)
+                    .map(|place| (place, moved.end.words()))
                 else {
                     let message = format!("partition {} is no longer ours", moved.key);
                     let error = Error::new(Kind::Conflict, Blame::Source, message);
