@@ -44,15 +44,16 @@ promises: libraries ## Writes the table of destinations in README.md, from the k
 	WASM_SINK_UPDATE_README=1 cargo test $(LOCKED) --workspace --test conformance -- the_readme
 
 kafka: ## A Kafka broker on localhost:9092 until Ctrl-C, with the topic of examples/kafka-to-delta
+	@! (: <>/dev/tcp/127.0.0.1/9092) 2>/dev/null || { echo "port 9092 is taken, perhaps by another broker" >&2; exit 1; }
 	@tests/setup.sh kafka >/dev/null
 	@mkdir -p target/kafka; : >target/kafka/log
 	@tests/harness/kafka_broker.sh target/kafka 9092 >target/kafka/log 2>&1 & broker=$$!; \
 	trap 'kill $$broker 2>/dev/null; wait $$broker || true' EXIT; trap 'exit 0' INT TERM; \
-	until grep -qs 'Kafka Server started' target/kafka/log; do \
+	until grep -q 'Kafka Server started' target/kafka/log; do \
 		kill -0 $$broker 2>/dev/null || { tail -n 20 target/kafka/log >&2; exit 1; }; sleep 0.2; \
 	done; \
 	examples/kafka-to-delta/fill.sh localhost:9092 0; \
-	echo "Kafka listens on localhost:9092, and has the topic orders. All it has is in target/kafka. Ctrl-C ends it."; \
+	echo "Kafka listens on localhost:9092 and has the topic orders. It keeps all in target/kafka. Ctrl-C ends it."; \
 	wait $$broker
 
 lint: toolchain libraries ## Formatting and lints, as CI checks them

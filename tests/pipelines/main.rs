@@ -18,6 +18,7 @@ mod generator;
 mod hostile;
 mod input;
 mod kafka;
+mod kafka_example;
 mod outside;
 mod owners;
 mod postgres;
