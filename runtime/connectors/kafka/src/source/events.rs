@@ -172,7 +172,7 @@ impl KafkaSource {
     }
 
     /// Topics are others by now: their partitions are lost, whoever the group gives them to.
-    fn replaced<'a>(&mut self, topics: impl IntoIterator<Item = &'a String>) {
+    pub(super) fn replaced<'a>(&mut self, topics: impl IntoIterator<Item = &'a String>) {
         for topic in topics {
             let keys = self.partitions.of_topic(topic);
             for key in &keys {

@@ -27,7 +27,7 @@ use wasm_sink_core::{Blame, Error, Kind, PartitionKey, Position, Result};
 
 use self::decode::Decoded;
 use self::home::{GroupHome, Places};
-use self::partition::Reading;
+use self::partition::{Partition, Reading};
 use self::poll::{Command, Done, Event};
 use self::state::{Assigning, Owned, Partitions, Releasing};
 use self::topics::{Bounds, Found, Topics};
@@ -127,13 +127,11 @@ impl KafkaSource {
             && self.partitions.iter().all(|owned| owned.is_done)
     }
 
-    /// Where the log begins and ends now, for a partition that has been read before.
-    async fn bounds(&self, place: TopicPartition) -> Result<Option<Bounds>> {
+    /// Where the log begins and ends now, for a partition that has been read before; None where its topic
+    /// is another one, or gone.
+    async fn bounds(&self, partition: Arc<Partition>) -> Result<Option<Bounds>> {
         let topics = self.topics.clone();
-        let asked = spawn_blocking(move || {
-            let bounds = topics.bounds(std::slice::from_ref(&place))?;
-            Ok(bounds.get(&place).copied())
-        });
+        let asked = spawn_blocking(move || topics.bounds_of(&partition));
         asked.await.map_err(topics::broke_off)?
     }
 
@@ -242,7 +240,11 @@ impl Source for KafkaSource {
             Some(position) => {
                 let stored = position.words().first().copied();
                 if owned.generation.is_some() {
-                    bounds = self.bounds(place.clone()).await?.unwrap_or(bounds);
+                    let Some(now) = self.bounds(Arc::clone(&owned.partition)).await? else {
+                        self.replaced([&place.topic]);
+                        return Ok(());
+                    };
+                    bounds = now;
                 }
                 let at = begin::at(&self.settings, key, &topic, bounds, position)?;
                 let mut begin = position.clone();

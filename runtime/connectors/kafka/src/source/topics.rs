@@ -56,26 +56,16 @@ impl Topics {
     ) -> Result<Vec<Found>> {
         let names: BTreeSet<&str> = places.iter().map(|place| place.topic.as_str()).collect();
         let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
-        let ids = self.patiently("asking what topics are", || {
-            let topics = self.client.describe_topics(&names, ASKING)?;
-            let mut ids = BTreeMap::new();
-            for TopicDescription { name, id, found } in topics {
-                match found {
-                    Ok(()) => {
-                        ids.insert(name, id);
-                    }
-                    // It went meanwhile; the group will hear of it.
-                    Err(error) if is_unknown(error.code) => {}
-                    Err(error) => return Err(error),
-                }
+        let (places, ids, bounds) = loop {
+            let ids = self.ids(&names)?;
+            let is_there = |place: &&TopicPartition| ids.contains_key(&place.topic);
+            let places: Vec<_> = places.iter().filter(is_there).cloned().collect();
+            let bounds = self.bounds(&places);
+            // The log is asked for by name, and by now the name may be another topic's.
+            if self.ids(&names)? == ids {
+                break (places, ids, bounds?);
             }
-            Ok(ids)
-        })?;
-        let places = places.into_iter();
-        let places: Vec<_> = places
-            .filter(|place| ids.contains_key(&place.topic))
-            .collect();
-        let bounds = self.bounds(&places)?;
+        };
         let mut committed = BTreeMap::new();
         if asks_group {
             committed = self.committed(&names)?;
@@ -95,6 +85,39 @@ impl Topics {
             });
         }
         Ok(found)
+    }
+
+    /// The topics that are there, and their ids.
+    fn ids(&self, names: &[String]) -> Result<BTreeMap<String, Option<String>>> {
+        self.patiently("asking what topics are", || {
+            let topics = self.client.describe_topics(names, ASKING)?;
+            let mut ids = BTreeMap::new();
+            for TopicDescription { name, id, found } in topics {
+                match found {
+                    Ok(()) => {
+                        ids.insert(name, id);
+                    }
+                    // It went meanwhile; the group will hear of it.
+                    Err(error) if is_unknown(error.code) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(ids)
+        })
+    }
+
+    /// Where the log of a partition begins and ends now; None where its topic is another one, or gone.
+    pub(super) fn bounds_of(&self, partition: &Partition) -> Result<Option<Bounds>> {
+        let place = &partition.place;
+        let bounds = self.bounds(std::slice::from_ref(place));
+        let name = place.topic.clone();
+        let known = partition.topic_id.clone().map(|id| (name, id)).into_iter();
+        let known = known.collect();
+        let replaced = self.patiently("asking what topics are", || self.replaced(&known))?;
+        if !replaced.is_empty() {
+            return Ok(None);
+        }
+        Ok(bounds?.get(place).copied())
     }
 
     /// Where partitions begin and end now.
