@@ -20,7 +20,7 @@ pub(super) fn anew(settings: &SourceSettings, found: &Found) -> i64 {
     match (settings.reset, found.committed) {
         (Reset::Earliest, _) => low,
         (Reset::Latest, Some(offset)) => offset.clamp(low, high),
-        (Reset::Latest, None) if found.is_topic_known => low,
+        (Reset::Latest, None) if found.is_group_known => low,
         (Reset::Latest, None) => high,
     }
 }
@@ -104,7 +104,7 @@ mod tests {
         }
     }
 
-    fn found(committed: Option<i64>, is_topic_known: bool) -> Found {
+    fn found(committed: Option<i64>, is_group_known: bool) -> Found {
         let place = TopicPartition {
             topic: "t".to_owned(),
             partition: 3,
@@ -113,7 +113,7 @@ mod tests {
             partition: Arc::new(Partition::new("c", place, Some("id".to_owned()))),
             bounds: Bounds { low: 10, high: 20 },
             committed,
-            is_topic_known,
+            is_group_known,
         }
     }
 

@@ -24,8 +24,8 @@ pub(super) struct Found {
     pub(super) bounds: Bounds,
     /// What the group has of it; None where nothing, or where nobody asks.
     pub(super) committed: Option<i64>,
-    /// Whether the group has something of any partition of this topic.
-    pub(super) is_topic_known: bool,
+    /// Whether the group has something of any partition, so that what it has nothing of came later.
+    pub(super) is_group_known: bool,
 }
 
 /// The part of a log that is there.
@@ -48,7 +48,7 @@ pub(super) struct Topics {
 
 impl Topics {
     /// Everything that is to be known of partitions before they are read. `asks_group`: also what the
-    /// group has of their topics.
+    /// group has of any.
     pub(super) fn look_up(
         &self,
         places: Vec<TopicPartition>,
@@ -68,9 +68,8 @@ impl Topics {
         };
         let mut committed = BTreeMap::new();
         if asks_group {
-            committed = self.committed(&names)?;
+            committed = self.committed()?;
         }
-        let known: BTreeSet<&str> = committed.keys().map(|place| place.topic.as_str()).collect();
         let mut found = Vec::with_capacity(places.len());
         for place in &places {
             let Some(bounds) = bounds.get(place) else {
@@ -81,7 +80,7 @@ impl Topics {
                 partition: Arc::new(Partition::new(&self.cluster, place.clone(), id)),
                 bounds: *bounds,
                 committed: committed.get(place).copied(),
-                is_topic_known: known.contains(place.topic.as_str()),
+                is_group_known: !committed.is_empty(),
             });
         }
         Ok(found)
@@ -142,12 +141,11 @@ impl Topics {
         Ok(bounds.collect())
     }
 
-    /// Offsets that the group has, of all partitions of these topics.
-    fn committed(&self, names: &[String]) -> Result<BTreeMap<TopicPartition, i64>> {
+    /// Offsets that the group has, of all partitions of all topics that there are.
+    fn committed(&self) -> Result<BTreeMap<TopicPartition, i64>> {
         self.patiently("asking for the group's offsets", || {
             let topics = self.client.topics(ASKING)?.into_iter();
             let places: Vec<_> = topics
-                .filter(|(topic, _)| names.contains(topic))
                 .flat_map(|(topic, partitions)| {
                     (0..partitions as i32).map(move |partition| TopicPartition {
                         topic: topic.clone(),
