@@ -45,7 +45,8 @@ impl TopicPartitions {
     }
 
     /// Adds a partition with a note that the group keeps beside its offset. Without memory for the note
-    /// it has none.
+    /// it has none. It ends in a zero: the library's copies of a note do not, and programs that stand on it,
+    /// Confluent's Python client among them, read on until they find one.
     pub(crate) fn add_noted(&mut self, place: &TopicPartition, offset: i64, note: &str) {
         let Ok(topic) = CString::new(place.topic.as_str()) else {
             return;
@@ -63,7 +64,8 @@ impl TopicPartitions {
                 return;
             };
             added.offset = offset;
-            let copy = sys::rd_kafka_mem_malloc(std::ptr::null_mut(), note.len().max(1));
+            let note = [note.as_bytes(), &[0]].concat();
+            let copy = sys::rd_kafka_mem_malloc(std::ptr::null_mut(), note.len());
             if !copy.is_null() {
                 std::ptr::copy_nonoverlapping(note.as_ptr(), copy.cast::<u8>(), note.len());
                 added.metadata = copy;
@@ -110,7 +112,7 @@ impl TopicPartitions {
             noted.push((
                 place,
                 element.offset,
-                String::from_utf8_lossy(note).into_owned(),
+                String::from_utf8_lossy(note.strip_suffix(&[0]).unwrap_or(note)).into_owned(),
             ));
         }
         Ok(noted)
