@@ -304,9 +304,9 @@ impl Connection for DuckDbConnection {
         Ok(Some(Arc::new(DuckDbHome::new(Arc::clone(&self.0)))))
     }
 
-    /// The library fills row groups and keeps what it has written, up to its limit.
+    /// The library fills row groups and keeps what it has written, up to its limit and somewhat beyond.
     fn staged_bytes(&self) -> usize {
-        usize::try_from(self.0.memory.bytes()).unwrap_or(usize::MAX)
+        usize::try_from(self.0.memory.staged_bytes()).unwrap_or(usize::MAX)
     }
 
     /// Moves what the log holds into the file, which is whole by itself then.

@@ -13,7 +13,10 @@ use crate::library::MAX_READERS;
 use crate::settings::DatabaseFile;
 
 /// Without any tables. What it has written it keeps as well, up to the limit, so more is never given back.
-const BASE_BYTES: u64 = 32 << 20;
+const BASE_BYTES: u64 = 24 << 20;
+/// What is in memory beside the limit: rows that wait for the library's threads in another form than they
+/// came, and what the library does not count.
+const BESIDE_BYTES: u64 = 24 << 20;
 /// For each column, and each inside of it, that a thread fills: its values and its nulls have blocks of
 /// 256 KiB, which cannot be moved to disk while they are filled.
 const COLUMN_BYTES: u64 = 2 * (256 << 10);
@@ -75,6 +78,11 @@ impl Memory {
             true => self.first_bytes,
             false => self.shared.bytes.load(Ordering::Relaxed),
         }
+    }
+
+    /// Its part of the process's byte budget.
+    pub(crate) fn staged_bytes(&self) -> u64 {
+        self.bytes().saturating_add(BESIDE_BYTES)
     }
 
     /// Somebody is to write.
