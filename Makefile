@@ -59,7 +59,7 @@ kafka: ## A Kafka broker on localhost:9092 until Ctrl-C, with the topic of examp
 lint: toolchain libraries ## Formatting and lints, as CI checks them
 	cargo fmt --all --check
 	cargo clippy $(LOCKED) --workspace --all-targets -- -D warnings
-	bash -n tests/setup.sh tests/servers/*.sh .ci/run
+	bash -n tests/setup.sh tests/servers/*.sh tests/harness/*.sh examples/*/*.sh .ci/run
 
 fmt: ## Formats the code
 	cargo fmt --all

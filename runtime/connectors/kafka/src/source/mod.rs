@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::sleep_until;
 use wasm_sink_core::home::Home;
 use wasm_sink_core::source::{Membership, Source, SourceEvent};
 use wasm_sink_core::{Blame, Error, Kind, PartitionKey, Position, Result};
@@ -180,6 +181,13 @@ impl Source for KafkaSource {
                 self.has_ended = true;
                 return Ok(SourceEvent::End);
             }
+            let offsets = self.uncommitted(false);
+            if !offsets.is_empty() {
+                self.command(Command::Commit(offsets));
+            }
+            // Also where nothing comes any more that could be acknowledged.
+            let tell_at = self.committed + COMMIT_EVERY;
+            let is_to_be_told = !self.is_home && self.partitions.are_uncommitted();
             let is_wanted = self.partitions.iter().any(Owned::flows) || self.partitions.is_empty();
             let Self {
                 events,
@@ -206,6 +214,7 @@ impl Source for KafkaSource {
                     Some(decoded) => self.take(decoded)?,
                     None => return Err(gone()),
                 },
+                () = sleep_until(tell_at.into()), if is_to_be_told => {}
             }
         }
     }

@@ -89,6 +89,11 @@ impl Partitions {
             .collect()
     }
 
+    /// Whether there is something that the group has not heard of.
+    pub(super) fn are_uncommitted(&self) -> bool {
+        self.iter().any(|owned| owned.uncommitted.is_some())
+    }
+
     /// What the group has not heard of, once.
     pub(super) fn take_uncommitted(&mut self) -> Vec<(TopicPartition, i64)> {
         let owned = self.0.values_mut();
