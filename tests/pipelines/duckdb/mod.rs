@@ -218,3 +218,18 @@ fn the_example_fills_a_table_once() {
     assert_eq!(dead_letters(&letters).len(), 3);
     run().expect_said("nothing new");
 }
+
+/// Rows that replace others are looked up all at once: the library says when it needs more memory for that
+/// than it was given, and gets it.
+#[test]
+fn what_is_too_little_memory_becomes_more() {
+    let database = DuckDb::start();
+    let text = "name = \"memory\"\n[source]\ntype = \"generator\"\nrows = 300_000\n[retry]\ninitial_ms = 1\n\
+                [sink]\ncomponent = \"duckdb\"\nconnection = \"db\"\n[sink.config]\n\
+                table_name = \"rows\"\nwrite_mode = \"upsert\"\nkey_fields = [\"id\"]\n";
+    let case = Case::new(text, File(&database));
+    let outcome = case.run().finish().expect_code(0);
+    outcome.expect_said("needs more memory");
+    let rows = database.query("select count(*) as rows, count(distinct id) as ids from rows");
+    assert_eq!(rows, [json!({ "rows": 300_000, "ids": 300_000 })]);
+}

@@ -44,6 +44,7 @@ impl ConnectionSpec for DuckDbSpec {
             staged: Mutex::default(),
             books: OnceCell::new(),
             waits_for_ends: AtomicBool::new(false),
+            is_raised: AtomicBool::new(false),
         }))))
     }
 }
@@ -62,6 +63,8 @@ pub(crate) struct Shared {
     books: OnceCell<()>,
     /// Whether an epoch changed a table too late.
     waits_for_ends: AtomicBool,
+    /// Whether it may have more memory than it was told.
+    is_raised: AtomicBool,
 }
 
 impl Shared {
@@ -100,8 +103,17 @@ impl Shared {
     /// # Errors
     /// It cannot be opened, or another process has it.
     pub(crate) async fn database(&self) -> Result<Arc<Database>> {
-        if let Some(open) = self.opened().as_ref() {
-            return Ok(Arc::clone(open));
+        let known = self.opened().clone();
+        if let Some(known) = known {
+            if self.is_raised.swap(false, Ordering::Relaxed) {
+                let (database, statement) = (Arc::clone(&known), memory_limit(self.memory.bytes()));
+                let raised =
+                    blocking(move || library::Session::connect(&database)?.run(&statement));
+                raised
+                    .await?
+                    .map_err(|failure: Failure| failure.during("making room in memory"))?;
+            }
+            return Ok(known);
         }
         let (file, memory) = (self.file.clone(), self.memory.clone());
         let opened = blocking(move || open(&file, &memory)).await?;
@@ -116,6 +128,17 @@ impl Shared {
 
     /// Looks at a failure: after some, the database has to be opened anew.
     pub(crate) fn judge(&self, doing: &str, failure: Failure) -> Error {
+        if failure.is_out_of_memory()
+            && let Some(bytes) = self.memory.raise()
+        {
+            tracing::info!(
+                "{} needs more memory: up to {} MiB from now on; memory_limit in its connection \
+                 bounds that",
+                self.describe(),
+                bytes >> 20
+            );
+            self.is_raised.store(true, Ordering::Relaxed);
+        }
         if failure.is_fatal() {
             *self.opened() = None;
             // Those at work fail in turn. Those that wait for their commit do not, and would keep the

@@ -12,6 +12,11 @@ impl Failure {
         Error::new(kind, blame, sentence(&self.message)).context(doing)
     }
 
+    /// Whether its limit was too low for what it was to do.
+    pub(crate) fn is_out_of_memory(&self) -> bool {
+        self.kind == ffi::duckdb_error_type_DUCKDB_ERROR_OUT_OF_MEMORY
+    }
+
     /// Whether the library refuses everything from now on, until the database is opened anew.
     pub(crate) fn is_fatal(&self) -> bool {
         [

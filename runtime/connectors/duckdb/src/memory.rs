@@ -80,6 +80,18 @@ impl Memory {
         }
     }
 
+    /// The library has had too little: up to twice as much from now on. None where the user chose the limit,
+    /// or nearly all that there is has been given.
+    pub(crate) fn raise(&self) -> Option<u64> {
+        let (now, most) = (self.bytes(), most_bytes());
+        if self.is_fixed || now >= most {
+            return None;
+        }
+        let raised = now.saturating_mul(2).min(most);
+        self.shared.bytes.fetch_max(raised, Ordering::Relaxed);
+        Some(raised)
+    }
+
     /// Its part of the process's byte budget.
     pub(crate) fn staged_bytes(&self) -> u64 {
         self.bytes().saturating_add(BESIDE_BYTES)
@@ -100,6 +112,19 @@ impl Memory {
         let wanted = BASE_BYTES + filled * COLUMN_BYTES * readers;
         !self.is_fixed && self.shared.bytes.fetch_max(wanted, Ordering::Relaxed) < wanted
     }
+}
+
+/// Three quarters of the memory that this process may have, of the machine or of its control group.
+fn most_bytes() -> u64 {
+    const UNKNOWN: u64 = 4 << 30;
+    let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+    let machine = read("/proc/meminfo").lines().find_map(|line| {
+        let kib = line.strip_prefix("MemTotal:")?.trim().strip_suffix("kB")?;
+        kib.trim().parse::<u64>().ok().map(|kib| kib << 10)
+    });
+    let group = read("/sys/fs/cgroup/memory.max").trim().parse().ok();
+    let all = machine.unwrap_or(UNKNOWN).min(group.unwrap_or(u64::MAX));
+    all / 4 * 3
 }
 
 /// Columns in a column: itself, and those of its fields.

@@ -106,6 +106,7 @@ impl KafkaSource {
                 is_done: false,
                 // So that what appears later is told from what was there, also if this ends here.
                 uncommitted: (self.settings.reset == Reset::Latest).then_some(beginning),
+                told: None,
                 partition: found.partition,
             });
             keys.push(key);

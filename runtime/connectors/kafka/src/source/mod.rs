@@ -140,14 +140,14 @@ impl KafkaSource {
         work(&mut self.places.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Offsets that the group has not heard of.
+    /// Offsets that the group has not been told; all of them where this may be the last time.
     fn uncommitted(&mut self, all: bool) -> Vec<(TopicPartition, i64)> {
         let is_due = all || self.committed.elapsed() >= COMMIT_EVERY;
         if !is_due {
             return Vec::new();
         }
         self.committed = Instant::now();
-        let offsets = self.partitions.take_uncommitted();
+        let offsets = self.partitions.take_uncommitted(all);
         match self.is_home {
             true => Vec::new(),
             false => offsets,
@@ -261,7 +261,8 @@ impl Source for KafkaSource {
                     begin = self.jump(key, position, lost_from, at.offset);
                 }
                 if let Some(owned) = self.partitions.get_mut(key) {
-                    owned.uncommitted = owned.uncommitted.and(stored);
+                    // Who had it before may not have got through with it.
+                    owned.uncommitted = stored;
                 }
                 (at.offset, Some(begin))
             }

@@ -25,8 +25,10 @@ pub(super) struct Owned {
     pub(super) is_stopped: bool,
     /// Everything that is wanted of it is out.
     pub(super) is_done: bool,
-    /// Durable, and the group has not heard of it.
+    /// Durable, and the group has not been told.
     pub(super) uncommitted: Option<i64>,
+    /// What it was told last. Whether that arrived is not known.
+    pub(super) told: Option<i64>,
 }
 
 impl Owned {
@@ -89,17 +91,19 @@ impl Partitions {
             .collect()
     }
 
-    /// Whether there is something that the group has not heard of.
+    /// Whether there is something that the group has not been told.
     pub(super) fn are_uncommitted(&self) -> bool {
         self.iter().any(|owned| owned.uncommitted.is_some())
     }
 
-    /// What the group has not heard of, once.
-    pub(super) fn take_uncommitted(&mut self) -> Vec<(TopicPartition, i64)> {
+    /// What the group has not been told, once; with `again` also what it was told before.
+    pub(super) fn take_uncommitted(&mut self, again: bool) -> Vec<(TopicPartition, i64)> {
         let owned = self.0.values_mut();
         owned
             .filter_map(|owned| {
-                let offset = owned.uncommitted.take()?;
+                let new = owned.uncommitted.take();
+                owned.told = new.or(owned.told);
+                let offset = if again { owned.told } else { new }?;
                 Some((owned.partition.place.clone(), offset))
             })
             .collect()
