@@ -63,20 +63,20 @@ fn a_run_that_was_killed_goes_on_where_the_group_stands() {
     ] {
         let (kafka, topic) = (Kafka::shared(), fresh("killed"));
         kafka.create(&topic, 4);
-        kafka.generate(&topic, 4_000, 4);
+        kafka.generate(&topic, 40_000, 4);
         let more = "[epoch]\nmax_rows = 300\n";
         let text = pipeline(&topic, LATEST, Out::Nowhere, more);
         let first = case(kafka, &text, Out::Nowhere);
         let outcome = first.run().env("WASM_SINK_CRASH_AT", step).finish();
         assert_eq!(outcome.signal(), Some(6), "{}", outcome.said());
         let committed: u64 = offsets(kafka, &topic).iter().sum();
-        assert!(committed < 4_000, "{step}: {committed}");
+        assert!(committed < 40_000, "{step}: {committed}");
         assert_eq!(committed > 0, step.contains(':'), "{step}: {committed}");
         let outcome = case(kafka, &text, Out::Nowhere)
             .run()
             .finish()
             .expect_code(0);
-        assert_eq!(rows(&outcome), 4_000 - committed, "{step}");
+        assert_eq!(rows(&outcome), 40_000 - committed, "{step}");
         expect_no_lag(kafka, &topic, 4);
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use wasm_sink_tests::kafka::{Kafka, fresh};
 
-use super::{Ends, LATEST, Out, expect_nothing_new, pipeline};
+use super::{Ends, LATEST, Out, expect_nothing_new, generate, pipeline};
 use crate::case::Case;
 
 #[test]
@@ -24,9 +24,12 @@ fn each_record_arrives_once() {
         .expect_code(0)
         .expect_said("nothing new");
 
-    kafka.generate(&topic, 100, 4);
-    case.run().finish().expect_code(0).expect_said("100 rows");
-    assert_eq!(out.counts().places, 20_100);
+    generate(kafka, &topic, 20_000, 100, 4);
+    case.run()
+        .finish()
+        .expect_code(0)
+        .expect_said("done: 100 rows");
+    out.expect_each_once(20_100);
     expect_nothing_new(kafka, &topic, "", out);
 }
 
@@ -140,6 +143,25 @@ fn what_is_no_record_is_a_dead_letter_that_says_where_it_stands() {
         .finish()
         .expect_code(0)
         .expect_said("nothing new");
+}
+
+/// Large ones, so that they come in a batch of their own, in which there is no row: the table is made with what
+/// comes behind, in the same epoch.
+#[test]
+#[ignore = "the stages are not told where an epoch begins whose first batch has no rows, and wait for ever"]
+fn what_is_no_record_may_come_before_all_rows() {
+    let (kafka, topic) = (Kafka::shared(), fresh("first"));
+    let folder = tempfile::tempdir().unwrap();
+    let out = Out::Lake(folder.path());
+    kafka.create(&topic, 1);
+    let bad = json!({ "value": "x".repeat(900_000) });
+    let good = json!({ "value": "{\"n\": 0}" });
+    kafka.produce(&topic, &[bad.clone(), bad.clone(), bad, good]);
+    let more = "[limits]\nmax_rejected = 10_000\n[retry]\ngive_up_ms = 10_000\n";
+    let case = Case::new(&pipeline(&topic, LATEST, out, more), Ends::new(kafka, out));
+    case.run().finish().expect_code(0);
+    out.expect_each_once(1);
+    assert_eq!(case.dead_letters(&topic).len(), 3);
 }
 
 #[test]
