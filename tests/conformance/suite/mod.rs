@@ -48,6 +48,7 @@ macro_rules! suite {
             names::columns_that_attack,
             values::columns_that_are_there_take_what_fits,
             values::every_type_at_its_extremes,
+            values::times_after_the_year_9999,
             values::what_does_not_fit_is_refused_alone,
         }
         $($crate::$also! { $kit })*

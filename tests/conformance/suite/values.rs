@@ -3,6 +3,8 @@
 
 use serde_json::{Map, Value, json};
 
+use wasm_sink_tests::duckdb::DuckDb;
+
 use crate::destination::{Destination, Time, case};
 
 const PIPELINE: &str = r#"
@@ -120,6 +122,12 @@ fn values() -> Vec<Row> {
             "timestamp(ns)",
             json!("2026-01-01T00:00:00.123456"),
             "at_ns = timestamp '2026-01-01 00:00:00.123456'",
+        ),
+        (
+            "at_ns_zone",
+            "timestamp(ns,+00:00)",
+            json!("2026-01-01T01:00:00.123456+01:00"),
+            "at_ns_zone = timestamptz '2026-01-01 00:00:00.123456+00'",
         ),
         (
             "at_s",
@@ -324,4 +332,31 @@ pub fn columns_that_are_there_take_what_fits<D: Destination>() {
             .count();
         assert_eq!(found, 1, "{name} in {reasons:?}");
     }
+}
+
+/// JSON has no such years: they come from a database, by all columns of its table.
+pub fn times_after_the_year_9999<D: Destination>() {
+    let destination = D::start();
+    let far = DuckDb::start();
+    far.run(
+        "create table far (n bigint, day date, \"at\" timestamp, at_zone timestamptz);
+         insert into far values (1, '12000-02-29', '12000-02-29 01:02:03.000004',
+                                 '12000-02-29 01:02:03.000004+00')",
+    );
+    let text = format!(
+        "name = \"far\"\n[connections.far]\ntype = \"duckdb\"\npath = {}\n\
+         [source]\nconnection = \"far\"\ntable_name = \"far\"\norder_by = \"n\"\n",
+        json!(far.path().display().to_string())
+    );
+    let case = case(&destination, &text, "far", "");
+    case.run().finish().expect_code(0);
+    assert_eq!(case.dead_letters("far"), []);
+    let found = destination.query_one(
+        "far",
+        "select count(*) filter (where day = date '12000-02-29') as days,
+                count(*) filter (where \"at\" = timestamp '12000-02-29 01:02:03.000004') as times,
+                count(*) filter (where at_zone = timestamptz '12000-02-29 01:02:03.000004+00') as zoned
+         from t",
+    );
+    assert_eq!(found, json!({ "days": 1, "times": 1, "zoned": 1 }));
 }
