@@ -20,7 +20,7 @@ use wasm_sink_core::connection::Connection;
 use wasm_sink_core::guest::wit::{self, HostBatch, HostPlan};
 use wasm_sink_core::guest::{Access, Batch, Guest, Plan};
 use wasm_sink_core::stage::{Purpose, TablePreview, UnitId};
-use wasm_sink_core::{Blame, CommitId, Error, Kind, Result, Rows};
+use wasm_sink_core::{Blame, CommitId, Error, Kind, PartitionKey, Position, Result, Rows};
 use wasm_sink_delta::TableHandle;
 use wasm_sink_delta::bindings::wasm_sink::delta::delta::HostTable;
 use wasmtime::component::Resource;
@@ -214,6 +214,8 @@ impl Instance for NativeInstance {
     fn begin(&mut self, id: CommitId) {
         self.guest.begin_epoch(id);
     }
+
+    fn admit(&mut self, _key: &PartitionKey, _begin: Option<&Position>) {}
 
     async fn write(&mut self, rows: Rows) -> std::result::Result<(), Failure> {
         self.take(rows).await.map_err(failed)

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use wasm_sink_core::component::{Component, Failure, FailureCause, Instance, Sealed};
 use wasm_sink_core::epoch::Account;
 use wasm_sink_core::stage::{Purpose, Staged, TablePreview, UnitId};
-use wasm_sink_core::{Blame, CommitId, Error, Kind, Result, Rows};
+use wasm_sink_core::{Blame, CommitId, Error, Kind, PartitionKey, Position, Result, Rows};
 
 use crate::home::{away, home_unit, second_unit};
 use crate::world::{Actor, File, Row, World};
@@ -86,6 +86,8 @@ impl Instance for ModelInstance {
         self.taken = 0;
         self.wish = None;
     }
+
+    fn admit(&mut self, _key: &PartitionKey, _begin: Option<&Position>) {}
 
     async fn write(&mut self, rows: Rows) -> Result<(), Failure> {
         let batch = Arc::clone(rows.source().unwrap());

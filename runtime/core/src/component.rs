@@ -10,6 +10,7 @@ use crate::batch::Rows;
 use crate::dead_letter::DeadLetter;
 use crate::epoch::{Account, CommitId};
 use crate::error::{Error, Result};
+use crate::position::{PartitionKey, Position};
 use crate::stage::{Purpose, Staged, TablePreview, UnitId};
 
 /// Why an instance is gone.
@@ -70,6 +71,11 @@ pub trait Instance: Send {
 
     /// A new epoch begins.
     fn begin(&mut self, id: CommitId);
+
+    /// The epoch takes in a partition, from `begin` on; None: nothing may be stored of it yet. Said before
+    /// the partition's first rows, which may stand behind batches without any. Without it an epoch begins
+    /// where its first rows do.
+    fn admit(&mut self, key: &PartitionKey, begin: Option<&Position>);
 
     /// Gives it rows of one source batch.
     ///

@@ -56,16 +56,6 @@ impl WasmInstance {
         Ok(())
     }
 
-    /// Tells the stages of the rows' partition, once per epoch.
-    fn admit(&mut self, rows: &Rows, batch: &SourceBatch) {
-        if self.admitted.contains(&batch.key) {
-            return;
-        }
-        let begin = begin(rows, batch);
-        self.sandbox.state().guest.admit(&batch.key, begin.as_ref());
-        self.admitted.insert(batch.key.clone());
-    }
-
     /// Waits for the stages. The guest has had its say.
     async fn finish(&mut self) -> Result<Sealed, Failure> {
         let guest = &mut self.sandbox.state().guest;
@@ -128,11 +118,19 @@ impl Instance for WasmInstance {
         state.guest.begin_epoch(id);
     }
 
+    /// Tells the stages, once per epoch.
+    fn admit(&mut self, key: &PartitionKey, begin: Option<&Position>) {
+        if !self.admitted.contains(key) {
+            self.sandbox.state().guest.admit(key, begin);
+            self.admitted.insert(key.clone());
+        }
+    }
+
     async fn write(&mut self, rows: Rows) -> Result<(), Failure> {
         self.spend()?;
         if let Some(batch) = rows.source() {
             let batch = Arc::clone(batch);
-            self.admit(&rows, &batch);
+            self.admit(&batch.key, begin(&rows, &batch).as_ref());
             self.sandbox.state().clock.set(batch.at);
         }
         let guest = &mut self.sandbox.state().guest;

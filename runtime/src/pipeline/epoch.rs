@@ -191,11 +191,38 @@ pub(super) fn moves(pieces: &[Piece]) -> Result<Vec<Move>> {
         .collect())
 }
 
+/// Where each partition of an epoch begins, also one whose first piece has no rows.
+#[derive(Debug, Default)]
+pub(super) struct Begun(BTreeMap<PartitionKey, Option<Position>>);
+
+impl Begun {
+    fn note(&mut self, piece: &Piece) {
+        if !self.0.contains_key(&piece.batch.key) {
+            self.0.insert(piece.batch.key.clone(), piece.begin());
+        }
+    }
+
+    pub(super) fn at(&self, key: &PartitionKey) -> Option<&Position> {
+        self.0.get(key).and_then(Option::as_ref)
+    }
+}
+
+impl<'a> FromIterator<&'a Piece> for Begun {
+    fn from_iter<I: IntoIterator<Item = &'a Piece>>(pieces: I) -> Self {
+        let mut begun = Self::default();
+        for piece in pieces {
+            begun.note(piece);
+        }
+        begun
+    }
+}
+
 /// The epoch that a task is filling.
 #[derive(Debug)]
 pub(super) struct OpenEpoch {
     pub(super) id: CommitId,
     pub(super) pieces: Vec<Piece>,
+    pub(super) begun: Begun,
     pub(super) rows: u64,
     pub(super) bytes: u64,
     /// When its first row came; None while it only moves positions.
@@ -208,6 +235,7 @@ impl OpenEpoch {
         Self {
             id,
             pieces: Vec::new(),
+            begun: Begun::default(),
             rows: 0,
             bytes: 0,
             first_row: None,
@@ -221,6 +249,7 @@ impl OpenEpoch {
         if piece.len() > 0 || !piece.batch.undecodable.is_empty() {
             self.first_row.get_or_insert_with(Instant::now);
         }
+        self.begun.note(&piece);
         self.pieces.push(piece);
     }
 }

@@ -202,6 +202,8 @@ impl Task {
         let open = self.open.get_or_insert_with(|| OpenEpoch::new(id));
         let (id, is_first) = (open.id, open.rows == 0);
         open.push(piece.clone());
+        let key = &piece.batch.key;
+        let begin = open.begun.at(key).cloned();
         if let Some(rows) = piece.rows()? {
             if is_first {
                 if self.instance.as_ref().is_some_and(|it| it.worn()) {
@@ -209,7 +211,9 @@ impl Task {
                 }
                 self.instance().await?.begin(id);
             }
-            if let Err(failure) = self.instance().await?.write(rows).await {
+            let instance = self.instance().await?;
+            instance.admit(key, begin.as_ref());
+            if let Err(failure) = instance.write(rows).await {
                 let pieces = self.abandon_open().await;
                 let at = Some(pieces.len().saturating_sub(1));
                 return self

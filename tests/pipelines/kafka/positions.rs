@@ -62,7 +62,6 @@ fn a_position_before_the_log_is_an_error_and_names_what_is_lost() {
 }
 
 #[test]
-#[ignore = "as records::what_is_no_record_may_come_before_all_rows, one time in three"]
 fn a_position_before_the_log_is_jumped_over_with_a_dead_letter() {
     let trimmed = Trimmed::new();
     let (outcome, case) = trimmed.run("on_lost_position = \"jump\"\n");

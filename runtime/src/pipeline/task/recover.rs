@@ -14,7 +14,7 @@ use super::{Delivery, Task, pause};
 use crate::pipeline::backoff::Backoff;
 use crate::pipeline::context::Context;
 use crate::pipeline::driver::TaskEvent;
-use crate::pipeline::epoch::{Group, Isolation, Piece, moves};
+use crate::pipeline::epoch::{Begun, Group, Isolation, Piece, moves};
 use crate::pipeline::poison::{Remedy, isolate};
 
 /// An epoch that failed while it was written: how, and at which piece (None: in `flush`).
@@ -148,24 +148,27 @@ impl Task {
         let is_durable = self.context.destination.home.staging() == Staging::Durable;
         let before = group.id.filter(|_| !is_durable);
         let id = before.unwrap_or_else(|| self.context.new_commit_id());
-        let mut begun = false;
+        let begun: Begun = group.pieces.iter().collect();
+        let mut is_begun = false;
         for (index, piece) in group.pieces.iter().enumerate() {
             let Some(rows) = piece.rows()? else { continue };
             let instance = match self.instance().await {
                 Ok(instance) => instance,
                 Err(error) => return Err(error),
             };
-            if !begun {
+            if !is_begun {
                 instance.begin(id);
-                begun = true;
+                is_begun = true;
             }
+            let key = &piece.batch.key;
+            instance.admit(key, begun.at(key));
             if let Err(failure) = instance.write(rows).await {
                 let at = Some(index);
                 self.drop_instance().await;
                 return Ok(Err(Broken { failure, at }));
             }
         }
-        let sealed = if begun {
+        let sealed = if is_begun {
             match self.instance().await?.flush().await {
                 Ok(sealed) => sealed,
                 Err(failure) => {
