@@ -25,6 +25,9 @@ use crate::tls;
 const MAX_IDLE: usize = 8;
 /// How long it may take to be let in: all hosts, TLS and password.
 const LOGIN_LIMIT: Duration = Duration::from_secs(60);
+/// A process that was stopped in mid-commit holds the lock on its positions for so long, and whoever takes
+/// its place waits. While rows come a transaction is never idle: a `COPY` is open.
+const IDLE: Duration = Duration::from_secs(300);
 /// The server shows this much of a client's name (NAMEDATALEN).
 const MAX_APPLICATION_NAME_BYTES: usize = 63;
 
@@ -125,6 +128,7 @@ impl Shared {
         format!(
             "begin isolation level read committed read write; \
              set local lock_timeout = {}; set local statement_timeout = {}; \
+             set local idle_in_transaction_session_timeout = {}; \
              select set_config('synchronous_commit', 'on', true) \
              where current_setting('synchronous_commit') = 'off'",
             self.server.lock_timeout.as_millis(),
@@ -132,6 +136,7 @@ impl Shared {
             self.server
                 .statement_timeout
                 .map_or(0, |limit| limit.as_millis()),
+            IDLE.as_millis(),
         )
     }
 
