@@ -26,5 +26,6 @@ mod preview;
 mod quickstart;
 mod replies;
 mod restart;
+mod routes;
 mod rows;
 mod shutdown;
