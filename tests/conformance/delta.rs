@@ -28,7 +28,7 @@ impl Destination for Disk {
         positions: "in the table's own log, swapped with the data",
     };
     const COMPONENT: &'static str = "delta";
-    const STEPS_NOT_TAKEN: &'static [Step] = &[];
+    const STEPS_NOT_TAKEN: &'static [Step] = &[Step::PositionsMoved];
 
     fn start() -> Self {
         let folder = TempDir::with_prefix("lake-").expect("a temporary folder");

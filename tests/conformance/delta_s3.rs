@@ -23,7 +23,7 @@ impl Destination for Bucket {
         positions: "in the table's own log, swapped with the data",
     };
     const COMPONENT: &'static str = "delta";
-    const STEPS_NOT_TAKEN: &'static [Step] = &[];
+    const STEPS_NOT_TAKEN: &'static [Step] = &[Step::PositionsMoved];
 
     fn start() -> Self {
         Self(Versitygw::start())

@@ -17,6 +17,8 @@ pub enum Step {
     DeadLettersWritten,
     /// The commit is about to be sent.
     Attempting,
+    /// A database has moved the positions in a transaction that is not committed yet.
+    PositionsMoved,
     /// The commit was answered, nothing of it is known outside yet.
     Attempted,
     /// Positions were read back.
@@ -31,7 +33,7 @@ pub enum Step {
 
 impl Step {
     /// Every step, in the order of an epoch's life.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::BatchWritten,
         Self::TableCreated,
         Self::ColumnsAdded,
@@ -39,6 +41,7 @@ impl Step {
         Self::Staged,
         Self::DeadLettersWritten,
         Self::Attempting,
+        Self::PositionsMoved,
         Self::Attempted,
         Self::ReadBack,
         Self::DeadLettersPublished,
@@ -56,6 +59,7 @@ impl Step {
             Self::Staged => "staged",
             Self::DeadLettersWritten => "dead-letters-written",
             Self::Attempting => "attempting",
+            Self::PositionsMoved => "positions-moved",
             Self::Attempted => "attempted",
             Self::ReadBack => "read-back",
             Self::DeadLettersPublished => "dead-letters-published",

@@ -70,8 +70,13 @@ pub fn a_process_that_wakes_late_changes_nothing<D: Shared>() {
         Step::Staged,
         // After the look at the positions, before the commit is sent: only the swap is left to refuse it.
         Step::Attempting,
+        // Holding the server's locks.
+        Step::PositionsMoved,
         Step::Attempted,
     ] {
+        if D::STEPS_NOT_TAKEN.contains(&step) {
+            continue;
+        }
         let destination = D::start();
         let first = case(&destination, PIPELINE, "owners", "");
         let second = other(&destination);

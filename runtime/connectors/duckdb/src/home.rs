@@ -11,6 +11,7 @@ use wasm_sink_core::home::{
     AttemptError, Base, Commit, CommitPurpose, EpochCommit, History, Home, Staging, Stored, Winner,
 };
 use wasm_sink_core::stage::{Staged, UnitId};
+use wasm_sink_core::step::Step;
 use wasm_sink_core::{Blame, CommitId, Error, Kind, PartitionKey, Result, process};
 
 use crate::bookkeeping::{COMMITS, OVERWRITES, POSITIONS, micros_ago};
@@ -85,6 +86,7 @@ impl DuckDbHome {
                 return Ok(false);
             }
         }
+        Step::PositionsMoved.reached();
         Ok(true)
     }
 

@@ -25,8 +25,8 @@ use crate::tls;
 const MAX_IDLE: usize = 8;
 /// How long it may take to be let in: all hosts, TLS and password.
 const LOGIN_LIMIT: Duration = Duration::from_secs(60);
-/// A process that was stopped in mid-commit holds the lock on its positions for so long, and whoever takes
-/// its place waits. While rows come a transaction is never idle: a `COPY` is open.
+/// How long an epoch that is staged may wait for its commit. While rows come a transaction is never idle: a
+/// `COPY` is open.
 const IDLE: Duration = Duration::from_secs(300);
 /// The server shows this much of a client's name (NAMEDATALEN).
 const MAX_APPLICATION_NAME_BYTES: usize = 63;

@@ -10,6 +10,7 @@ use wasm_sink_core::home::{
     AttemptError, Base, Commit, CommitPurpose, EpochCommit, History, Home, Staging, Stored, Winner,
 };
 use wasm_sink_core::stage::{Staged, UnitId};
+use wasm_sink_core::step::Step;
 use wasm_sink_core::{Blame, CommitId, Error, Kind, PartitionKey, Result, process};
 
 use crate::bookkeeping::Book;
@@ -71,6 +72,7 @@ impl PostgresHome {
                 return Ok(false);
             }
         }
+        Step::PositionsMoved.reached();
         Ok(true)
     }
 
@@ -134,6 +136,7 @@ impl PostgresHome {
             false => AttemptError::Failed(error),
         };
         let mut session = self.session(epoch).await.map_err(AttemptError::Conflict)?;
+        session.will_commit().await.map_err(before)?;
         let swapped = self.swap(&mut session, epoch).await;
         if !swapped.map_err(before)? {
             session.roll_back(&self.shared).await;

@@ -31,6 +31,9 @@ struct Copy {
 
 /// Bytes of one message to the server, which keeps each whole.
 const MESSAGE_BYTES: usize = 1 << 20;
+/// From where positions move to the commit, a transaction is idle for as long as an answer takes on its way.
+/// A process that was stopped there holds locks, and whoever takes its place waits for so long.
+const IDLE_IN_COMMIT: Duration = Duration::from_secs(10);
 /// How long undoing may take before the connection is closed instead.
 const ROLLBACK_LIMIT: Duration = Duration::from_secs(5);
 
@@ -139,6 +142,16 @@ impl Session {
     pub(crate) async fn client(&mut self) -> Result<&Client> {
         self.end_copy().await?;
         Ok(&self.client)
+    }
+
+    /// Says to the server that from here on others wait for this transaction.
+    ///
+    /// # Errors
+    /// What the server says of rows that it was given before.
+    pub(crate) async fn will_commit(&mut self) -> Result<()> {
+        let limit = IDLE_IN_COMMIT.as_millis();
+        let statement = format!("set local idle_in_transaction_session_timeout = {limit}");
+        self.run("beginning to commit", &statement).await
     }
 
     /// # Errors
