@@ -30,7 +30,7 @@ connectors! {
     "duckdb" wasm_sink_duckdb: connection source capability;
     "files" wasm_sink_files: source;
     "generator" wasm_sink_generator: source;
-    "kafka" wasm_sink_kafka: connection source;
+    "kafka" wasm_sink_kafka: connection source capability;
     "postgres" wasm_sink_postgres: connection source capability;
     "stdin" wasm_sink_stdin: source;
 }

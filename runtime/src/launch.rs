@@ -206,11 +206,11 @@ fn destinations(
     source: Option<&mut dyn Source>,
 ) -> Result<Destinations> {
     let (routes, rest) = routes(&pipeline.sink.config.json);
-    let local = || match source.and_then(|source| source.home()) {
+    let local = |source: Option<&mut dyn Source>| match source.and_then(|source| source.home()) {
         Some(home) => Ok(home),
         None => Ok(Arc::new(LocalHome::open(&pipeline.state_dir)?) as Arc<dyn Home>),
     };
-    Destinations::resolve(units, connections, &routes, rest, local)
+    Destinations::resolve(units, connections, &routes, rest, source, local)
 }
 
 /// `[[routes]]` as all tables have them, and the table of what no route takes. The component has checked

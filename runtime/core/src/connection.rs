@@ -7,6 +7,7 @@ use async_trait::async_trait;
 
 use crate::error::{Blame, Error, Kind, Result};
 use crate::home::{Home, Unit};
+use crate::source::Source;
 use crate::stage::{Purpose, Stage, UnitId};
 
 /// A validated `[connections.<label>]`, not opened yet.
@@ -45,11 +46,13 @@ pub trait Connection: Send + Sync {
     /// A stage for one instance; None for a connector that only has sources.
     fn stage(&self, purpose: Purpose) -> Option<Box<dyn Stage>>;
 
-    /// `unit` as a home; None where this connector cannot take positions.
+    /// `unit` as a home; None where this connector cannot take positions. `source` is where the records
+    /// come from, None where that is not open.
     ///
     /// # Errors
     /// A bad name.
-    fn home(&self, unit: &UnitId) -> Result<Option<Arc<dyn Home>>>;
+    fn home(&self, unit: &UnitId, source: Option<&mut dyn Source>)
+    -> Result<Option<Arc<dyn Home>>>;
 
     /// `unit` as one that follows another home.
     ///

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -229,6 +230,11 @@ pub enum Staging {
     Sending,
 }
 
+/// Partitions with the same lane may share epochs; those with another may not, since the home tells owners
+/// apart lane by lane.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Lane(pub Arc<str>);
+
 /// The place that takes positions. Implementations never cache what `read` answers and never move
 /// a commit to another base by themselves.
 #[async_trait]
@@ -241,6 +247,21 @@ pub trait Home: Send + Sync {
 
     /// What happens to staged data when an attempt fails.
     fn staging(&self) -> Staging;
+
+    /// The lane of a partition; None where any partitions may share an epoch.
+    fn lane(&self, _key: &PartitionKey) -> Option<Lane> {
+        None
+    }
+
+    /// These partitions are about to be ours: whatever others have under way for them must not land any
+    /// more. For homes that refuse an attempt by who makes it, and not by the positions that it finds. Called
+    /// before their positions are read.
+    ///
+    /// # Errors
+    /// Transient ones are retried by the caller.
+    async fn claim(&self, _keys: &[PartitionKey]) -> Result<()> {
+        Ok(())
+    }
 
     /// The home as it stands now.
     ///

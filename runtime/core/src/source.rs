@@ -1,5 +1,6 @@
 //! Where records come from.
 
+use std::any::Any;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -56,6 +57,11 @@ pub trait Source: Send {
     /// Its own record of positions, for a destination that takes none (commit protocol, rule 15); None
     /// where it has none. Asked once at most, before anything is read.
     fn home(&mut self) -> Option<Arc<dyn Home>> {
+        None
+    }
+
+    /// For the connector's own destination, which knows the type behind this; None where it has none.
+    fn as_any(&mut self) -> Option<&mut dyn Any> {
         None
     }
 

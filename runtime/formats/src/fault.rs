@@ -60,10 +60,15 @@ impl fmt::Display for Fault {
 
 /// The beginning of a value, for a person to recognise it.
 pub(crate) fn shown(value: &[u8]) -> String {
-    let head = value.get(..QUOTED_CHARS * 4).unwrap_or(value);
+    beginning(value, QUOTED_CHARS)
+}
+
+/// So many characters of a text that may be anything.
+pub(crate) fn beginning(value: &[u8], chars: usize) -> String {
+    let head = value.get(..chars * 4).unwrap_or(value);
     let text = String::from_utf8_lossy(head);
-    let mut out = String::with_capacity(text.len().min(QUOTED_CHARS * 4));
-    let mut left = QUOTED_CHARS;
+    let mut out = String::with_capacity(text.len().min(chars * 4));
+    let mut left = chars;
     for c in text.chars() {
         if left == 0 {
             out.push('…');

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tokio::time::timeout;
-use wasm_sink_core::home::Base;
+use wasm_sink_core::home::{Base, Lane};
 use wasm_sink_core::{Blame, Error, Kind, PartitionKey, Result};
 
 use super::Start;
@@ -23,6 +23,9 @@ impl Driver {
             let topic = self.source.topic(&key);
             let destination = self.destinations.index_of(topic.as_deref());
             parts.entry(destination).or_default().push(key);
+        }
+        for (destination, keys) in &parts {
+            self.contexts[*destination].claim(keys).await?;
         }
         if self.start == Start::Restart && !std::mem::replace(&mut self.is_restarted, true) {
             let sources = keys_of(&parts).map(|key| key.source().to_owned()).collect();
@@ -65,7 +68,10 @@ impl Driver {
             if let Some(at) = &at {
                 self.positions.insert(key.clone(), at.clone());
             }
-            let number = self.least_loaded(destination);
+            let number = match context.destination.home.lane(&key) {
+                None => self.least_loaded(destination),
+                Some(lane) => self.task_in(lane, destination),
+            };
             self.ownership.give(key.clone(), number);
             if let Some(task) = self.tasks.get(&number) {
                 if task.is_full && self.backpressure == Backpressure::Partitions {
@@ -85,8 +91,30 @@ impl Driver {
         let load = |number: &TaskNumber| self.ownership.count(*number);
         match numbers.iter().copied().min_by_key(load) {
             Some(least) if load(&least) == 0 || numbers.len() >= self.tasks_each => least,
-            _ => self.start_task(destination),
+            _ => self.start_task(destination, None),
         }
+    }
+
+    /// The task that has the lane, or one with nothing to do, which takes it.
+    fn task_in(&mut self, lane: Lane, destination: usize) -> TaskNumber {
+        let own = self.tasks.iter();
+        let own = own.filter(|(_, task)| task.destination == destination);
+        let mut idle = None;
+        for (number, task) in own {
+            if task.lane.as_ref() == Some(&lane) {
+                return *number;
+            }
+            if self.ownership.count(*number) == 0 {
+                idle.get_or_insert(*number);
+            }
+        }
+        let Some(number) = idle else {
+            return self.start_task(destination, Some(lane));
+        };
+        if let Some(task) = self.tasks.get_mut(&number) {
+            task.lane = Some(lane);
+        }
+        number
     }
 
     /// A partition goes on in the table that its topic leads to. Where another one has its position,

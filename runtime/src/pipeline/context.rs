@@ -47,6 +47,15 @@ impl Context {
         persist(&self.retry, &*self.entropy, &*self.observer, || home.read()).await
     }
 
+    /// Keeps others from committing for these partitions, however often one must ask.
+    pub(super) async fn claim(&self, keys: &[PartitionKey]) -> Result<()> {
+        let home = &self.destination.home;
+        persist(&self.retry, &*self.entropy, &*self.observer, || {
+            home.claim(keys)
+        })
+        .await
+    }
+
     /// Settles dead letters of epochs that are no longer at work.
     pub(super) async fn settle_letters(&self, pending: &[PendingLetters]) -> Result<()> {
         if pending.is_empty() {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use wasm_sink_core::connection::Connection;
 use wasm_sink_core::home::{Home, IntentPart, Unit};
+use wasm_sink_core::source::Source;
 use wasm_sink_core::stage::{Staged, UnitId};
 use wasm_sink_core::{Blame, Error, Kind, Result};
 
@@ -72,7 +73,7 @@ impl From<Destination> for Destinations {
 
 impl Destinations {
     /// Those of a component that opened `units`. The first unit that can take positions is the home of
-    /// all. Others that can are homes beside it where `routes`, or `rest` for what no route takes, lead
+    /// all; it may be one with `source`. Others that can are homes beside it where `routes`, or `rest` for what no route takes, lead
     /// there: each takes the positions of its own topics then. Without any home, `local` is.
     ///
     /// # Errors
@@ -82,7 +83,8 @@ impl Destinations {
         connections: &BTreeMap<String, Arc<dyn Connection>>,
         routes: &[Route],
         rest: Option<&str>,
-        local: impl FnOnce() -> Result<Arc<dyn Home>>,
+        mut source: Option<&mut dyn Source>,
+        local: impl FnOnce(Option<&mut dyn Source>) -> Result<Arc<dyn Home>>,
     ) -> Result<Self> {
         let is_led_to = |unit: &UnitId| {
             let mut tables = routes.iter().map(|route| route.table.as_str()).chain(rest);
@@ -101,11 +103,11 @@ impl Destinations {
             let may_be_home = homes.iter().all(|(home, _)| {
                 home.connection == unit.connection && is_led_to(home) && is_led_to(unit)
             });
-            match may_be_home
-                .then(|| connection.home(unit))
-                .transpose()?
-                .flatten()
-            {
+            let home = match may_be_home {
+                true => connection.home(unit, source.as_mut().map(|source| &mut **source as _))?,
+                false => None,
+            };
+            match home {
                 Some(home) => homes.push((unit, home)),
                 None => {
                     followers.insert(unit.clone(), connection.unit(unit)?);
@@ -121,7 +123,7 @@ impl Destinations {
         let rest = rest.and_then(index_of).unwrap_or(0);
         let mut homes: Vec<_> = homes.into_iter().map(|(_, home)| home).collect();
         if homes.is_empty() {
-            homes.push(local()?);
+            homes.push(local(source)?);
         }
         let destinations = homes.into_iter().map(|home| Destination {
             home,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio::time::timeout;
+use wasm_sink_core::home::Lane;
 use wasm_sink_core::source::{Membership, Source, SourceEvent};
 use wasm_sink_core::step::Step;
 use wasm_sink_core::{Blame, Error, Kind, PartitionKey, Position, Result, SourceBatch};
@@ -42,6 +43,8 @@ pub(super) enum TaskEvent {
 pub(super) struct TaskHandle {
     /// The place of its destination.
     pub(super) destination: usize,
+    /// That of all its partitions, where its home has lanes.
+    pub(super) lane: Option<Lane>,
     pub(super) orders: mpsc::UnboundedSender<Order>,
     pub(super) abort: AbortHandle,
     queued: usize,
@@ -279,7 +282,7 @@ impl Driver {
         Ok(Settled::InPlace)
     }
 
-    pub(super) fn start_task(&mut self, destination: usize) -> TaskNumber {
+    pub(super) fn start_task(&mut self, destination: usize, lane: Option<Lane>) -> TaskNumber {
         self.tasks_started += 1;
         let number = TaskNumber(self.tasks_started);
         let (orders, received) = mpsc::unbounded_channel();
@@ -291,13 +294,27 @@ impl Driver {
         );
         let handle = TaskHandle {
             destination,
+            lane,
             orders,
             abort: self.workers.spawn(task.run()),
             queued: 0,
             is_full: false,
         };
         self.tasks.insert(number, handle);
+        if self.tasks.len() > 1 && self.backpressure == Backpressure::WholeSource {
+            self.hold_partitions();
+        }
         number
+    }
+
+    /// There is more than one task now, so that each has its own partitions held back.
+    fn hold_partitions(&mut self) {
+        self.backpressure = Backpressure::Partitions;
+        for (number, _) in self.tasks.iter().filter(|(_, task)| task.is_full) {
+            for key in self.ownership.of(*number) {
+                self.source.pause(key);
+            }
+        }
     }
 
     fn took(&mut self, number: TaskNumber) {

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use wasm_sink_core::connection::{Connection, ConnectionContext, ConnectionSpec};
 use wasm_sink_core::home::Home;
+use wasm_sink_core::source::Source;
 use wasm_sink_core::stage::{Purpose, Stage, UnitId};
 use wasm_sink_core::{Blame, Error, Kind, Result};
 
@@ -97,7 +98,11 @@ impl Connection for DeltaConnection {
         Some(Box::new(DeltaStage::new(Arc::clone(&self.0), purpose)))
     }
 
-    fn home(&self, unit: &UnitId) -> Result<Option<Arc<dyn Home>>> {
+    fn home(
+        &self,
+        unit: &UnitId,
+        _source: Option<&mut dyn Source>,
+    ) -> Result<Option<Arc<dyn Home>>> {
         if unit.connection != self.0.label {
             return Err(Error::new(
                 Kind::Other,

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use tokio::sync::{Mutex as AsyncMutex, OnceCell};
 use wasm_sink_core::connection::{Connection, ConnectionContext, ConnectionSpec};
 use wasm_sink_core::home::Home;
+use wasm_sink_core::source::Source;
 use wasm_sink_core::sql::TableName;
 use wasm_sink_core::stage::{Purpose, Stage, UnitId};
 use wasm_sink_core::{Blame, Error, Kind, Result};
@@ -316,7 +317,11 @@ impl Connection for DuckDbConnection {
         Some(Box::new(DuckDbStage::new(Arc::clone(&self.0), purpose)))
     }
 
-    fn home(&self, unit: &UnitId) -> Result<Option<Arc<dyn Home>>> {
+    fn home(
+        &self,
+        unit: &UnitId,
+        _source: Option<&mut dyn Source>,
+    ) -> Result<Option<Arc<dyn Home>>> {
         if *unit != self.0.unit {
             return Err(Error::new(
                 Kind::Other,

@@ -1,21 +1,24 @@
-//! A cluster, and how to get in.
+//! A connection, as the host has it: what is read from, and what is written to.
 
 use std::any::Any;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use tokio::task::spawn_blocking;
+use wasm_sink_core::Result;
 use wasm_sink_core::connection::{Connection, ConnectionContext, ConnectionSpec};
 use wasm_sink_core::home::Home;
+use wasm_sink_core::source::Source;
 use wasm_sink_core::stage::{Purpose, Stage, UnitId};
-use wasm_sink_core::{Blame, Error, Kind, Result};
 
+use crate::cluster::{Cluster, broke_off};
+use crate::destination::{Destination, KafkaStage};
 use crate::error::{is_transient, source_error};
 use crate::log::Log;
-use crate::native::{Client, Config, Listener, NativeError, Rebalance};
-use crate::settings::Properties;
+use crate::native::{Listener, NativeError, Rebalance, Role};
+use crate::settings::ConnectionSettings;
+use crate::source::KafkaSource;
 
 /// A question is answered within this.
 pub(crate) const ASKING: Duration = Duration::from_secs(10);
@@ -23,77 +26,47 @@ pub(crate) const ASKING: Duration = Duration::from_secs(10);
 /// Once; what comes beside an answer is heard in between.
 pub(crate) const ASKING_ONCE: Duration = Duration::from_secs(2);
 
-/// What the library's defaults are not.
-const DEFAULTS: [(&str, &str); 3] = [
-    ("client.id", "wasm-sink"),
-    // A broker that comes back is found soon.
-    ("reconnect.backoff.max.ms", "2000"),
-    // A vanished broker is noticed.
-    ("socket.keepalive.enable", "true"),
-];
-
 /// A validated `[connections.<label>]`.
-pub(crate) struct KafkaSpec(pub(crate) Properties);
+pub(crate) struct KafkaSpec(pub(crate) ConnectionSettings);
 
 #[async_trait]
 impl ConnectionSpec for KafkaSpec {
     async fn open(&self, context: ConnectionContext) -> Result<Arc<dyn Connection>> {
-        let connection = KafkaConnection {
-            properties: self.0.clone(),
-            directory: context.directory,
-        };
+        let ConnectionContext {
+            label,
+            pipeline,
+            directory,
+        } = context;
+        let cluster = Cluster::new(self.0.clone(), label, pipeline, directory)?;
         // What the library says of properties that do not go together, and of files.
-        connection.config(&[], &[])?;
-        Ok(Arc::new(connection))
+        cluster.config(&cluster.settings.properties, &[], &[])?;
+        cluster.config(&cluster.settings.producer, &[], &[])?;
+        let cluster = Arc::new(cluster);
+        Ok(Arc::new(KafkaConnection {
+            destination: Arc::new(Destination::new(Arc::clone(&cluster))),
+            cluster,
+        }))
     }
 }
 
 /// An open connection: clients are made of it.
 pub(crate) struct KafkaConnection {
-    pub(crate) properties: Properties,
-    directory: PathBuf,
-}
-
-impl KafkaConnection {
-    /// A client's configuration. The user's properties win over `defaults`, `fixed` ones over them.
-    ///
-    /// # Errors
-    /// A property that is not taken.
-    pub(crate) fn config(
-        &self,
-        defaults: &[(&str, &str)],
-        fixed: &[(&str, &str)],
-    ) -> Result<Config> {
-        let defaults = [&DEFAULTS, defaults].concat();
-        self.properties.config(&self.directory, &defaults, fixed)
-    }
-
-    /// Makes a client.
-    ///
-    /// # Errors
-    /// Properties that do not go together, and files that are not there.
-    pub(crate) fn client(
-        &self,
-        config: Config,
-        listener: Arc<dyn Listener>,
-        is_member: bool,
-    ) -> Result<Client> {
-        Client::new(config, listener, is_member).map_err(|why| {
-            Error::new(Kind::Invalid, Blame::Configuration, why).context(self.describe())
-        })
-    }
+    pub(crate) cluster: Arc<Cluster>,
+    destination: Arc<Destination>,
 }
 
 #[async_trait]
 impl Connection for KafkaConnection {
     fn describe(&self) -> String {
-        format!("Kafka at {}", self.properties.servers())
+        self.cluster.describe()
     }
 
     async fn check(&self) -> Result<()> {
+        let cluster = &self.cluster;
         let heard = Arc::new(Heard::default());
         let listener = Arc::clone(&heard);
-        let client = self.client(self.config(&[], &[])?, listener, false)?;
+        let config = cluster.config(&cluster.settings.properties, &[], &[])?;
+        let client = cluster.client(config, listener, Role::Asker)?;
         let doing = format!("asking {} for its topics", self.describe());
         let asked = spawn_blocking(move || {
             let since = Instant::now();
@@ -109,23 +82,41 @@ impl Connection for KafkaConnection {
                 }
             }
         });
-        let asked = asked.await.map_err(|error| {
-            Error::new(
-                Kind::Other,
-                Blame::Host,
-                "asking for topics stopped half way",
-            )
-            .with_source(error)
-        })?;
-        asked.map_err(|error| source_error(&doing, error))
+        let asked = asked.await.map_err(|error| broke_off(&doing, error))?;
+        asked.map_err(|error| source_error(&doing, error))?;
+        match &cluster.registry {
+            Some(registry) => registry.check().await,
+            None => Ok(()),
+        }
     }
 
-    fn stage(&self, _purpose: Purpose) -> Option<Box<dyn Stage>> {
-        None
+    fn stage(&self, purpose: Purpose) -> Option<Box<dyn Stage>> {
+        let destination = Arc::clone(&self.destination);
+        Some(Box::new(KafkaStage::new(destination, purpose)))
     }
 
-    fn home(&self, _unit: &UnitId) -> Result<Option<Arc<dyn Home>>> {
-        Ok(None)
+    fn home(
+        &self,
+        _unit: &UnitId,
+        source: Option<&mut dyn Source>,
+    ) -> Result<Option<Arc<dyn Home>>> {
+        let membership = source.as_ref().map(|source| source.membership());
+        let own = source
+            .and_then(|source| source.as_any())
+            .and_then(|source| source.downcast_mut::<KafkaSource>())
+            .filter(|source| source.connection() == &*self.cluster.label);
+        Ok(Some(match own {
+            Some(source) => self.destination.home_in_group(source.group_home()),
+            None => self.destination.home_in_topic(membership),
+        }))
+    }
+
+    fn staged_bytes(&self) -> usize {
+        self.destination.staged_bytes()
+    }
+
+    async fn close(&self) {
+        self.destination.close().await;
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -14,6 +14,68 @@ pub(crate) fn source_error(doing: &str, error: NativeError) -> Error {
     Error::new(kind, blame, message).context(doing)
 }
 
+/// What went wrong while `doing`, on the side records go to.
+pub(crate) fn destination_error(doing: &str, error: NativeError) -> Error {
+    use Code::*;
+    let (kind, blame, help) = match error.code {
+        RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED => (
+            Kind::Denied,
+            Blame::Configuration,
+            Some("grant DESCRIBE and WRITE on the topic to this user, and CREATE if it is missing"),
+        ),
+        RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED => (
+            Kind::Denied,
+            Blame::Configuration,
+            Some(
+                "grant DESCRIBE and WRITE to this user on the transactional ids that begin with the \
+                 pipeline's name",
+            ),
+        ),
+        RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED => (
+            Kind::Denied,
+            Blame::Configuration,
+            Some("grant CREATE on the cluster to this user, or create the topic"),
+        ),
+        RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE
+        | RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE
+        | RD_KAFKA_RESP_ERR_INVALID_RECORD
+        | RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP
+        | RD_KAFKA_RESP_ERR_INVALID_MSG => (Kind::Rejected, Blame::Destination, None),
+        RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT => (
+            Kind::Invalid,
+            Blame::Configuration,
+            Some("\"transaction.timeout.ms\" is more than the brokers' transaction.max.timeout.ms"),
+        ),
+        // The producer is replaced.
+        RD_KAFKA_RESP_ERR__FENCED
+        | RD_KAFKA_RESP_ERR_PRODUCER_FENCED
+        | RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH
+        | RD_KAFKA_RESP_ERR__FATAL
+        | RD_KAFKA_RESP_ERR__STATE => (Kind::Unavailable, Blame::Destination, None),
+        code => {
+            let (kind, blame, help) = judge(code);
+            match blame {
+                Blame::Source => (kind, Blame::Destination, help),
+                blame => (kind, blame, help),
+            }
+        }
+    };
+    let message = match help {
+        Some(help) => format!("{error}: {help}"),
+        None => error.to_string(),
+    };
+    Error::new(kind, blame, message).context(doing)
+}
+
+/// What went wrong with a transaction, which is written again unless somebody has to do something first.
+pub(crate) fn transaction_error(doing: &str, error: NativeError) -> Error {
+    let error = destination_error(doing, error);
+    match error.kind() {
+        Kind::Denied | Kind::Invalid => error,
+        _ => error.recast(Kind::Unavailable, Blame::Destination),
+    }
+}
+
 /// Whether the library goes on by itself, or the same question may be answered later.
 pub(crate) fn is_transient(code: Code) -> bool {
     matches!(judge(code).0, Kind::Unavailable)

@@ -11,6 +11,7 @@ use tokio_postgres::Client;
 use tokio_postgres_rustls::MakeRustlsConnect;
 use wasm_sink_core::connection::{Connection, ConnectionContext, ConnectionSpec};
 use wasm_sink_core::home::Home;
+use wasm_sink_core::source::Source;
 use wasm_sink_core::stage::{Purpose, Stage, UnitId};
 use wasm_sink_core::{Blame, Error, Kind, Result};
 
@@ -188,7 +189,11 @@ impl Connection for PostgresConnection {
         Some(Box::new(PostgresStage::new(Arc::clone(&self.0), purpose)))
     }
 
-    fn home(&self, unit: &UnitId) -> Result<Option<Arc<dyn Home>>> {
+    fn home(
+        &self,
+        unit: &UnitId,
+        _source: Option<&mut dyn Source>,
+    ) -> Result<Option<Arc<dyn Home>>> {
         if *unit != self.0.unit {
             return Err(Error::new(
                 Kind::Other,

@@ -7,6 +7,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use arrow::array::{BooleanArray, RecordBatch};
+use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use wasmtime::component::Resource;
 
@@ -115,6 +116,15 @@ pub trait TableStage: Stage {
         )))
     }
 
+    /// Makes ready for rows of such columns, before they are fitted.
+    ///
+    /// # Errors
+    /// `invalid`: there can be none. Of whoever has to be asked.
+    async fn expect(&mut self, table: &str, schema: &SchemaRef) -> Result<()> {
+        let _ = (table, schema);
+        Ok(())
+    }
+
     /// Checks rows and fits them to the table. Stages nothing.
     ///
     /// # Errors
@@ -218,9 +228,10 @@ impl Guest {
         handle: &TableHandle<S>,
         rows: &Rows,
     ) -> Result<()> {
-        let fitted = self
-            .stage::<S>(&handle.role)?
-            .fit(&handle.name, rows.values())?;
+        let wait = self.limits().stage_wait;
+        let stage = self.stage::<S>(&handle.role)?;
+        within(wait, stage.expect(&handle.name, &rows.values().schema())).await?;
+        let fitted = stage.fit(&handle.name, rows.values())?;
         // Refusing comes first: where it is not possible, nothing was staged.
         if let Some(refused) = &fitted.refused {
             let left_out = rows.filter(&refused.rows).map_err(|e| {
@@ -234,7 +245,6 @@ impl Guest {
             let reason = |row: usize| refused.reasons.get(row).cloned().unwrap_or_default();
             self.reject(&left_out, RefusedBy::Host, reason)?;
         }
-        let wait = self.limits().stage_wait;
         let stage = self.stage::<S>(&handle.role)?;
         stage.prepare(&handle.name).await?;
         within(wait, stage.push(&handle.name, fitted.rows)).await?;

@@ -4,15 +4,15 @@ use std::error::Error as _;
 use std::fmt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use reqwest::header::{ACCEPT, RETRY_AFTER};
-use reqwest::{Certificate, Response, StatusCode, redirect};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
+use reqwest::{Certificate, RequestBuilder, Response, StatusCode, redirect};
 use serde_json::Value;
 use url::Url;
 use wasm_sink_core::{Blame, Error, Kind, Result};
 
+use super::outage::Outage;
 use super::settings::{Credentials, RegistrySettings};
 
 /// A registry is reached, and has answered, within these.
@@ -29,11 +29,12 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// A registry may ask for a longer pause, up to this.
 const LONGEST_ASKED_PAUSE: Duration = Duration::from_secs(60);
 
-/// While it is away this is said so often.
-const SAY_EVERY: Duration = Duration::from_secs(30);
+/// Characters of what it says of a refusal.
+const SAID_CHARS: usize = 500;
 
 /// Confluent's media type, and the plain one for those who do not know it.
 const MEDIA_TYPES: &str = "application/vnd.schemaregistry.v1+json, application/json";
+const MEDIA_TYPE: &str = "application/vnd.schemaregistry.v1+json";
 
 /// Sends requests to one registry.
 pub(super) struct Client {
@@ -42,14 +43,32 @@ pub(super) struct Client {
     credentials: Credentials,
     /// Whether it has answered as a registry does.
     is_known: AtomicBool,
-    /// Since when it is away, and when that was said last.
-    away: Mutex<Option<Away>>,
+    outage: Outage,
 }
 
+/// What is asked.
 #[derive(Clone, Copy, Debug)]
-struct Away {
-    since: Instant,
-    said: Instant,
+enum Ask<'a> {
+    Get,
+    /// With this JSON.
+    Post(&'a str),
+}
+
+impl Ask<'_> {
+    fn method(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post(_) => "POST",
+        }
+    }
+
+    /// What the user has to have leave for.
+    fn purpose(self) -> &'static str {
+        match self {
+            Self::Get => "read",
+            Self::Post(_) => "register",
+        }
+    }
 }
 
 /// What a registry answered.
@@ -57,8 +76,8 @@ struct Away {
 pub(super) enum Answer {
     /// The JSON.
     Found(Value),
-    /// It has no such thing, in its words.
-    Missing(String),
+    /// It does not have what is asked for, or does not take what is posted, in its words.
+    Refused(StatusCode, String),
     /// More than is read.
     TooLong,
 }
@@ -111,7 +130,7 @@ impl Client {
             url: settings.url.clone(),
             credentials: settings.credentials.clone(),
             is_known: AtomicBool::new(false),
-            away: Mutex::default(),
+            outage: Outage::default(),
         })
     }
 
@@ -125,17 +144,47 @@ impl Client {
     /// # Errors
     /// An answer that asking again does not change.
     pub(super) async fn get(&self, path: &[&str]) -> Result<Answer> {
+        self.until_answered(&self.below(path)?, Ask::Get).await
+    }
+
+    /// Posts until there is an answer, so long. The request may take effect more than once.
+    ///
+    /// # Errors
+    /// The same, and `unavailable` where there is no answer in time.
+    pub(super) async fn post(
+        &self,
+        path: &[&str],
+        json: &str,
+        patience: Duration,
+    ) -> Result<Answer> {
         let url = self.below(path)?;
+        let answered = self.until_answered(&url, Ask::Post(json));
+        match tokio::time::timeout(patience, answered).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                let why = self.outage.why();
+                let why = why.as_deref().unwrap_or("it does not answer");
+                let message = format!(
+                    "{} has been away for {} seconds: {why}",
+                    self.describe(),
+                    patience.as_secs()
+                );
+                Err(Error::new(Kind::Unavailable, Blame::Destination, message))
+            }
+        }
+    }
+
+    async fn until_answered(&self, url: &Url, ask: Ask<'_>) -> Result<Answer> {
         let mut pause = FIRST_PAUSE;
         loop {
-            let failed = match self.try_get(&url).await? {
+            let failed = match self.try_once(url, ask).await? {
                 Ok(answer) => {
-                    self.is_back();
+                    self.outage.ends(&self.describe());
                     return Ok(answer);
                 }
                 Err(failed) => failed,
             };
-            self.is_away(&failed.why);
+            self.outage.goes_on(&self.describe(), &failed.why);
             // Members of a group do not all come back at once.
             let own = pause.mul_f64(0.5 + fastrand::f64());
             let asked = failed.retry_after.unwrap_or_default();
@@ -149,9 +198,9 @@ impl Client {
     /// # Errors
     /// The same. That it is away is no error, and is said.
     pub(super) async fn greet(&self, path: &[&str]) -> Result<()> {
-        match self.try_get(&self.below(path)?).await? {
-            Ok(_) => self.is_back(),
-            Err(failed) => self.is_away(&failed.why),
+        match self.try_once(&self.below(path)?, Ask::Get).await? {
+            Ok(_) => self.outage.ends(&self.describe()),
+            Err(failed) => self.outage.goes_on(&self.describe(), &failed.why),
         }
         Ok(())
     }
@@ -171,16 +220,28 @@ impl Client {
         Ok(url)
     }
 
-    async fn try_get(&self, url: &Url) -> Result<Result<Answer, Failed>> {
-        let request = self.http.get(url.clone()).header(ACCEPT, MEDIA_TYPES);
-        let request = match &self.credentials {
+    fn request(&self, url: &Url, ask: Ask<'_>) -> RequestBuilder {
+        let request = match ask {
+            Ask::Get => self.http.get(url.clone()),
+            Ask::Post(json) => {
+                let request = self.http.post(url.clone());
+                request
+                    .header(CONTENT_TYPE, MEDIA_TYPE)
+                    .body(json.to_owned())
+            }
+        };
+        let request = request.header(ACCEPT, MEDIA_TYPES);
+        match &self.credentials {
             Credentials::Nobody => request,
             Credentials::Basic { user, password } => {
                 request.basic_auth(user, Some(password.expose()))
             }
             Credentials::Bearer(token) => request.bearer_auth(token.expose()),
-        };
-        let response = match request.send().await {
+        }
+    }
+
+    async fn try_once(&self, url: &Url, ask: Ask<'_>) -> Result<Result<Answer, Failed>> {
+        let response = match self.request(url, ask).send().await {
             Ok(response) => response,
             Err(error) => return Ok(Err(unanswered(&error))),
         };
@@ -198,7 +259,7 @@ impl Client {
                     self.is_known.store(true, Ordering::Relaxed);
                     Ok(Ok(Answer::Found(json)))
                 }
-                _ => self.no_registry("what is no JSON object", url),
+                _ => self.no_registry("what is no JSON object", url, ask),
             };
         }
         let code = json.as_ref().and_then(|json| json.get("error_code"));
@@ -207,21 +268,22 @@ impl Client {
             .as_ref()
             .and_then(|json| json.get("message"))
             .and_then(Value::as_str)
-            .map(|text| crate::fault::shown(text.as_bytes()))
+            .map(|text| crate::fault::beginning(text.as_bytes(), SAID_CHARS))
             .unwrap_or_default();
         match status {
             // Of a registry these are about a subject, version or schema; 404 alone says that there is
             // no such path.
             StatusCode::NOT_FOUND if matches!(code, Some(40_400..=40_499)) => {
                 self.is_known.store(true, Ordering::Relaxed);
-                Ok(Ok(Answer::Missing(says)))
+                Ok(Ok(Answer::Refused(status, says)))
             }
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 let message = format!(
                     "{} does not let us in ({status}): look at schema_registry_user and \
                      schema_registry_password, or schema_registry_token, and whether this user may \
-                     read schemas",
-                    self.describe()
+                     {} schemas",
+                    self.describe(),
+                    ask.purpose()
                 );
                 Err(Error::new(Kind::Denied, Blame::Configuration, message))
             }
@@ -233,13 +295,18 @@ impl Client {
                 let why = format!("it answers {status} {says}");
                 Ok(Err(Failed { why, retry_after }))
             }
-            status => self.no_registry(&format!("{status} {says}"), url),
+            // What a registry says of a schema has its own codes; others speak without one.
+            status if matches!(ask, Ask::Post(_)) && code.is_some() => {
+                self.is_known.store(true, Ordering::Relaxed);
+                Ok(Ok(Answer::Refused(status, says)))
+            }
+            status => self.no_registry(&format!("{status} {says}"), url, ask),
         }
     }
 
     /// What answers is no registry. Where there was one before, something else answers in its place for
     /// a while, such as a proxy while it is restarted.
-    fn no_registry(&self, answer: &str, url: &Url) -> Result<Result<Answer, Failed>> {
+    fn no_registry(&self, answer: &str, url: &Url, ask: Ask<'_>) -> Result<Result<Answer, Failed>> {
         if self.is_known.load(Ordering::Relaxed) {
             return Ok(Err(Failed {
                 why: format!("it answers {answer}"),
@@ -247,37 +314,13 @@ impl Client {
             }));
         }
         let message = format!(
-            "{} answers {answer} to GET {}: is it a schema registry, with the right path in \
+            "{} answers {answer} to {} {}: is it a schema registry, with the right path in \
              `schema_registry_url`?",
             self.describe(),
+            ask.method(),
             url.path()
         );
         Err(Error::new(Kind::Invalid, Blame::Configuration, message))
-    }
-
-    fn is_away(&self, why: &str) {
-        let mut away = self.away.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        let before = away.as_ref();
-        let since = before.map_or(now, |away| away.since);
-        if before.is_none_or(|away| now.duration_since(away.said) >= SAY_EVERY) {
-            let seconds = now.duration_since(since).as_secs();
-            tracing::warn!(
-                target: "schema_registry",
-                seconds,
-                "{} is away, and records wait for it: {why}",
-                self.describe()
-            );
-            *away = Some(Away { since, said: now });
-        }
-    }
-
-    fn is_back(&self) {
-        let mut away = self.away.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(away) = away.take() {
-            let seconds = away.since.elapsed().as_secs();
-            tracing::info!(target: "schema_registry", seconds, "{} is back", self.describe());
-        }
     }
 }
 

@@ -8,9 +8,13 @@
 //! A schema under a number never changes, so it is asked for once. A registry that is away is waited
 //! for: the records are held back, and none is lost. A number that the registry does not know makes
 //! its records undecodable.
+//!
+//! Whoever writes records registers their schemas ([`register`]).
 
 mod client;
+mod outage;
 mod prefix;
+mod register;
 mod settings;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -25,7 +29,9 @@ use wasm_sink_core::{Blame, Error, Kind, Result};
 use crate::avro::Schema;
 use client::{Answer, Client};
 
+pub use prefix::wire_prefix;
 pub(crate) use prefix::{BODY, split};
+pub use register::{SchemaRegistry, SchemaRegistrySettings};
 pub(crate) use settings::RegistrySettings;
 
 /// Requests at a time.
@@ -166,7 +172,7 @@ impl Registry {
         let number = id.to_string();
         let answer = match self.client.get(&["schemas", "ids", &number]).await? {
             Answer::Found(answer) => answer,
-            Answer::Missing(_) => return Ok(None),
+            Answer::Refused(..) => return Ok(None),
             Answer::TooLong => return Ok(useless(format!("schema {id} is too long to be read"))),
         };
         let kind = answer.get("schemaType").and_then(Value::as_str);
@@ -220,7 +226,7 @@ impl Registry {
                                  long to be read"
                             )));
                         }
-                        Answer::Missing(why) => {
+                        Answer::Refused(_, why) => {
                             return Ok(Err(format!(
                                 "schema {id} refers to version {version} of `{subject}`, which the \
                                  registry does not have: {why}"
@@ -236,17 +242,19 @@ impl Registry {
     fn text(&self, mut answer: Value) -> Result<String> {
         match answer.get_mut("schema").map(Value::take) {
             Some(Value::String(text)) => Ok(text),
-            _ => Err(Error::new(
-                Kind::Invalid,
-                Blame::Configuration,
-                format!(
-                    "{} answers without a `schema`: is it a schema registry, with the right path in \
-                     `schema_registry_url`?",
-                    self.client.describe()
-                ),
-            )),
+            _ => Err(lacks(&self.client, "schema")),
         }
     }
+}
+
+/// An answer without what a registry's has.
+fn lacks(client: &Client, key: &str) -> Error {
+    let message = format!(
+        "{} answers without a `{key}`: is it a schema registry, with the right path in \
+         `schema_registry_url`?",
+        client.describe()
+    );
+    Error::new(Kind::Invalid, Blame::Configuration, message)
 }
 
 enum Task {

@@ -7,6 +7,7 @@
 mod broken;
 mod evolution;
 mod faults;
+mod register;
 mod stub;
 mod value;
 mod vectors;

@@ -47,7 +47,7 @@ impl Reply {
 }
 
 impl Stub {
-    /// `answer` has the head of a request, and how many of the same path came before.
+    /// `answer` has the head of a request with its body, and how many of the same path came before.
     pub async fn start(answer: impl Fn(&str, usize) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -98,7 +98,15 @@ async fn serve(
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await?);
     }
-    let head = String::from_utf8(head).unwrap();
+    let mut head = String::from_utf8(head).unwrap();
+    let length = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        let is_length = name.eq_ignore_ascii_case("content-length");
+        is_length.then(|| value.trim().parse().unwrap())
+    });
+    let mut body = vec![0; length.unwrap_or(0)];
+    stream.read_exact(&mut body).await?;
+    head.push_str(&String::from_utf8(body).unwrap());
     let before = {
         let mut asked = asked.lock().unwrap();
         let before = asked.iter().filter(|other| *other == path(&head)).count();

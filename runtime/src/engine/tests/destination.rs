@@ -14,6 +14,7 @@ use wasm_sink_core::error::{Blame, Error, Kind, Result};
 use wasm_sink_core::guest::HasGuest;
 use wasm_sink_core::home::Home;
 use wasm_sink_core::position::{PartitionKey, Position};
+use wasm_sink_core::source::Source;
 use wasm_sink_core::stage::{Purpose, Stage, Staged, UnitId};
 use wasmtime::StoreContextMut;
 use wasmtime::component::Linker;
@@ -121,7 +122,11 @@ impl Connection for Depot {
         }))
     }
 
-    fn home(&self, _unit: &UnitId) -> Result<Option<Arc<dyn Home>>> {
+    fn home(
+        &self,
+        _unit: &UnitId,
+        _source: Option<&mut dyn Source>,
+    ) -> Result<Option<Arc<dyn Home>>> {
         Ok(None)
     }
 

@@ -53,6 +53,8 @@ impl<'de, Own: DeserializeOwned> Deserialize<'de> for Config<Own> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
         struct Tables {
+            // The destination's schema has one of the names.
+            #[serde(alias = "topic")]
             table_name: Option<String>,
             #[serde(default)]
             routes: Vec<Route>,

@@ -121,13 +121,24 @@ pub trait Destination: Sized + 'static {
     /// JSON Schema of its own keys, `table_name` among them, with title and description. Its last
     /// member is `properties`.
     const CONFIG_SCHEMA: &'static str;
-    /// The table of a pipeline that has neither `table_name` nor routes; None: it has to have one.
+    /// The key that names the table of what no route takes.
+    const TABLE_KEY: &'static str = "table_name";
+    /// The table of a pipeline that has neither that key nor routes; None: it has to have one.
     const DEFAULT_TABLE: Option<&'static str> = None;
 
     /// Mistakes in its own keys that the schema cannot find.
     fn validate(config: &Config<Self::Config>) -> Vec<Problem> {
         let _ = config;
         Vec::new()
+    }
+
+    /// What is to be said of a table that was just opened.
+    ///
+    /// # Errors
+    /// Of the host.
+    fn opened(table: &Self::Table, config: &Config<Self::Config>) -> Result<()> {
+        let _ = (table, config);
+        Ok(())
     }
 
     /// Creates the table with these columns. `invalid`: it is there, with others.
@@ -156,7 +167,7 @@ impl<D: Destination> Sink for TableSink<D> {
     }
 
     fn validate(config: &Self::Config) -> Vec<Problem> {
-        let mut problems = config.problems(D::DEFAULT_TABLE, D::Table::is_same_name);
+        let mut problems = config.problems(D::TABLE_KEY, D::DEFAULT_TABLE, D::Table::is_same_name);
         problems.extend(D::validate(config));
         problems
     }
@@ -166,7 +177,7 @@ impl<D: Destination> Sink for TableSink<D> {
     fn open(config: Self::Config) -> Result<Self> {
         let mut targets = Vec::new();
         for lane in config.lanes(D::DEFAULT_TABLE) {
-            targets.push(Target::open(lane, &targets)?);
+            targets.push(Target::open::<D>(lane, &targets, &config)?);
         }
         let router = match config.routes.is_empty() {
             true => None,
@@ -190,19 +201,19 @@ impl<D: Destination> Sink for TableSink<D> {
         };
         match self.targets.get_mut(index) {
             Some(target) => target.write::<D>(&rows, &self.config),
-            None if self.router.is_some() => reject(&rows, &unrouted(topic)),
-            None => Err(Error::invalid("`table_name` is missing")),
+            None if self.router.is_some() => reject(&rows, &unrouted(D::TABLE_KEY, topic)),
+            None => Err(Error::invalid(format!("`{}` is missing", D::TABLE_KEY))),
         }
     }
 }
 
 /// Why rows go nowhere.
-fn unrouted(topic: Option<String>) -> String {
+fn unrouted(key: &str, topic: Option<String>) -> String {
     let what = match topic {
         Some(topic) => format!("no route takes the topic `{topic}`: add one"),
         None => "the source has no topics, so no route takes its records: write none".to_owned(),
     };
-    format!("{what}, or name a table for the rest with `table_name` in [sink.config]")
+    format!("{what}, or name where the rest goes with `{key}` in [sink.config]")
 }
 
 /// A destination's schema, whose last member is `properties`, with the shared keys among those.

@@ -69,15 +69,16 @@ impl<Own> Config<Own> {
     /// All but those of the destination. `default` is its table without a name.
     pub(super) fn problems(
         &self,
+        table_key: &str,
         default: Option<&str>,
         is_same_name: fn(&str, &str) -> bool,
     ) -> Vec<Problem> {
         let mut found = Found::default();
         if self.table_name.is_none() && default.is_none() && self.routes.is_empty() {
             found.add(
-                vec!["table_name".to_owned()],
-                "`table_name` is missing".to_owned(),
-                "rows go into a table: table_name = \"orders\"; into several, by their topic: [[routes]]",
+                vec![table_key.to_owned()],
+                format!("`{table_key}` is missing"),
+                "say where rows go: one name for all of them here, or several by their topics with [[routes]]",
             );
         }
         let lanes = self.lanes(Some(default.unwrap_or_default()));

@@ -25,11 +25,22 @@ impl<T: Table> Target<T> {
     ///
     /// # Errors
     /// Of the host; a destination that cannot do what the keys ask for.
-    pub(super) fn open(lane: Lane<'_>, others: &[Self]) -> Result<Self> {
+    pub(super) fn open<D>(
+        lane: Lane<'_>,
+        others: &[Self],
+        config: &Config<D::Config>,
+    ) -> Result<Self>
+    where
+        D: Destination<Table = T>,
+    {
         let mut others = others.iter();
         let table = match others.find(|it| T::is_same_name(&it.name, lane.table)) {
             Some(other) => Rc::clone(&other.table),
-            None => Rc::new(opened(&lane)?),
+            None => {
+                let table = opened(&lane)?;
+                D::opened(&table, config)?;
+                Rc::new(table)
+            }
         };
         Ok(Self {
             name: lane.table.to_owned(),

@@ -17,7 +17,9 @@ fn config(json: Value) -> Config<Own> {
 
 /// Path and message of each problem.
 fn problems(json: Value) -> Vec<String> {
-    let problems = config(json).problems(None, |one, other| one.eq_ignore_ascii_case(other));
+    let problems = config(json).problems("table_name", None, |one, other| {
+        one.eq_ignore_ascii_case(other)
+    });
     let lines = problems.iter().map(|problem| {
         assert!(problem.help.is_some(), "{problem:?}");
         format!("{}: {}", problem.path.join("."), problem.message)
@@ -151,7 +153,7 @@ fn a_table_or_routes() {
     assert_eq!(problems(none), ["table_name: `table_name` is missing"]);
     assert!(
         config(json!({}))
-            .problems(Some(""), |a, b| a == b)
+            .problems("table_name", Some(""), |a, b| a == b)
             .is_empty()
     );
     assert!(problems(json!({ "table_name": "t" })).is_empty());
@@ -282,10 +284,10 @@ fn problems_stand_where_the_key_was_written() {
 
 #[test]
 fn rows_that_go_nowhere_say_why() {
-    let reason = unrouted(Some("eu.orders".to_owned()));
+    let reason = unrouted("table_name", Some("eu.orders".to_owned()));
     assert!(
         reason.contains("`eu.orders`") && reason.contains("`table_name`"),
         "{reason}"
     );
-    assert!(unrouted(None).contains("no topics"));
+    assert!(unrouted("table_name", None).contains("no topics"));
 }

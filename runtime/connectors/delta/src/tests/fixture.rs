@@ -160,7 +160,7 @@ pub(super) fn home(connection: &dyn Connection) -> Arc<dyn Home> {
         connection: Arc::from("lake"),
         name: Arc::from(""),
     };
-    connection.home(&unit).unwrap().unwrap()
+    connection.home(&unit, None).unwrap().unwrap()
 }
 
 pub(super) fn delta(stage: &mut Box<dyn Stage>) -> &mut DeltaStage {

@@ -1,4 +1,4 @@
-//! A consumer, or what asks brokers as one.
+//! A client of the brokers, and what it reads.
 
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr::{self, NonNull};
@@ -39,12 +39,26 @@ pub(crate) trait Listener: Send + Sync {
     fn error(&self, error: NativeError, is_fatal: bool);
     /// A line of the library's log, with syslog's level.
     fn log(&self, level: i32, facility: &str, line: &str);
+    /// A record that was sent is not in its topic, and will not be.
+    fn undelivered(&self, _error: NativeError) {}
+}
+
+/// What a client is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// It asks and no more.
+    Asker,
+    /// It reads: as a member of the group with the `group.id` in its properties once it subscribes, or else
+    /// what it is assigned.
+    Reader,
+    /// It sends.
+    Producer,
 }
 
 /// An open client. Its functions may be called by any thread.
 pub(crate) struct Client {
     handle: NonNull<sys::rd_kafka_t>,
-    /// Where a member of a group gets everything; None for a client that only asks.
+    /// Where a reader gets everything; None for others.
     queue: Option<NonNull<sys::rd_kafka_queue_t>>,
     /// What the callbacks get; as old as the handle.
     opaque: NonNull<Opaque>,
@@ -61,12 +75,11 @@ unsafe impl Send for Client {}
 unsafe impl Sync for Client {}
 
 impl Client {
-    /// Makes a client, which connects by itself when it is asked for something. `is_member`: it will
-    /// subscribe, with the `group.id` in its properties.
+    /// Makes a client, which connects by itself when it is asked for something.
     pub(crate) fn new(
         config: Config,
         listener: Arc<dyn Listener>,
-        is_member: bool,
+        role: Role,
     ) -> Result<Self, String> {
         let opaque = Box::new(Opaque { listener });
         let opaque = NonNull::from(Box::leak(opaque));
@@ -79,10 +92,15 @@ impl Client {
             sys::rd_kafka_conf_set_opaque(conf, opaque.as_ptr().cast());
             sys::rd_kafka_conf_set_log_cb(conf, Some(on_log));
             sys::rd_kafka_conf_set_error_cb(conf, Some(on_error));
-            if is_member {
-                sys::rd_kafka_conf_set_rebalance_cb(conf, Some(on_rebalance));
+            let kind = match role {
+                Role::Producer => sys::rd_kafka_type_t::RD_KAFKA_PRODUCER,
+                Role::Asker | Role::Reader => sys::rd_kafka_type_t::RD_KAFKA_CONSUMER,
+            };
+            match role {
+                Role::Asker => {}
+                Role::Reader => sys::rd_kafka_conf_set_rebalance_cb(conf, Some(on_rebalance)),
+                Role::Producer => sys::rd_kafka_conf_set_dr_msg_cb(conf, Some(on_delivery)),
             }
-            let kind = sys::rd_kafka_type_t::RD_KAFKA_CONSUMER;
             let handle = sys::rd_kafka_new(kind, conf, text.as_mut_ptr(), text.len());
             if handle.is_null() {
                 sys::rd_kafka_conf_destroy(conf);
@@ -99,7 +117,7 @@ impl Client {
             queue: None,
             opaque,
         };
-        if is_member {
+        if role == Role::Reader {
             // SAFETY: the handle is alive and a consumer's. The queue is ours until it is destroyed.
             client.queue = unsafe {
                 let _ = sys::rd_kafka_poll_set_consumer(handle.as_ptr());
@@ -235,12 +253,38 @@ impl Client {
         list.noted()
     }
 
-    /// Lets the listener hear what has been said, for a client that is no member.
+    /// Lets the listener hear what has been said, for a client that is no reader.
     pub(crate) fn serve(&self) {
+        self.serve_for(Duration::ZERO);
+    }
+
+    /// The same, waiting for so long until there is something.
+    pub(crate) fn serve_for(&self, limit: Duration) {
         if self.queue.is_none() {
             // SAFETY: the handle is alive.
-            unsafe { sys::rd_kafka_poll(self.as_ptr(), 0) };
+            unsafe { sys::rd_kafka_poll(self.as_ptr(), milliseconds(limit)) };
         }
+    }
+
+    /// What ended it for good, if anything did.
+    pub(crate) fn fatal(&self) -> Option<NativeError> {
+        let mut text = ErrorText::new();
+        // SAFETY: the handle is alive, and the buffer is as long as it says.
+        let code =
+            unsafe { sys::rd_kafka_fatal_error(self.as_ptr(), text.as_mut_ptr(), text.len()) };
+        NativeError::check(code).err().map(|error| NativeError {
+            text: text.text(),
+            ..error
+        })
+    }
+
+    /// As which member of the group this reader may commit now.
+    pub(crate) fn membership(&self) -> Result<GroupMember, NativeError> {
+        // SAFETY: the handle is alive. What it returns is ours.
+        let metadata = unsafe { sys::rd_kafka_consumer_group_metadata(self.as_ptr()) };
+        let metadata = NonNull::new(metadata);
+        let none = || NativeError::of(Code::RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID);
+        metadata.map(GroupMember).ok_or_else(none)
     }
 
     /// The cluster's id; None where it has none, or does not answer in time.
@@ -323,6 +367,25 @@ impl Client {
     }
 }
 
+/// A member of a group in one generation.
+pub(crate) struct GroupMember(NonNull<sys::rd_kafka_consumer_group_metadata_t>);
+
+impl GroupMember {
+    pub(super) fn as_ptr(&self) -> *const sys::rd_kafka_consumer_group_metadata_t {
+        self.0.as_ptr()
+    }
+}
+
+// SAFETY: memory and nothing else, which is only read.
+unsafe impl Send for GroupMember {}
+
+impl Drop for GroupMember {
+    fn drop(&mut self) {
+        // SAFETY: ours, and destroyed once.
+        unsafe { sys::rd_kafka_consumer_group_metadata_destroy(self.0.as_ptr()) }
+    }
+}
+
 impl Drop for Client {
     fn drop(&mut self) {
         // SAFETY: nobody else has the client, so its queue and its handle are destroyed once, in this
@@ -392,6 +455,20 @@ unsafe extern "C" fn on_rebalance(
     };
     if let Err(error) = answer {
         tracing::debug!(%error, "answering the group at the end");
+    }
+}
+
+unsafe extern "C" fn on_delivery(
+    _handle: *mut sys::rd_kafka_t,
+    message: *const sys::rd_kafka_message_t,
+    opaque: *mut c_void,
+) {
+    // SAFETY: librdkafka calls this with a message and our `opaque`, both alive.
+    let (listener, message) = unsafe { (listener(opaque), message.as_ref()) };
+    if let (Some(listener), Some(message)) = (listener, message)
+        && let Err(error) = NativeError::check(message.err)
+    {
+        listener.undelivered(error);
     }
 }
 

@@ -11,13 +11,15 @@ mod config;
 mod error;
 mod list;
 mod message;
+mod producer;
 
 pub(crate) use admin::{End, TopicDescription};
-pub(crate) use client::{Client, Listener, Rebalance};
+pub(crate) use client::{Client, GroupMember, Listener, Rebalance, Role};
 pub(crate) use config::{Config, Refusal, known_properties};
 pub(crate) use error::{Code, NativeError};
 pub(crate) use list::{TopicPartition, TopicPartitions};
 pub(crate) use message::{Batch, Message};
+pub(crate) use producer::{Partitioner, Producer, Record, Remedy, TransactionError, Unsent};
 
 use std::ffi::{CStr, c_char};
 

@@ -14,7 +14,7 @@ use crate::native::{Config, Refusal, known_properties};
 const SERVERS: [&str; 2] = ["bootstrap.servers", "metadata.broker.list"];
 
 /// Properties as written. Secrets do not print.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Properties(Vec<(String, Text)>);
 
 #[derive(Clone)]
@@ -42,7 +42,45 @@ impl fmt::Debug for Text {
 }
 
 impl Properties {
-    /// Reads the whole table; None where it reported problems.
+    /// Those of producers alone, beside the connection's; None where it reported problems.
+    pub(super) fn read_more(table: &Table, problems: &mut Vec<Problem>) -> Option<Self> {
+        let before = problems.len();
+        let Some(mut probe) = Config::new() else {
+            problems.push(problem(table, "memory is gone", "try again"));
+            return None;
+        };
+        let mut properties = Vec::with_capacity(table.entries.len());
+        for entry in &table.entries {
+            if SERVERS.contains(&entry.key.as_str()) {
+                problems.push(Problem {
+                    code: code::BAD_VALUE,
+                    message: format!("`{}` belongs to the connection", entry.key),
+                    span: entry.key_span.clone(),
+                    help: Some(
+                        "records go to the cluster that the connection is to: write another \
+                         [connections.<label>] for another one"
+                            .to_owned(),
+                    ),
+                });
+                continue;
+            }
+            match property(entry, &mut probe) {
+                Ok(text) => properties.push((entry.key.clone(), text)),
+                Err(problem) => problems.push(*problem),
+            }
+        }
+        (problems.len() == before).then_some(Self(properties))
+    }
+
+    /// These, and over them `more`.
+    pub(crate) fn with(&self, more: &Self) -> Self {
+        let mut all = self.0.clone();
+        all.retain(|(name, _)| more.0.iter().all(|(other, _)| other != name));
+        all.extend(more.0.iter().cloned());
+        Self(all)
+    }
+
+    /// Reads a connection's; None where it reported problems.
     pub(crate) fn read(table: &Table, problems: &mut Vec<Problem>) -> Option<Self> {
         let before = problems.len();
         let Some(mut probe) = Config::new() else {

@@ -53,6 +53,11 @@ const REFUSED: &[Refused] = &[
         "leave it out",
     ),
     (
+        &["partitioner"],
+        "belongs to the sink",
+        "write partitioner in [sink.config]",
+    ),
+    (
         &["transactional.id"],
         "is made for each producer, so that one that was declared dead cannot commit",
         "leave it out",

@@ -11,19 +11,19 @@ use wasm_sink_core::home::{
     Admission, AttemptError, Base, Commit, History, Home, Staging, Stored, admit,
 };
 use wasm_sink_core::stage::{Staged, UnitId};
-use wasm_sink_core::{Blame, CommitId, Error, Kind, PartitionKey, Result};
+use wasm_sink_core::{Blame, CommitId, Error, Kind, Move, PartitionKey, Result};
 
 use super::partition::position;
 use super::topics::broke_off;
 use crate::connection::ASKING;
 use crate::error::source_error;
-use crate::native::{Client, Code, NativeError, TopicPartition, TopicPartitions};
+use crate::native::{Client, Code, GroupMember, NativeError, TopicPartition, TopicPartitions};
 
 /// The partitions that are ours now, and where the group files them.
 pub(super) type Places = Arc<Mutex<BTreeMap<PartitionKey, TopicPartition>>>;
 
 /// The offsets of one group.
-pub(super) struct GroupHome {
+pub(crate) struct GroupHome {
     client: Arc<Client>,
     group: String,
     places: Places,
@@ -41,6 +41,26 @@ impl GroupHome {
     fn places(&self) -> BTreeMap<PartitionKey, TopicPartition> {
         let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         places.clone()
+    }
+
+    /// Where an epoch ends, in the group's words, and the member that may say so: as long as that one counts,
+    /// the partitions are ours. Asks the library's own thread.
+    ///
+    /// # Errors
+    /// A partition is not ours, or we are no member.
+    pub(crate) fn offsets(
+        &self,
+        moves: &[Move],
+        id: CommitId,
+    ) -> Result<(TopicPartitions, GroupMember), AttemptError> {
+        let mut list = TopicPartitions::new().ok_or_else(|| unknown(NativeError::of(NO_MEMORY)))?;
+        // A partition is taken from here before the group is told that it may have it: what counts as a
+        // member while it is here is fenced off once another may have it.
+        let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        add(&places, moves, id, &mut list)?;
+        let member = self.client.membership();
+        drop(places);
+        Ok((list, member.map_err(unknown)?))
     }
 }
 
@@ -92,7 +112,6 @@ impl Home for GroupHome {
     }
 
     async fn attempt(&self, base: &Base, commit: &Commit) -> Result<(), AttemptError> {
-        let places = self.places();
         let mut list = TopicPartitions::new().ok_or_else(|| unknown(NativeError::of(NO_MEMORY)))?;
         for (epoch, admission) in commit
             .epochs
@@ -104,17 +123,7 @@ impl Home for GroupHome {
                 let error = Error::new(Kind::Conflict, Blame::Source, message);
                 return Err(AttemptError::Conflict(error));
             }
-            for moved in &epoch.moves {
-                let Some((place, [offset])) = places
-                    .get(&moved.key)
-                    .map(|place| (place, moved.end.words()))
-                else {
-                    let message = format!("partition {} is no longer ours", moved.key);
-                    let error = Error::new(Kind::Conflict, Blame::Source, message);
-                    return Err(AttemptError::Conflict(error));
-                };
-                list.add_noted(place, *offset, &epoch.id.to_string());
-            }
+            add(&self.places(), &epoch.moves, epoch.id, &mut list)?;
         }
         let client = Arc::clone(&self.client);
         let answer = spawn_blocking(move || client.commit(&list, true)).await;
@@ -135,6 +144,28 @@ impl Home for GroupHome {
     async fn discard(&self, _staged: &[Staged]) {}
 }
 
+/// Adds where an epoch ends.
+///
+/// # Errors
+/// A partition is not ours.
+fn add(
+    places: &BTreeMap<PartitionKey, TopicPartition>,
+    moves: &[Move],
+    id: CommitId,
+    list: &mut TopicPartitions,
+) -> Result<(), AttemptError> {
+    for moved in moves {
+        let place = places.get(&moved.key);
+        let (Some(place), [offset]) = (place, moved.end.words()) else {
+            let message = format!("partition {} is no longer ours", moved.key);
+            let error = Error::new(Kind::Conflict, Blame::Source, message);
+            return Err(AttemptError::Conflict(error));
+        };
+        list.add_noted(place, *offset, &id.to_string());
+    }
+    Ok(())
+}
+
 const NO_MEMORY: Code = Code::RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE;
 
 fn unknown(error: NativeError) -> AttemptError {
@@ -142,7 +173,7 @@ fn unknown(error: NativeError) -> AttemptError {
 }
 
 /// Whether the coordinator no longer counts us among the members that have these partitions.
-fn is_fenced(code: Code) -> bool {
+pub(crate) fn is_fenced(code: Code) -> bool {
     matches!(
         code,
         Code::RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION

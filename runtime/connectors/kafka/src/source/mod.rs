@@ -13,6 +13,7 @@ mod poll;
 mod state;
 mod topics;
 
+use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
@@ -27,7 +28,7 @@ use wasm_sink_core::source::{Membership, Source, SourceEvent};
 use wasm_sink_core::{Blame, Error, Kind, PartitionKey, Position, Result};
 
 use self::decode::Decoded;
-use self::home::{GroupHome, Places};
+use self::home::Places;
 use self::partition::{Partition, Reading};
 use self::poll::{Command, Done, Event};
 use self::state::{Assigning, Owned, Partitions, Releasing};
@@ -37,6 +38,7 @@ use crate::log::Log;
 use crate::native::{NativeError, TopicPartition};
 use crate::settings::{Reset, SourceSettings, Until};
 
+pub(crate) use home::{GroupHome, is_fenced};
 pub(crate) use open::KafkaSourceSpec;
 
 /// The group hears of offsets so often, and when partitions are let go of.
@@ -47,6 +49,8 @@ const LEAVING: Duration = Duration::from_secs(10);
 /// The open source.
 pub(crate) struct KafkaSource {
     settings: SourceSettings,
+    /// Its label.
+    connection: Arc<str>,
     topics: Topics,
     commands: mpsc::UnboundedSender<Command>,
     events: mpsc::UnboundedReceiver<Event>,
@@ -86,6 +90,21 @@ impl KafkaSource {
             Ok(answer) => answer.map_err(|error| source_error(doing, error)),
             Err(_) => Err(gone()),
         }
+    }
+
+    /// Label of the connection that it reads from.
+    pub(crate) fn connection(&self) -> &str {
+        &self.connection
+    }
+
+    /// The group's offsets as positions. From now on nothing else moves them.
+    pub(crate) fn group_home(&mut self) -> GroupHome {
+        self.is_home = true;
+        GroupHome::new(
+            Arc::clone(&self.topics.client),
+            self.group.clone(),
+            Arc::clone(&self.places),
+        )
     }
 
     fn command(&self, command: Command) {
@@ -220,13 +239,11 @@ impl Source for KafkaSource {
     }
 
     fn home(&mut self) -> Option<Arc<dyn Home>> {
-        let home = GroupHome::new(
-            Arc::clone(&self.topics.client),
-            self.group.clone(),
-            Arc::clone(&self.places),
-        );
-        self.is_home = true;
-        Some(Arc::new(home))
+        Some(Arc::new(self.group_home()))
+    }
+
+    fn as_any(&mut self) -> Option<&mut dyn Any> {
+        Some(self)
     }
 
     fn beginning(&self, key: &PartitionKey) -> Position {

@@ -22,7 +22,7 @@ use super::{KafkaSource, client_error};
 use crate::connection::{ASKING, ASKING_ONCE, KafkaConnection};
 use crate::error::{is_transient, source_error};
 use crate::log::Log;
-use crate::native::{Batch, Client, NativeError};
+use crate::native::{Batch, Client, NativeError, Role};
 use crate::settings::{self, SourceSettings, Until};
 
 /// What the library's defaults are not, so that its queues stay small with any number of partitions.
@@ -65,6 +65,7 @@ impl SourceSpec for KafkaSourceSpec {
         let (events, heard) = mpsc::unbounded_channel();
         let ears = Arc::new(Ears::new(events.clone()));
         let client = Arc::new(member(connection, &self.0, &context, Arc::clone(&ears))?);
+        let label = Arc::clone(&connection.cluster.label);
         let doing = format!("reading from {}", connection.describe());
         let (client, heard, cluster) =
             first_words(client, heard, self.0.topics.clone(), doing).await?;
@@ -109,6 +110,7 @@ impl SourceSpec for KafkaSourceSpec {
             })?;
         Ok(Box::new(KafkaSource {
             settings: self.0.clone(),
+            connection: label,
             topics,
             commands,
             events: heard,
@@ -159,7 +161,9 @@ fn member(
     if let Some(instance) = &settings.instance {
         fixed.push(("group.instance.id", instance));
     }
-    connection.client(connection.config(&DEFAULTS, &fixed)?, ears, true)
+    let cluster = &connection.cluster;
+    let config = cluster.config(&cluster.settings.properties, &DEFAULTS, &fixed)?;
+    cluster.client(config, ears, Role::Reader)
 }
 
 /// Reaches the cluster and looks whether the topics are there, before a group is joined: what is wrong

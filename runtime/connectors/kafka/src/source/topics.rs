@@ -91,7 +91,10 @@ impl Topics {
         self.patiently("asking what topics are", || {
             let topics = self.client.describe_topics(names, ASKING)?;
             let mut ids = BTreeMap::new();
-            for TopicDescription { name, id, found } in topics {
+            for TopicDescription {
+                name, id, found, ..
+            } in topics
+            {
                 match found {
                     Ok(()) => {
                         ids.insert(name, id);
@@ -194,7 +197,10 @@ impl Topics {
         let names: Vec<String> = topics.keys().cloned().collect();
         let described = self.client.describe_topics(&names, ASKING)?;
         let mut replaced = BTreeSet::new();
-        for TopicDescription { name, id, found } in described {
+        for TopicDescription {
+            name, id, found, ..
+        } in described
+        {
             match found {
                 Ok(()) if id.as_ref() != topics.get(&name) => {
                     replaced.insert(name);

@@ -1,0 +1,239 @@
+//! A cluster, how to get in, and what is known of its topics.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::OnceCell;
+use tokio::task::spawn_blocking;
+use wasm_sink_core::stage::UnitId;
+use wasm_sink_core::{Blame, Error, Kind, Result};
+use wasm_sink_formats::SchemaRegistry;
+
+use crate::connection::{ASKING, Heard};
+use crate::error::destination_error;
+use crate::native::{Client, Code, Config, Listener, NativeError, Role};
+use crate::settings::{ConnectionSettings, Properties};
+
+/// What the library's defaults are not.
+const DEFAULTS: [(&str, &str); 3] = [
+    ("client.id", "wasm-sink"),
+    // A broker that comes back is found soon.
+    ("reconnect.backoff.max.ms", "2000"),
+    // A vanished broker is noticed.
+    ("socket.keepalive.enable", "true"),
+];
+
+/// How long a topic that was just made may take to be seen.
+const APPEARING: Duration = Duration::from_secs(10);
+const LOOKING_EVERY: Duration = Duration::from_millis(100);
+
+/// What is known of a topic that is written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TopicFacts {
+    pub(crate) partitions: i32,
+    /// The largest batch of records that it takes, in bytes; None where that may not be asked.
+    pub(crate) max_bytes: Option<usize>,
+}
+
+/// An open connection's own.
+pub(crate) struct Cluster {
+    pub(crate) settings: ConnectionSettings,
+    pub(crate) label: Arc<str>,
+    pub(crate) pipeline: Arc<str>,
+    pub(crate) unit: UnitId,
+    pub(crate) directory: PathBuf,
+    pub(crate) registry: Option<SchemaRegistry>,
+    asker: OnceCell<Arc<Client>>,
+    topics: Mutex<HashMap<String, TopicFacts>>,
+}
+
+impl Cluster {
+    pub(crate) fn new(
+        settings: ConnectionSettings,
+        label: Arc<str>,
+        pipeline: Arc<str>,
+        directory: PathBuf,
+    ) -> Result<Self> {
+        let registry = settings.registry.as_ref();
+        let registry = registry.map(|registry| SchemaRegistry::open(registry, &directory));
+        Ok(Self {
+            registry: registry.transpose()?,
+            unit: UnitId {
+                connection: Arc::clone(&label),
+                name: Arc::from(""),
+            },
+            settings,
+            label,
+            pipeline,
+            directory,
+            asker: OnceCell::new(),
+            topics: Mutex::default(),
+        })
+    }
+
+    /// For messages.
+    pub(crate) fn describe(&self) -> String {
+        format!("Kafka at {}", self.settings.properties.servers())
+    }
+
+    /// A client's configuration. The user's properties win over `defaults`, `fixed` ones over them.
+    ///
+    /// # Errors
+    /// A property that is not taken.
+    pub(crate) fn config(
+        &self,
+        properties: &Properties,
+        defaults: &[(&str, &str)],
+        fixed: &[(&str, &str)],
+    ) -> Result<Config> {
+        let defaults = [&DEFAULTS, defaults].concat();
+        properties.config(&self.directory, &defaults, fixed)
+    }
+
+    /// Makes a client that reads or asks.
+    ///
+    /// # Errors
+    /// Properties that do not go together, and files that are not there.
+    pub(crate) fn client(
+        &self,
+        config: Config,
+        listener: Arc<dyn Listener>,
+        role: Role,
+    ) -> Result<Client> {
+        Client::new(config, listener, role).map_err(|why| self.not_made(why))
+    }
+
+    pub(crate) fn not_made(&self, why: String) -> Error {
+        Error::new(Kind::Invalid, Blame::Configuration, why).context(self.describe())
+    }
+
+    /// A client that asks, the same each time.
+    async fn asker(&self) -> Result<&Arc<Client>> {
+        let make = async || {
+            let config = self.config(&self.settings.properties, &[], &[])?;
+            let client = self.client(config, Arc::new(Heard::default()), Role::Asker)?;
+            Ok(Arc::new(client))
+        };
+        self.asker.get_or_try_init(make).await
+    }
+
+    /// Asks the brokers something.
+    ///
+    /// # Errors
+    /// What they answer, and no answer.
+    pub(crate) async fn ask<T: Send + 'static>(
+        &self,
+        doing: &str,
+        question: impl FnOnce(&Client) -> Result<T, NativeError> + Send + 'static,
+    ) -> Result<Result<T, NativeError>> {
+        let client = Arc::clone(self.asker().await?);
+        let answer = spawn_blocking(move || {
+            client.serve();
+            question(&client)
+        });
+        answer.await.map_err(|error| broke_off(doing, error))
+    }
+
+    /// What is known of a topic; it is asked for once. None where there is none of this name.
+    ///
+    /// # Errors
+    /// Of the brokers.
+    pub(crate) async fn topic(&self, name: &str) -> Result<Option<TopicFacts>> {
+        if let Some(facts) = self.known(name) {
+            return Ok(Some(facts));
+        }
+        let doing = format!("asking for topic `{name}`");
+        let topic = name.to_owned();
+        let found = self.ask(&doing, move |client| {
+            match client.partitions(&topic, ASKING)? {
+                None => Ok(None),
+                Some(partitions) => {
+                    let settings = client.topic_settings(&topic, &[MAX_BYTES], ASKING);
+                    Ok(Some((partitions, settings)))
+                }
+            }
+        });
+        let found = found
+            .await?
+            .map_err(|error| destination_error(&doing, error))?;
+        let Some((partitions, settings)) = found else {
+            return Ok(None);
+        };
+        let max_bytes = match settings {
+            Ok(settings) => settings.get(MAX_BYTES).and_then(|text| text.parse().ok()),
+            // Writing may be allowed, and asking not.
+            Err(error) if is_denied(error.code) => None,
+            Err(error) => return Err(destination_error(&doing, error)),
+        };
+        let facts = TopicFacts {
+            partitions,
+            max_bytes,
+        };
+        let mut topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
+        topics.insert(name.to_owned(), facts);
+        Ok(Some(facts))
+    }
+
+    fn known(&self, name: &str) -> Option<TopicFacts> {
+        let topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
+        topics.get(name).copied()
+    }
+
+    /// The largest batch that all topics take that are known.
+    pub(crate) fn smallest_max_bytes(&self) -> Option<usize> {
+        let topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
+        topics.values().filter_map(|facts| facts.max_bytes).min()
+    }
+
+    /// Makes a topic, unless it is there, and waits until it is seen. None for `partitions`: the brokers'
+    /// default.
+    ///
+    /// # Errors
+    /// Of the brokers.
+    pub(crate) async fn create_topic(
+        &self,
+        name: &str,
+        partitions: Option<i32>,
+        settings: &'static [(&'static str, &'static str)],
+    ) -> Result<TopicFacts> {
+        let doing = format!("creating topic `{name}`");
+        let topic = name.to_owned();
+        let created = self.ask(&doing, move |client| {
+            client.create_topic(&topic, partitions, settings, ASKING)
+        });
+        match created.await? {
+            Ok(()) => tracing::info!(topic = name, "created the topic"),
+            Err(error) if error.code == Code::RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS => {}
+            Err(error) => return Err(destination_error(&doing, error)),
+        }
+        let begun = tokio::time::Instant::now();
+        loop {
+            if let Some(facts) = self.topic(name).await? {
+                return Ok(facts);
+            }
+            if begun.elapsed() >= APPEARING {
+                let message = format!("topic `{name}` was created and is not there");
+                return Err(Error::new(Kind::Unavailable, Blame::Destination, message));
+            }
+            tokio::time::sleep(LOOKING_EVERY).await;
+        }
+    }
+}
+
+const MAX_BYTES: &str = "max.message.bytes";
+
+fn is_denied(code: Code) -> bool {
+    matches!(
+        code,
+        Code::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED
+            | Code::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED
+    )
+}
+
+/// A question's thread ended without an answer.
+pub(crate) fn broke_off(doing: &str, error: tokio::task::JoinError) -> Error {
+    let message = format!("{doing} stopped half way");
+    Error::new(Kind::Other, Blame::Host, message).with_source(error)
+}
