@@ -23,6 +23,8 @@ pub struct Connector {
     pub source: Option<ReadSource>,
     /// Whether components can import `wasm-sink:<name>`.
     pub has_capability: bool,
+    /// Whether its connections take dead letters.
+    pub has_dead_letters: bool,
 }
 
 connectors! {
@@ -30,7 +32,7 @@ connectors! {
     "duckdb" wasm_sink_duckdb: connection source capability;
     "files" wasm_sink_files: source;
     "generator" wasm_sink_generator: source;
-    "kafka" wasm_sink_kafka: connection source capability;
+    "kafka" wasm_sink_kafka: connection source capability dead_letters;
     "postgres" wasm_sink_postgres: connection source capability;
     "stdin" wasm_sink_stdin: source;
 }
@@ -41,7 +43,7 @@ pub fn find(name: &str) -> Option<&'static Connector> {
 }
 
 /// From a line per connector: its word, its crate, and which of `connection`, `source` and
-/// `capability` (as `link`) that crate has.
+/// `capability` (as `link`) that crate has, and whether its connections take `dead_letters`.
 macro_rules! connectors {
     ($($name:literal $krate:ident: $($offer:ident)+;)+) => {
         /// Names of all connectors that there are, built in or not.
@@ -56,6 +58,7 @@ macro_rules! connectors {
                     connection: None,
                     source: None,
                     has_capability: false,
+                    has_dead_letters: false,
                 };
                 $(offered!(connector, $krate, $offer);)+
                 connector
@@ -85,6 +88,9 @@ macro_rules! offered {
     };
     ($connector:ident, $krate:ident, capability) => {
         $connector.has_capability = true;
+    };
+    ($connector:ident, $krate:ident, dead_letters) => {
+        $connector.has_dead_letters = true;
     };
 }
 

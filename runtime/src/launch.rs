@@ -22,8 +22,8 @@ use crate::config::{self, ComponentRef, SinkConfigProblem, check_sink_config};
 use crate::engine::{Engine, EngineSettings, Grant, Grants, InstanceLimits, Loaded};
 use crate::metrics::Metrics;
 use crate::pipeline::{
-    self, Destinations, Entropy, LocalHome, OsEntropy, Pipeline, Route, Start, StateDirectory,
-    Topics, persist,
+    self, Destinations, Entropy, LettersElsewhere, LocalHome, LocalState, OsEntropy, Pipeline,
+    Route, Start, StateDirectory, Topics, persist,
 };
 
 /// Rows per batch that sources are asked for.
@@ -231,6 +231,26 @@ fn routes(config: &serde_json::Value) -> (Vec<Route>, Option<&str>) {
     (routes.unwrap_or_default(), rest)
 }
 
+/// What the process keeps on its disk, with its dead letters where the pipeline wants them.
+fn with_letters(
+    state: Arc<dyn LocalState>,
+    letters: &config::DeadLetters,
+    connections: &Connections,
+) -> Result<Arc<dyn LocalState>> {
+    let config::DeadLetters::Topic { connection, topic } = letters else {
+        return Ok(state);
+    };
+    let target = match connections.get(connection.as_str()) {
+        Some(connection) => connection.dead_letters(topic)?,
+        None => None,
+    };
+    let target = target.ok_or_else(|| {
+        let message = format!("the connection `{connection}` takes no dead letters");
+        Error::new(Kind::Invalid, Blame::Configuration, message)
+    })?;
+    Ok(Arc::new(LettersElsewhere { state, target }))
+}
+
 /// "a", "a and b", "a, b and c".
 fn joined(mut names: Vec<String>) -> String {
     let last = names.pop().unwrap_or_default();
@@ -252,12 +272,14 @@ pub async fn deliver(
     component: impl FnOnce(&config::Pipeline, &Connections) -> Result<Arc<dyn Component>> + Send,
 ) -> Result<Outcome> {
     let begun = Instant::now();
-    let state = StateDirectory::open(
-        &pipeline.state_dir,
-        &pipeline.dead_letters,
-        pipeline.name.as_str(),
-    )?;
+    let letters = match &pipeline.dead_letters {
+        config::DeadLetters::Directory(path) => path.clone(),
+        // An earlier configuration may have left some there.
+        config::DeadLetters::Topic { .. } => pipeline.state_dir.join("dead-letters"),
+    };
+    let state = StateDirectory::open(&pipeline.state_dir, &letters, pipeline.name.as_str())?;
     let mut opened = open(&pipeline, |connections| component(&pipeline, connections)).await?;
+    let state = with_letters(Arc::new(state), &pipeline.dead_letters, &opened.connections)?;
     let mut told_to_stop = shutdown.clone();
     let found = tokio::select! {
         biased;
@@ -299,7 +321,7 @@ pub async fn deliver(
         limits: pipeline.limits,
         retry: pipeline.retry,
         budget: opened.budget,
-        state: Arc::new(state),
+        state,
         entropy: Arc::new(OsEntropy),
         observer: metrics,
         start: match beginning {

@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from measuring import BINARY, CACHE, HERE, measure
+from measuring import BINARY, CACHE, HERE, KAFKA_COPY, measure
 
 RECORDS = 5_000_000
 SETUP = HERE.parent / "setup.sh"
@@ -149,6 +149,31 @@ def to_delta(folder, _rows):
         print(f"  first commit         {time.monotonic() - started:7.2f} s after the start")
         if process.wait():
             sys.exit("the pipeline failed")
+
+
+def to_kafka(folder, _rows):
+    """Kafka into Kafka, exactly once, and a copy by hand without transactions: 5M records as they are. JSON, too."""
+    with Broker(folder / "broker") as broker:
+        broker.topic("orders", 16, RECORDS)
+        ratios = []
+        for turn in range(3):
+            by_hand = f"by-hand-{turn}"
+            create = ["--create", "--partitions", 16, "--topic"]
+            for topic in (by_hand, f"bytes-{turn}", f"json-{turn}"):
+                broker.ask("TopicCommand", "--bootstrap-server", broker.servers, *create, topic)
+            theirs = measure(KAFKA_COPY, broker.servers, by_hand, "orders", by_hand)
+            print(f"  by hand, at least once {theirs}")
+            for kind in ("bytes", "json"):
+                sink = '[sink]\ncomponent = "kafka"\nconnection = "broker"\n\n[sink.config]\n'
+                sink += f'topic = "{kind}-{turn}"\nformat = "{kind}"'
+                path = pipeline(folder / f"{kind}-{turn}", broker, "orders", f'format = "{kind}"', sink)
+                ours = measure(BINARY, "run", "--quiet", path)
+                print(f"  {kind}, exactly once    {ours}")
+                if kind == "bytes":
+                    ratios.append(ours.wall_s / theirs.wall_s)
+            for topic in (by_hand, f"bytes-{turn}", f"json-{turn}"):
+                broker.ask("TopicCommand", "--bootstrap-server", broker.servers, "--delete", "--topic", topic)
+        print(f"  bytes / by hand      {statistics.median(ratios):.3f} of its wall time")
 
 
 def memory(folder, _rows):

@@ -14,6 +14,7 @@ BUILT = HERE.parent.parent / "target" / "release"
 BINARY = BUILT / "wasm-sink"
 NATIVE = BUILT / "wasm-sink-native"
 BINARY_COPY = BUILT / "wasm-sink-binary-copy"
+KAFKA_COPY = BUILT / "wasm-sink-kafka-copy"
 CACHE = Path(os.environ.get("WASM_SINK_TEST_CACHE") or Path.home() / ".cache" / "wasm-sink-tests")
 
 

@@ -300,6 +300,7 @@ MEASUREMENTS = {
     "kafka_to_discard": kafka.to_discard,
     "kafka_to_delta": kafka.to_delta,
     "kafka_memory": kafka.memory,
+    "kafka_to_kafka": kafka.to_kafka,
 }
 
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use crate::dead_letter::DeadLetterTarget;
 use crate::error::{Blame, Error, Kind, Result};
 use crate::home::{Home, Unit};
 use crate::source::Source;
@@ -69,6 +70,14 @@ pub trait Connection: Send + Sync {
                 self.describe()
             ),
         ))
+    }
+
+    /// A place by this name that takes dead letters; None where this connector has none.
+    ///
+    /// # Errors
+    /// A bad name.
+    fn dead_letters(&self, _name: &str) -> Result<Option<Arc<dyn DeadLetterTarget>>> {
+        Ok(None)
     }
 
     /// What it keeps in memory of rows that are staged, beside the batches that they come from: a part of

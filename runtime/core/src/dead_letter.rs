@@ -2,8 +2,11 @@
 
 use std::fmt;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 
+use crate::epoch::CommitId;
+use crate::error::Result;
 use crate::position::{PartitionKey, Position};
 
 /// Who refused the row.
@@ -73,4 +76,31 @@ pub struct DeadLetter {
     pub reason: String,
     /// The raw bytes as read, or the row as JSON where they are gone.
     pub record: Bytes,
+}
+
+/// A place outside of this machine that takes dead letters. It takes them before their epoch is committed, and
+/// so once more where that is written again: each has an identity that stays the same.
+#[async_trait]
+pub trait DeadLetterTarget: Send + Sync {
+    /// For messages: what and where, without secrets.
+    fn describe(&self) -> String;
+
+    /// Takes the letters of an epoch; durable when it answers.
+    ///
+    /// # Errors
+    /// The epoch is then not committed.
+    async fn send(&self, commit: CommitId, letters: &[DeadLetter]) -> Result<()>;
+}
+
+impl DeadLetter {
+    /// The same whenever the row is read, and of no other row.
+    pub fn identity(&self) -> String {
+        let row = match (&self.position, self.origin.offset, self.origin.line) {
+            (_, Some(offset), _) => format!("offset {offset}"),
+            (_, None, Some(line)) => format!("line {line}"),
+            (Some(position), None, None) => format!("before {position}"),
+            (None, None, None) => String::new(),
+        };
+        format!("{} {row}", self.key)
+    }
 }

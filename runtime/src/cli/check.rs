@@ -71,7 +71,7 @@ async fn connect(pipeline: &Pipeline, label: &Label) -> Result<String> {
         directory: pipeline.directory.clone(),
     };
     let opened = connection.spec.open(context).await?;
-    if pipeline.sink.connections.values().any(|used| used == label) {
+    if pipeline.writes_to(label) {
         opened.check().await?;
     }
     if pipeline.source.connection.as_ref() == Some(label) {

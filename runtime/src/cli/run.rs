@@ -192,7 +192,7 @@ async fn deliver(
     }
     // Standard output is for people also where the log is not.
     if !args.quiet && !args.json {
-        terminal.result(&summary(&outcome, &dead_letters.display().to_string()));
+        terminal.result(&summary(&outcome, &dead_letters.to_string()));
     }
     Ok(())
 }

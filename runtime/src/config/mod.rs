@@ -59,8 +59,8 @@ pub struct Pipeline {
     pub limits: Limits,
     /// `[retry]`.
     pub retry: Retry,
-    /// `[dead_letters] path`: the directory of the JSON-lines files, one per commit that has any.
-    pub dead_letters: PathBuf,
+    /// `[dead_letters]`.
+    pub dead_letters: DeadLetters,
     /// `[admin]`: where metrics and health are served; always loopback.
     pub admin: Option<SocketAddr>,
     /// For problems that are found later, and points at them.
@@ -85,12 +85,51 @@ impl Pipeline {
         Diagnostics::new(Arc::clone(&self.file), self.warnings.clone())
     }
 
+    /// Whether something is written over a connection.
+    pub fn writes_to(&self, label: &Label) -> bool {
+        let mut sinks = self.sink.connections.values();
+        sinks.any(|used| used == label) || self.dead_letters.connection() == Some(label)
+    }
+
     /// Labels of the connections that the source or the component uses, each once.
     pub fn used_connections(&self) -> impl Iterator<Item = &Label> {
         self.connections.keys().filter(|label| {
             self.source.connection.as_ref() == Some(label)
                 || self.sink.connections.values().any(|used| used == *label)
+                || self.dead_letters.connection() == Some(label)
         })
+    }
+}
+
+/// Where dead letters go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeadLetters {
+    /// The directory of JSON-lines files, one per commit that has any.
+    Directory(PathBuf),
+    /// A topic.
+    Topic {
+        /// Of this connection.
+        connection: Label,
+        /// Its name.
+        topic: String,
+    },
+}
+
+impl DeadLetters {
+    fn connection(&self) -> Option<&Label> {
+        match self {
+            Self::Directory(_) => None,
+            Self::Topic { connection, .. } => Some(connection),
+        }
+    }
+}
+
+impl fmt::Display for DeadLetters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Directory(path) => path.display().fmt(f),
+            Self::Topic { connection, topic } => write!(f, "topic `{topic}` of `{connection}`"),
+        }
     }
 }
 

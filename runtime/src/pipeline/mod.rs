@@ -12,6 +12,7 @@ mod context;
 mod dead_letters;
 mod destination;
 mod driver;
+mod elsewhere;
 mod entropy;
 mod epoch;
 pub mod limits;
@@ -40,6 +41,7 @@ use wasm_sink_core::{Position, Result};
 
 pub use backoff::persist;
 pub use destination::{Destination, Destinations};
+pub use elsewhere::LettersElsewhere;
 pub use entropy::{Entropy, OsEntropy};
 pub use limits::{EpochLimits, Limits, Retry};
 pub use local_home::LocalHome;

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use tokio::task::spawn_blocking;
 use wasm_sink_core::Result;
 use wasm_sink_core::connection::{Connection, ConnectionContext, ConnectionSpec};
+use wasm_sink_core::dead_letter::DeadLetterTarget;
 use wasm_sink_core::home::Home;
 use wasm_sink_core::source::Source;
 use wasm_sink_core::stage::{Purpose, Stage, UnitId};
@@ -109,6 +110,10 @@ impl Connection for KafkaConnection {
             Some(source) => self.destination.home_in_group(source.group_home()),
             None => self.destination.home_in_topic(membership),
         }))
+    }
+
+    fn dead_letters(&self, name: &str) -> Result<Option<Arc<dyn DeadLetterTarget>>> {
+        self.destination.dead_letters(name).map(Some)
     }
 
     fn staged_bytes(&self) -> usize {

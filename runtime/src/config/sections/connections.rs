@@ -176,15 +176,10 @@ impl Connections {
         None
     }
 
-    /// Warns of connections that neither table names.
-    pub(super) fn report_unused(
-        &self,
-        source: Option<&Table>,
-        sink: Option<&Table>,
-        problems: &mut Vec<Problem>,
-    ) {
+    /// Warns of connections that none of these tables names.
+    pub(super) fn report_unused(&self, tables: [Option<&Table>; 3], problems: &mut Vec<Problem>) {
         let mut named = Vec::new();
-        for table in [source, sink].into_iter().flatten() {
+        for table in tables.into_iter().flatten() {
             for key in ["connection", "connections"] {
                 if let Some(entry) = table.get(key) {
                     collect_texts(&entry.node.value, &mut named);

@@ -1,6 +1,7 @@
 //! The tables of pipeline.toml, one function each.
 
 mod connections;
+mod dead_letters;
 mod numbers;
 mod sink;
 mod source;
@@ -16,7 +17,7 @@ use super::codes::Code;
 use super::diagnostics::SourceText;
 use super::names::{Label, PipelineName};
 use super::registry::Registry;
-use super::{Connection, Pipeline, Sink, Source};
+use super::{Connection, DeadLetters, Pipeline, Sink, Source};
 use crate::pipeline::limits::{EpochLimits, Limits, Retry};
 
 /// The tables that a pipeline can have.
@@ -43,7 +44,7 @@ pub(super) struct Parts {
     epoch: EpochLimits,
     limits: Limits,
     retry: Retry,
-    dead_letters: PathBuf,
+    dead_letters: DeadLetters,
     admin: Option<SocketAddr>,
 }
 
@@ -116,14 +117,16 @@ pub(super) fn read(
     let limits =
         inner("limits").map_or_else(Limits::default, |table| numbers::limits(table, problems));
     let retry = inner("retry").map_or_else(Retry::default, |table| numbers::retry(table, problems));
-    let dead_letters =
-        inner("dead_letters").and_then(|table| dead_letters_path(table, directory, problems));
+    let letters_table = inner("dead_letters");
+    let dead_letters = letters_table
+        .and_then(|table| dead_letters::read(table, directory, &connections, registry, problems));
     let admin = inner("admin").and_then(|table| admin_address(table, problems));
-    connections.report_unused(source_table, sink_table, problems);
+    connections.report_unused([source_table, sink_table, letters_table], problems);
 
     let name = name?;
     let state_dir = state_dir.unwrap_or_else(|| directory.join(".wasm-sink").join(name.as_str()));
-    let dead_letters = dead_letters.unwrap_or_else(|| state_dir.join("dead-letters"));
+    let dead_letters =
+        dead_letters.unwrap_or_else(|| DeadLetters::Directory(state_dir.join("dead-letters")));
     Some(Parts {
         name,
         state_dir,
@@ -194,17 +197,6 @@ fn routes<'a>(document: &'a Table, root: &mut Reader<'_>) -> Option<&'a Entry> {
             None
         }
     }
-}
-
-fn dead_letters_path(
-    table: &Table,
-    directory: &Path,
-    problems: &mut Vec<Problem>,
-) -> Option<PathBuf> {
-    let mut reader = table.reader(problems);
-    let path = reader.string("path").map(|(path, _)| directory.join(path));
-    reader.finish();
-    path
 }
 
 fn admin_address(table: &Table, problems: &mut Vec<Problem>) -> Option<SocketAddr> {

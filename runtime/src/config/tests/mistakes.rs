@@ -57,6 +57,9 @@ cases! {
     connection_label: ["name = \"p\"\n", SOURCE, "[connections.\"my lake\"]\ntype = \"lake\"\npath = \"x\"\n", SINK];
     unknown_connection: ["name = \"p\"\n", SOURCE, LAKE, "[sink]\ncomponent = \"delta\"\nconnection = \"lkae\"\n"];
     no_connections_at_all: ["name = \"p\"\n", SOURCE, SINK_LAKE];
+    dead_letters_in_two_places: ["name = \"p\"\n", SOURCE, SINK, "[connections.k]\ntype = \"broker\"\npath = \"x\"\n[dead_letters]\npath = \"x\"\nconnection = \"k\"\n"];
+    dead_letters_without_connection: ["name = \"p\"\n", SOURCE, SINK, "[dead_letters]\ntopic = \"x\"\n"];
+    dead_letters_to_a_lake: ["name = \"p\"\n", SOURCE, SINK, LAKE, "[dead_letters]\nconnection = \"lake\"\ntopic = \"x\"\n"];
     unused_connection: ["name = \"p\"\n", SOURCE, LAKE, SINK];
     not_for_components: ["name = \"p\"\n", SOURCE, "[connections.audit]\ntype = \"log\"\npath = \"x\"\n", "[sink]\ncomponent = \"delta\"\nconnection = \"audit\"\n"];
     sink_with_both: ["name = \"p\"\n", SOURCE, LAKE, SINK_LAKE, "connections = { default = \"lake\" }\n"];

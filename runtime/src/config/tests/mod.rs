@@ -26,30 +26,35 @@ const CONNECTORS: &[Connector] = &[
         connection: Some(connection),
         source: None,
         has_capability: true,
+        has_dead_letters: false,
     },
     Connector {
         name: "broker",
         connection: Some(connection),
         source: Some(source),
         has_capability: true,
+        has_dead_letters: true,
     },
     Connector {
         name: "log",
         connection: Some(connection),
         source: Some(source),
         has_capability: false,
+        has_dead_letters: false,
     },
     Connector {
         name: "files",
         connection: None,
         source: Some(source),
         has_capability: false,
+        has_dead_letters: false,
     },
     Connector {
         name: "mute",
         connection: None,
         source: Some(|_, _| None),
         has_capability: false,
+        has_dead_letters: false,
     },
 ];
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::read;
-use crate::config::{ComponentRef, Label, LoadError, Registry, Role, Style, load};
+use crate::config::{ComponentRef, DeadLetters, Label, LoadError, Registry, Role, Style, load};
 use crate::pipeline::limits::{EpochLimits, Limits, Retry};
 
 #[test]
@@ -91,7 +91,10 @@ path = "letters"
     )
     .unwrap();
     assert_eq!(pipeline.state_dir, Path::new("here/state"));
-    assert_eq!(pipeline.dead_letters, Path::new("here/letters"));
+    assert_eq!(
+        pipeline.dead_letters,
+        DeadLetters::Directory("here/letters".into())
+    );
     assert_eq!(pipeline.connections.len(), 2);
     assert_eq!(pipeline.used_connections().count(), 2);
     let label = |text| Label::try_from(text).unwrap();

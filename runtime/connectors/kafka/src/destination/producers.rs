@@ -51,6 +51,14 @@ pub(super) struct OpenProducer {
     takeovers: AtomicU32,
 }
 
+/// What a producer sends in.
+#[derive(Clone, Copy)]
+enum Kind {
+    Transactional,
+    /// No transaction.
+    Idempotent,
+}
+
 /// Makes producers, and keeps those that belong to no lane.
 pub(super) struct Producers {
     pub(super) cluster: Arc<Cluster>,
@@ -98,30 +106,7 @@ impl Producers {
     /// # Errors
     /// Of the brokers.
     pub(super) async fn open(&self, id: String) -> Result<Arc<OpenProducer>> {
-        let largest = self.cluster.smallest_max_bytes();
-        let batch = largest.map_or(USUAL_BATCH_BYTES, |most| {
-            most.saturating_sub(BATCH_OVERHEAD_BYTES)
-                .clamp(1, USUAL_BATCH_BYTES)
-        });
-        let batch = batch.to_string();
-        let defaults = [&DEFAULTS[..], &[("batch.size", &*batch)]].concat();
-        let config = self.cluster.config(
-            &self.cluster.settings.producer,
-            &defaults,
-            &[
-                ("transactional.id", &*id),
-                ("delivery.report.only.error", "true"),
-            ],
-        )?;
-        let heard = Arc::new(Deliveries::default());
-        let listener: Arc<dyn Listener> = Arc::clone(&heard) as _;
-        let native = Producer::new(config, listener).map_err(|why| self.cluster.not_made(why))?;
-        let producer = OpenProducer {
-            native,
-            heard,
-            id,
-            takeovers: AtomicU32::new(0),
-        };
+        let producer = self.make(id, Kind::Transactional)?;
         let doing = format!("beginning as the producer `{}`", producer.id);
         let begun = spawn_blocking(move || {
             repeated(INIT, |limit| producer.native.init_transactions(limit))
@@ -132,6 +117,42 @@ impl Producers {
         Ok(Arc::new(
             begun.map_err(|error| destination_error(&doing, error))?,
         ))
+    }
+
+    /// One without transactions: what it sends is visible at once, and once.
+    ///
+    /// # Errors
+    /// Properties that do not go together.
+    pub(super) fn plain(&self) -> Result<Arc<OpenProducer>> {
+        self.make(String::new(), Kind::Idempotent).map(Arc::new)
+    }
+
+    fn make(&self, id: String, kind: Kind) -> Result<OpenProducer> {
+        let largest = self.cluster.smallest_max_bytes();
+        let batch = largest.map_or(USUAL_BATCH_BYTES, |most| {
+            most.saturating_sub(BATCH_OVERHEAD_BYTES)
+                .clamp(1, USUAL_BATCH_BYTES)
+        });
+        let batch = batch.to_string();
+        let defaults = [&DEFAULTS[..], &[("batch.size", &*batch)]].concat();
+        let fixed = [
+            match kind {
+                Kind::Transactional => ("transactional.id", &*id),
+                Kind::Idempotent => ("enable.idempotence", "true"),
+            },
+            ("delivery.report.only.error", "true"),
+        ];
+        let properties = &self.cluster.settings.producer;
+        let config = self.cluster.config(properties, &defaults, &fixed)?;
+        let heard = Arc::new(Deliveries::default());
+        let listener: Arc<dyn Listener> = Arc::clone(&heard) as _;
+        let native = Producer::new(config, listener).map_err(|why| self.cluster.not_made(why))?;
+        Ok(OpenProducer {
+            native,
+            heard,
+            id,
+            takeovers: AtomicU32::new(0),
+        })
     }
 
     /// Ends those that are kept.

@@ -196,7 +196,7 @@ impl KafkaStage {
 }
 
 /// The names of topics, as brokers take them.
-fn check_name(name: &str) -> Result<()> {
+pub(super) fn check_name(name: &str) -> Result<()> {
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     let why = match name {
         "" => "it is empty",

@@ -17,10 +17,10 @@ use super::{ErrorText, text_at};
 
 /// Whoever is to choose the partition.
 const UNASSIGNED: i32 = -1;
-/// The library copies key and value (RD_KAFKA_MSG_F_COPY).
-const COPY: i32 = 0x2;
-/// What waits in the library's queue, and what is on its way (RD_KAFKA_PURGE_F_*).
-const PURGE_ALL: i32 = 0x1 | 0x2;
+/// The library copies key and value.
+const COPY: i32 = sys::RD_KAFKA_MSG_F_COPY;
+/// What waits in the library's queue, and what is on its way.
+const PURGE_ALL: i32 = sys::RD_KAFKA_PURGE_F_QUEUE | sys::RD_KAFKA_PURGE_F_INFLIGHT;
 
 /// A record to be sent. Where `partition` is None its topic's partitioner chooses one.
 #[derive(Clone, Copy, Debug, Default)]

@@ -45,11 +45,6 @@ impl Properties {
     /// Those of producers alone, beside the connection's; None where it reported problems.
     pub(super) fn read_more(table: &Table, problems: &mut Vec<Problem>) -> Option<Self> {
         let before = problems.len();
-        let Some(mut probe) = Config::new() else {
-            problems.push(problem(table, "memory is gone", "try again"));
-            return None;
-        };
-        let mut properties = Vec::with_capacity(table.entries.len());
         for entry in &table.entries {
             if SERVERS.contains(&entry.key.as_str()) {
                 problems.push(Problem {
@@ -62,14 +57,26 @@ impl Properties {
                             .to_owned(),
                     ),
                 });
-                continue;
             }
+        }
+        let properties = Self::entries(table, problems);
+        properties.filter(|_| problems.len() == before)
+    }
+
+    /// What stands in a table; None without memory.
+    fn entries(table: &Table, problems: &mut Vec<Problem>) -> Option<Self> {
+        let Some(mut probe) = Config::new() else {
+            problems.push(problem(table, "memory is gone", "try again"));
+            return None;
+        };
+        let mut properties = Vec::with_capacity(table.entries.len());
+        for entry in &table.entries {
             match property(entry, &mut probe) {
                 Ok(text) => properties.push((entry.key.clone(), text)),
                 Err(problem) => problems.push(*problem),
             }
         }
-        (problems.len() == before).then_some(Self(properties))
+        Some(Self(properties))
     }
 
     /// These, and over them `more`.
@@ -83,17 +90,7 @@ impl Properties {
     /// Reads a connection's; None where it reported problems.
     pub(crate) fn read(table: &Table, problems: &mut Vec<Problem>) -> Option<Self> {
         let before = problems.len();
-        let Some(mut probe) = Config::new() else {
-            problems.push(problem(table, "memory is gone", "try again"));
-            return None;
-        };
-        let mut properties = Vec::with_capacity(table.entries.len());
-        for entry in &table.entries {
-            match property(entry, &mut probe) {
-                Ok(text) => properties.push((entry.key.clone(), text)),
-                Err(problem) => problems.push(*problem),
-            }
-        }
+        let properties = Self::entries(table, problems)?;
         if !SERVERS.iter().any(|name| table.get(name).is_some()) {
             problems.push(Problem {
                 code: code::MISSING_KEY,
@@ -102,7 +99,6 @@ impl Properties {
                 help: Some("write \"bootstrap.servers\" = \"localhost:9092\"".to_owned()),
             });
         }
-        let properties = Self(properties);
         properties.check_sasl(table, problems);
         (problems.len() == before).then_some(properties)
     }
