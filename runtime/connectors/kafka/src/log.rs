@@ -15,6 +15,8 @@ impl Log {
     /// A line with syslog's level.
     pub(crate) fn line(&self, level: i32, facility: &str, line: &str) {
         match level {
+            // One connection has the properties of producers and of consumers.
+            _ if facility == "CONFWARN" => tracing::debug!(target: "kafka", facility, "{line}"),
             ..=4 if self.is_due(facility) => tracing::warn!(target: "kafka", facility, "{line}"),
             ..=5 => tracing::debug!(target: "kafka", facility, "{line}"),
             _ => tracing::trace!(target: "kafka", facility, "{line}"),
