@@ -178,6 +178,7 @@ async fn connect(pipeline: &config::Pipeline, name: &Arc<str>) -> Result<Connect
             label: label.as_str().into(),
             pipeline: Arc::clone(name),
             directory: pipeline.directory.clone(),
+            max_epoch: pipeline.epoch.max_age,
         };
         let opened = connection
             .spec

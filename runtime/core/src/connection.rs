@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -30,6 +31,8 @@ pub struct ConnectionContext {
     pub pipeline: Arc<str>,
     /// Relative paths count from here.
     pub directory: PathBuf,
+    /// The longest that an epoch waits for more rows.
+    pub max_epoch: Duration,
 }
 
 /// An open connection. Shared by all tasks of a process.

@@ -69,6 +69,7 @@ async fn connect(pipeline: &Pipeline, label: &Label) -> Result<String> {
         label: Arc::from(label.as_str()),
         pipeline: Arc::from(pipeline.name.as_str()),
         directory: pipeline.directory.clone(),
+        max_epoch: pipeline.epoch.max_age,
     };
     let opened = connection.spec.open(context).await?;
     if pipeline.writes_to(label) {

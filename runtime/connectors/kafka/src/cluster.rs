@@ -3,16 +3,17 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::OnceCell;
 use tokio::task::spawn_blocking;
+use wasm_sink_core::connection::ConnectionContext;
 use wasm_sink_core::stage::UnitId;
 use wasm_sink_core::{Blame, Error, Kind, Result};
 use wasm_sink_formats::SchemaRegistry;
 
 use crate::connection::{ASKING, Heard};
-use crate::error::destination_error;
+use crate::error::{destination_error, is_transient};
 use crate::native::{Client, Code, Config, Listener, NativeError, Role};
 use crate::settings::{ConnectionSettings, Properties};
 
@@ -25,16 +26,43 @@ const DEFAULTS: [(&str, &str); 3] = [
     ("socket.keepalive.enable", "true"),
 ];
 
+/// What is known of a topic counts for so long.
+const FACTS_FOR: Duration = Duration::from_secs(30);
+
 /// How long a topic that was just made may take to be seen.
 const APPEARING: Duration = Duration::from_secs(10);
 const LOOKING_EVERY: Duration = Duration::from_millis(100);
 
 /// What is known of a topic that is written to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct TopicFacts {
     pub(crate) partitions: i32,
     /// The largest batch of records that it takes, in bytes; None where that may not be asked.
     pub(crate) max_bytes: Option<usize>,
+    /// When that was so.
+    asked: Instant,
+}
+
+impl TopicFacts {
+    /// Where nothing is known of a topic, everything goes.
+    pub(crate) fn unknown() -> Self {
+        Self {
+            partitions: i32::MAX,
+            max_bytes: None,
+            asked: Instant::now(),
+        }
+    }
+
+    /// Whether they should be asked for again.
+    pub(crate) fn are_old(&self) -> bool {
+        self.asked.elapsed() >= FACTS_FOR
+    }
+}
+
+/// A client that asks, and what it hears.
+struct Asker {
+    client: Client,
+    heard: Arc<Heard>,
 }
 
 /// An open connection's own.
@@ -45,17 +73,20 @@ pub(crate) struct Cluster {
     pub(crate) unit: UnitId,
     pub(crate) directory: PathBuf,
     pub(crate) registry: Option<SchemaRegistry>,
-    asker: OnceCell<Arc<Client>>,
+    /// How long an epoch may last.
+    pub(crate) max_epoch: Duration,
+    asker: OnceCell<Arc<Asker>>,
     topics: Mutex<HashMap<String, TopicFacts>>,
 }
 
 impl Cluster {
-    pub(crate) fn new(
-        settings: ConnectionSettings,
-        label: Arc<str>,
-        pipeline: Arc<str>,
-        directory: PathBuf,
-    ) -> Result<Self> {
+    pub(crate) fn new(settings: ConnectionSettings, context: ConnectionContext) -> Result<Self> {
+        let ConnectionContext {
+            label,
+            pipeline,
+            directory,
+            max_epoch,
+        } = context;
         let registry = settings.registry.as_ref();
         let registry = registry.map(|registry| SchemaRegistry::open(registry, &directory));
         Ok(Self {
@@ -68,6 +99,7 @@ impl Cluster {
             label,
             pipeline,
             directory,
+            max_epoch,
             asker: OnceCell::new(),
             topics: Mutex::default(),
         })
@@ -110,11 +142,13 @@ impl Cluster {
     }
 
     /// A client that asks, the same each time.
-    async fn asker(&self) -> Result<&Arc<Client>> {
+    async fn asker(&self) -> Result<&Arc<Asker>> {
         let make = async || {
             let config = self.config(&self.settings.properties, &[], &[])?;
-            let client = self.client(config, Arc::new(Heard::default()), Role::Asker)?;
-            Ok(Arc::new(client))
+            let heard = Arc::new(Heard::default());
+            let listener: Arc<dyn Listener> = Arc::clone(&heard) as _;
+            let client = self.client(config, listener, Role::Asker)?;
+            Ok(Arc::new(Asker { client, heard }))
         };
         self.asker.get_or_try_init(make).await
     }
@@ -128,23 +162,26 @@ impl Cluster {
         doing: &str,
         question: impl FnOnce(&Client) -> Result<T, NativeError> + Send + 'static,
     ) -> Result<Result<T, NativeError>> {
-        let client = Arc::clone(self.asker().await?);
+        let asker = Arc::clone(self.asker().await?);
         let answer = spawn_blocking(move || {
-            client.serve();
-            question(&client)
+            asker.client.serve();
+            asker.heard.forget();
+            let answer = question(&asker.client);
+            asker.client.serve();
+            answer.map_err(|error| asker.heard.explain(error))
         });
         answer.await.map_err(|error| broke_off(doing, error))
     }
 
-    /// What is known of a topic; it is asked for once. None where there is none of this name.
+    /// What is known of a topic; it is asked for now and then. None where there is none of this name.
     ///
     /// # Errors
     /// Of the brokers.
     pub(crate) async fn topic(&self, name: &str) -> Result<Option<TopicFacts>> {
-        if let Some(facts) = self.known(name) {
+        if let Some(facts) = self.known(name).filter(|facts| !facts.are_old()) {
             return Ok(Some(facts));
         }
-        let doing = format!("asking for topic `{name}`");
+        let doing = format!("asking {} for topic `{name}`", self.describe());
         let topic = name.to_owned();
         let found = self.ask(&doing, move |client| {
             match client.partitions(&topic, ASKING)? {
@@ -163,13 +200,20 @@ impl Cluster {
         };
         let max_bytes = match settings {
             Ok(settings) => settings.get(MAX_BYTES).and_then(|text| text.parse().ok()),
-            // Writing may be allowed, and asking not.
-            Err(error) if is_denied(error.code) => None,
-            Err(error) => return Err(destination_error(&doing, error)),
+            // Another broker has not heard of it yet.
+            Err(error) if error.code == Code::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART => {
+                return Ok(None);
+            }
+            Err(error) if is_transient(error.code) => {
+                return Err(destination_error(&doing, error));
+            }
+            // Writing may be allowed, and asking not, or not be there.
+            Err(_) => None,
         };
         let facts = TopicFacts {
             partitions,
             max_bytes,
+            asked: Instant::now(),
         };
         let mut topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
         topics.insert(name.to_owned(), facts);
@@ -198,7 +242,7 @@ impl Cluster {
         partitions: Option<i32>,
         settings: &'static [(&'static str, &'static str)],
     ) -> Result<TopicFacts> {
-        let doing = format!("creating topic `{name}`");
+        let doing = format!("creating topic `{name}` in {}", self.describe());
         let topic = name.to_owned();
         let created = self.ask(&doing, move |client| {
             client.create_topic(&topic, partitions, settings, ASKING)
@@ -223,14 +267,6 @@ impl Cluster {
 }
 
 const MAX_BYTES: &str = "max.message.bytes";
-
-fn is_denied(code: Code) -> bool {
-    matches!(
-        code,
-        Code::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED
-            | Code::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED
-    )
-}
 
 /// A question's thread ended without an answer.
 pub(crate) fn broke_off(doing: &str, error: tokio::task::JoinError) -> Error {

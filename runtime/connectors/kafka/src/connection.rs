@@ -17,7 +17,7 @@ use crate::cluster::{Cluster, broke_off};
 use crate::destination::{Destination, KafkaStage};
 use crate::error::{is_transient, source_error};
 use crate::log::Log;
-use crate::native::{Listener, NativeError, Rebalance, Role};
+use crate::native::{Code, Listener, NativeError, Rebalance, Role};
 use crate::settings::ConnectionSettings;
 use crate::source::KafkaSource;
 
@@ -33,12 +33,7 @@ pub(crate) struct KafkaSpec(pub(crate) ConnectionSettings);
 #[async_trait]
 impl ConnectionSpec for KafkaSpec {
     async fn open(&self, context: ConnectionContext) -> Result<Arc<dyn Connection>> {
-        let ConnectionContext {
-            label,
-            pipeline,
-            directory,
-        } = context;
-        let cluster = Cluster::new(self.0.clone(), label, pipeline, directory)?;
+        let cluster = Cluster::new(self.0.clone(), context)?;
         // What the library says of properties that do not go together, and of files.
         cluster.config(&cluster.settings.properties, &[], &[])?;
         cluster.config(&cluster.settings.producer, &[], &[])?;
@@ -106,10 +101,11 @@ impl Connection for KafkaConnection {
             .and_then(|source| source.as_any())
             .and_then(|source| source.downcast_mut::<KafkaSource>())
             .filter(|source| source.connection() == &*self.cluster.label);
-        Ok(Some(match own {
+        match own {
             Some(source) => self.destination.home_in_group(source.group_home()),
             None => self.destination.home_in_topic(membership),
-        }))
+        }
+        .map(Some)
     }
 
     fn dead_letters(&self, name: &str) -> Result<Option<Arc<dyn DeadLetterTarget>>> {
@@ -141,6 +137,26 @@ impl Heard {
     pub(crate) fn cause(&self) -> Option<NativeError> {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         last.clone()
+    }
+}
+
+impl Heard {
+    /// What was said so far is about something else.
+    pub(crate) fn forget(&self) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = None;
+    }
+
+    /// What was said beside it says more than that no answer came.
+    pub(crate) fn explain(&self, error: NativeError) -> NativeError {
+        let is_silence = matches!(
+            error.code,
+            Code::RD_KAFKA_RESP_ERR__TIMED_OUT | Code::RD_KAFKA_RESP_ERR__TRANSPORT
+        );
+        match self.cause() {
+            Some(cause) if is_silence => cause,
+            _ => error,
+        }
     }
 }
 

@@ -39,6 +39,8 @@ pub(crate) fn destination_error(doing: &str, error: NativeError) -> Error {
         RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE
         | RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE
         | RD_KAFKA_RESP_ERR_INVALID_RECORD
+        // Another record of its batch.
+        | RD_KAFKA_RESP_ERR__INVALID_DIFFERENT_RECORD
         | RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP
         | RD_KAFKA_RESP_ERR_INVALID_MSG => (Kind::Rejected, Blame::Destination, None),
         RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT => (
@@ -46,6 +48,18 @@ pub(crate) fn destination_error(doing: &str, error: NativeError) -> Error {
             Blame::Configuration,
             Some("\"transaction.timeout.ms\" is more than the brokers' transaction.max.timeout.ms"),
         ),
+        RD_KAFKA_RESP_ERR_POLICY_VIOLATION
+        | RD_KAFKA_RESP_ERR_INVALID_CONFIG
+        | RD_KAFKA_RESP_ERR_INVALID_PARTITIONS
+        | RD_KAFKA_RESP_ERR_UNSUPPORTED_VERSION
+        | RD_KAFKA_RESP_ERR_UNSUPPORTED_COMPRESSION_TYPE
+        | RD_KAFKA_RESP_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT => {
+            (Kind::Invalid, Blame::Configuration, None)
+        }
+        // It was there when it was opened: another broker has not heard of it yet, or it was deleted.
+        RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART | RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC => {
+            (Kind::Unavailable, Blame::Destination, None)
+        }
         // The producer is replaced.
         RD_KAFKA_RESP_ERR__FENCED
         | RD_KAFKA_RESP_ERR_PRODUCER_FENCED

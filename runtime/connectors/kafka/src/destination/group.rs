@@ -16,7 +16,7 @@ use super::session::Session;
 use super::stage::KafkaStaged;
 use crate::cluster::broke_off;
 use crate::native::{Remedy, TransactionError};
-use crate::source::{GroupHome, is_fenced};
+use crate::source::{GroupHome, assignments, is_fenced};
 
 /// Positions are taken within this.
 const SENDING: Duration = Duration::from_secs(30);
@@ -72,7 +72,7 @@ impl Home for HomeInGroup {
         self.group.read().await
     }
 
-    async fn attempt(&self, _base: &Base, commit: &Commit) -> Result<(), AttemptError> {
+    async fn attempt(&self, base: &Base, commit: &Commit) -> Result<(), AttemptError> {
         let [epoch] = commit.epochs.as_slice() else {
             return Err(AttemptError::Failed(one_at_a_time()));
         };
@@ -80,9 +80,10 @@ impl Home for HomeInGroup {
         let producer = Arc::clone(session.producer().map_err(AttemptError::Conflict)?);
         let group = Arc::clone(&self.group);
         let (moves, id) = (epoch.moves.clone(), epoch.id);
+        let read_as = assignments(base).clone();
         let tried = spawn_blocking(move || {
             // Whether the partitions are ours, and as whom we have them, belong together.
-            let (offsets, member) = match group.offsets(&moves, id) {
+            let (offsets, member) = match group.offsets(&read_as, &moves, id) {
                 Ok(found) => found,
                 Err(error) => return End::Refused(error),
             };
@@ -130,7 +131,7 @@ impl Home for HomeInGroup {
     }
 }
 
-/// Nothing of it is in.
+/// It is taken back, or if the brokers do not take that either, given up.
 fn refused(producer: &OpenProducer, error: TransactionError) -> End {
     let is_other_generation = is_fenced(error.error.code);
     let error = producer.failed("moving the group's offsets", error);

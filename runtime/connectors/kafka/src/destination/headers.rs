@@ -41,7 +41,8 @@ pub(super) fn of_row(texts: &StringArray, row: usize) -> Result<Headers, String>
         return Ok(Headers::new());
     }
     let wrong = || {
-        "its headers are neither a JSON object nor a list of such with one member each".to_owned()
+        "its headers are neither a JSON object nor a list of such, or of pairs of name and value"
+            .to_owned()
     };
     let value: Value = serde_json::from_str(texts.value(row)).map_err(|_| wrong())?;
     let mut headers = Headers::new();
@@ -54,11 +55,17 @@ pub(super) fn of_row(texts: &StringArray, row: usize) -> Result<Headers, String>
         }
         Value::Array(items) => {
             for item in items {
-                let Value::Object(members) = item else {
-                    return Err(wrong());
-                };
-                for (name, value) in members {
-                    headers.push(header(name, value)?);
+                match item {
+                    Value::Object(members) => {
+                        for (name, value) in members {
+                            headers.push(header(name, value)?);
+                        }
+                    }
+                    Value::Array(pair) => match <[Value; 2]>::try_from(pair) {
+                        Ok([Value::String(name), value]) => headers.push(header(name, value)?),
+                        _ => return Err(wrong()),
+                    },
+                    _ => return Err(wrong()),
                 }
             }
         }
@@ -85,9 +92,9 @@ mod tests {
     fn objects_and_lists_of_them() {
         let texts = StringArray::from(vec![
             Some(r#"{"a": "x", "b": null, "c": 7}"#),
-            Some(r#"[{"a": "x"}, {"a": "y"}]"#),
+            Some(r#"[{"a": "x"}, ["a", "y"]]"#),
             None,
-            Some("[1]"),
+            Some(r#"[["a"]]"#),
             Some("no"),
         ]);
         let of = |row| of_row(&texts, row);
@@ -100,7 +107,13 @@ mod tests {
                 (name("c"), Some(b"7".to_vec()))
             ]
         );
-        assert_eq!(of(1).unwrap().len(), 2);
+        assert_eq!(
+            of(1).unwrap(),
+            [
+                (name("a"), Some(b"x".to_vec())),
+                (name("a"), Some(b"y".to_vec()))
+            ]
+        );
         assert!(of(2).unwrap().is_empty());
         assert!(of(3).is_err() && of(4).is_err());
     }

@@ -104,6 +104,7 @@ impl Layout {
         &self,
         rows: &RecordBatch,
         facts: &TopicFacts,
+        queue_bytes: usize,
         avro: Option<(&AvroEncoder, u32)>,
     ) -> Result<(Records, Option<Refused>)> {
         let mut refused: BTreeMap<usize, String> = BTreeMap::new();
@@ -127,13 +128,21 @@ impl Layout {
                 continue;
             }
             let bytes = records.size(row);
-            match facts.max_bytes {
-                Some(most) if bytes > most => {
-                    let reason = format!(
-                        "the record has {bytes} bytes with its overhead, and the topic takes {most} \
-                         (max.message.bytes)"
+            let most = facts.max_bytes.unwrap_or(usize::MAX);
+            match bytes {
+                bytes if bytes > most.min(queue_bytes) => {
+                    let (limit, property) = match most <= queue_bytes {
+                        true => ("the topic takes", "max.message.bytes"),
+                        false => ("a producer's queue takes", "queue.buffering.max.kbytes"),
+                    };
+                    let most = most.min(queue_bytes);
+                    refused.insert(
+                        row,
+                        format!(
+                            "the record has {bytes} bytes with its overhead, and {limit} {most} \
+                             ({property})"
+                        ),
                     );
-                    refused.insert(row, reason);
                 }
                 _ => {
                     records.bytes += bytes;
@@ -214,10 +223,12 @@ impl Layout {
         let times = times.as_primitive_opt::<Int64Type>();
         let times = times.ok_or_else(super::stage::gone)?.clone();
         for row in 0..rows.num_rows() {
-            let is_time = times.is_valid(row) && times.value(row) >= 0;
+            // The library takes a zero for the time of sending.
+            let is_time = times.is_valid(row) && times.value(row) > 0;
             if !column.is_null(row) && !is_time {
                 let reason = || {
-                    "its time is none that a record can have: before 1970, or no time".to_owned()
+                    "its time is none that a record can have: not after the beginning of 1970, or no time"
+                        .to_owned()
                 };
                 refused.entry(row).or_insert_with(reason);
             }

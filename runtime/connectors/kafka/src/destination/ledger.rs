@@ -159,7 +159,10 @@ impl Ledger {
         };
         let doing = format!("reading positions from topic `{}`", self.topic);
         let read = spawn_blocking(move || {
-            read(&client, &place).map_err(|error| heard.cause().unwrap_or(error))
+            read(&client, &place).map_err(|error| {
+                client.serve();
+                heard.explain(error)
+            })
         });
         let read = read.await.map_err(|error| broke_off(&doing, error))?;
         let records = read.map_err(|error| destination_error(&doing, error))?;

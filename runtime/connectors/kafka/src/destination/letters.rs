@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 use wasm_sink_core::dead_letter::DeadLetterTarget;
 use wasm_sink_core::{CommitId, DeadLetter, Result};
 
 use super::headers::Headers;
-use super::producers::{OpenProducer, Producers};
+use super::producers::{OpenProducer, Producers, QUEUE_BYTES};
 use super::stage::check_name;
 use crate::cluster::{TopicFacts, broke_off};
 use crate::error::destination_error;
@@ -30,7 +30,8 @@ const MAX_REASON_BYTES: usize = 4 << 10;
 pub(super) struct LetterTopic {
     producers: Arc<Producers>,
     topic: String,
-    opened: OnceCell<(Arc<OpenProducer>, TopicFacts)>,
+    /// One epoch's letters at a time: what became of them is heard together.
+    opened: Mutex<Option<(Arc<OpenProducer>, TopicFacts)>>,
 }
 
 impl LetterTopic {
@@ -41,20 +42,17 @@ impl LetterTopic {
         Ok(Self {
             producers,
             topic: topic.to_owned(),
-            opened: OnceCell::new(),
+            opened: Mutex::default(),
         })
     }
 
-    async fn open(&self) -> Result<&(Arc<OpenProducer>, TopicFacts)> {
-        let open = async || {
-            let cluster = &self.producers.cluster;
-            let facts = match cluster.topic(&self.topic).await? {
-                Some(facts) => facts,
-                None => cluster.create_topic(&self.topic, None, &[]).await?,
-            };
-            Ok((self.producers.plain()?, facts))
+    async fn open(&self) -> Result<(Arc<OpenProducer>, TopicFacts)> {
+        let cluster = &self.producers.cluster;
+        let facts = match cluster.topic(&self.topic).await? {
+            Some(facts) => facts,
+            None => cluster.create_topic(&self.topic, None, &[]).await?,
         };
-        self.opened.get_or_try_init(open).await
+        Ok((self.producers.plain()?, facts))
     }
 }
 
@@ -69,11 +67,17 @@ impl DeadLetterTarget for LetterTopic {
     }
 
     async fn send(&self, commit: CommitId, letters: &[DeadLetter]) -> Result<()> {
-        let (producer, facts) = self.open().await?;
+        let mut opened = self.opened.lock().await;
+        // After a failure another one: what is left in its queue would come late.
+        let (producer, facts) = match opened.take() {
+            Some(opened) => opened,
+            None => self.open().await?,
+        };
+        let room = facts.max_bytes.unwrap_or(QUEUE_BYTES).min(QUEUE_BYTES);
         let doing = format!("sending dead letters to topic `{}`", self.topic);
         let _ = producer.heard.take_failure();
         for letter in letters {
-            let (value, is_cut) = cut(&letter.record, facts.max_bytes);
+            let (value, is_cut) = cut(&letter.record, room);
             let headers = headers(&self.producers.cluster.pipeline, commit, letter, is_cut);
             let identity = letter.identity();
             let record = Record {
@@ -95,17 +99,18 @@ impl DeadLetterTarget for LetterTopic {
                 tokio::time::sleep(FULL).await;
             }
         }
-        let flushing = Arc::clone(producer);
+        let flushing = Arc::clone(&producer);
         let flushed = spawn_blocking(move || flushing.flush(FLUSH));
         let flushed = flushed.await.map_err(|error| broke_off(&doing, error))?;
-        flushed.map_err(|error| error.context(doing))
+        flushed.map_err(|error| error.context(doing))?;
+        *opened = Some((producer, facts));
+        Ok(())
     }
 }
 
 /// As much of a row as the topic takes.
-fn cut(record: &[u8], max_bytes: Option<usize>) -> (&[u8], bool) {
-    let room = max_bytes.map_or(usize::MAX, |most| most.saturating_sub(ROOM_BYTES));
-    match record.get(..room) {
+fn cut(record: &[u8], max_bytes: usize) -> (&[u8], bool) {
+    match record.get(..max_bytes.saturating_sub(ROOM_BYTES)) {
         Some(part) if part.len() < record.len() => (part, true),
         _ => (record, false),
     }
@@ -148,9 +153,8 @@ mod tests {
     #[test]
     fn what_is_too_large_is_cut_and_says_so() {
         let row = vec![b'x'; 40 << 10];
-        assert_eq!(cut(&row, None), (&row[..], false));
-        assert_eq!(cut(&row, Some(1 << 20)), (&row[..], false));
-        let (part, is_cut) = cut(&row, Some(20 << 10));
+        assert_eq!(cut(&row, 1 << 20), (&row[..], false));
+        let (part, is_cut) = cut(&row, 20 << 10);
         assert_eq!((part.len(), is_cut), (4 << 10, true));
     }
 }

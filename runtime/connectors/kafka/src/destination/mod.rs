@@ -62,15 +62,23 @@ impl Destination {
     }
 
     /// A home whose positions are the offsets of the source's group.
-    pub(crate) fn home_in_group(&self, group: GroupHome) -> Arc<dyn Home> {
+    ///
+    /// # Errors
+    /// Its transactions would end before its epochs do.
+    pub(crate) fn home_in_group(&self, group: GroupHome) -> Result<Arc<dyn Home>> {
+        producers::check(&self.cluster)?;
         let _ = self.way.set(Way::Group);
         let producers = Arc::clone(&self.producers);
-        Arc::new(HomeInGroup::new(group, producers))
+        Ok(Arc::new(HomeInGroup::new(group, producers)))
     }
 
     /// A home whose positions are records of a topic. `membership` is the source's; None: nothing will be
     /// committed.
-    pub(crate) fn home_in_topic(&self, membership: Option<Membership>) -> Arc<dyn Home> {
+    ///
+    /// # Errors
+    /// Its transactions would end before its epochs do.
+    pub(crate) fn home_in_topic(&self, membership: Option<Membership>) -> Result<Arc<dyn Home>> {
+        producers::check(&self.cluster)?;
         let membership = membership.unwrap_or(Membership::Alone);
         let lanes = Arc::new(Lanes::new(Arc::clone(&self.producers), membership));
         let way = self.way.get_or_init(|| Way::Lanes(Arc::clone(&lanes)));
@@ -78,7 +86,7 @@ impl Destination {
             Way::Lanes(lanes) => Arc::clone(lanes),
             Way::Group => lanes,
         };
-        Arc::new(HomeInTopic::new(lanes))
+        Ok(Arc::new(HomeInTopic::new(lanes)))
     }
 
     /// A topic that takes dead letters.
@@ -97,9 +105,15 @@ impl Destination {
         })
     }
 
-    /// What waits in the queues of producers, at most.
+    /// What one record may have, since it has to go through a producer's queue.
+    fn queue_bytes(&self) -> usize {
+        let queue = self.cluster.settings.producer.queue_bytes();
+        queue.unwrap_or(producers::QUEUE_BYTES)
+    }
+
+    /// What waits in the queues of producers; of as many as a source without a group has.
     pub(crate) fn staged_bytes(&self) -> usize {
-        producers::QUEUE_BYTES
+        producers::QUEUE_BYTES * lanes::LANES as usize
     }
 
     /// Ends the producers, so that nobody waits for their transactions.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::task::spawn_blocking;
-use wasm_sink_core::Result;
+use wasm_sink_core::{Blame, Error, Kind, Result};
 
 use crate::cluster::{Cluster, broke_off};
 use crate::error::{destination_error, transaction_error};
@@ -13,21 +13,25 @@ use crate::log::Log;
 use crate::native::{Listener, NativeError, Producer, Rebalance, Remedy, TransactionError};
 
 /// What waits in one producer's queue, at most.
-pub(super) const QUEUE_BYTES: usize = 16 << 20;
+pub(super) const QUEUE_BYTES: usize = 8 << 20;
 
 /// What the library's defaults are not.
-const DEFAULTS: [(&str, &str); 5] = [
+const DEFAULTS: [(&str, &str); 4] = [
     // QUEUE_BYTES: where there is no room, the stage waits.
-    ("queue.buffering.max.kbytes", "16384"),
+    ("queue.buffering.max.kbytes", "8192"),
     ("queue.buffering.max.messages", "1000000"),
     // Records come in batches, so that full ones are worth a moment.
     ("linger.ms", "20"),
     // Which records are too large says their topic.
     ("message.max.bytes", "1000000000"),
-    // Of a process that died, readers see nothing and wait for so long.
-    ("transaction.timeout.ms", "60000"),
 ];
 
+/// Of a process that died, readers see nothing and wait for so long; epochs may be longer.
+const TRANSACTION: Duration = Duration::from_secs(60);
+/// What brokers allow unless they are told otherwise (transaction.max.timeout.ms).
+const LONGEST_TRANSACTION: Duration = Duration::from_secs(900);
+/// A transaction lasts this much longer than its epoch waits for rows, at least.
+const COMMITTING: Duration = Duration::from_secs(5);
 /// One request to the brokers may take this, and is repeated.
 const STEP: Duration = Duration::from_secs(10);
 /// A producer gets its transactional id within this.
@@ -41,6 +45,28 @@ const BATCH_OVERHEAD_BYTES: usize = 512;
 /// Producers that are kept while nobody uses them.
 const MAX_IDLE: usize = 16;
 
+/// Refuses what could never be committed.
+///
+/// # Errors
+/// Transactions would end before their epochs do.
+pub(super) fn check(cluster: &Cluster) -> Result<()> {
+    let timeout = cluster.settings.producer.transaction_timeout();
+    let timeout = timeout.unwrap_or(LONGEST_TRANSACTION);
+    if cluster.max_epoch + COMMITTING <= timeout {
+        return Ok(());
+    }
+    Err(Error::new(
+        Kind::Invalid,
+        Blame::Configuration,
+        format!(
+            "an epoch may wait {} ms for more rows ([epoch] max_ms), and the brokers end its transaction \
+             after {} ms: set max_ms lower, or \"transaction.timeout.ms\" higher",
+            cluster.max_epoch.as_millis(),
+            timeout.as_millis()
+        ),
+    ))
+}
+
 /// A producer that works.
 pub(super) struct OpenProducer {
     pub(super) native: Producer,
@@ -53,7 +79,7 @@ pub(super) struct OpenProducer {
 
 /// What a producer sends in.
 #[derive(Clone, Copy)]
-enum Kind {
+enum Sending {
     Transactional,
     /// No transaction.
     Idempotent,
@@ -106,7 +132,7 @@ impl Producers {
     /// # Errors
     /// Of the brokers.
     pub(super) async fn open(&self, id: String) -> Result<Arc<OpenProducer>> {
-        let producer = self.make(id, Kind::Transactional)?;
+        let producer = self.make(id, Sending::Transactional)?;
         let doing = format!("beginning as the producer `{}`", producer.id);
         let begun = spawn_blocking(move || {
             repeated(INIT, |limit| producer.native.init_transactions(limit))
@@ -124,21 +150,28 @@ impl Producers {
     /// # Errors
     /// Properties that do not go together.
     pub(super) fn plain(&self) -> Result<Arc<OpenProducer>> {
-        self.make(String::new(), Kind::Idempotent).map(Arc::new)
+        self.make(String::new(), Sending::Idempotent).map(Arc::new)
     }
 
-    fn make(&self, id: String, kind: Kind) -> Result<OpenProducer> {
+    fn make(&self, id: String, sending: Sending) -> Result<OpenProducer> {
         let largest = self.cluster.smallest_max_bytes();
         let batch = largest.map_or(USUAL_BATCH_BYTES, |most| {
             most.saturating_sub(BATCH_OVERHEAD_BYTES)
                 .clamp(1, USUAL_BATCH_BYTES)
         });
         let batch = batch.to_string();
-        let defaults = [&DEFAULTS[..], &[("batch.size", &*batch)]].concat();
+        let transaction = self.cluster.max_epoch * 2 + TRANSACTION / 2;
+        let transaction = transaction.clamp(TRANSACTION, LONGEST_TRANSACTION);
+        let transaction = transaction.as_millis().to_string();
+        let calculated = [
+            ("batch.size", &*batch),
+            ("transaction.timeout.ms", &*transaction),
+        ];
+        let defaults = [&DEFAULTS[..], &calculated].concat();
         let fixed = [
-            match kind {
-                Kind::Transactional => ("transactional.id", &*id),
-                Kind::Idempotent => ("enable.idempotence", "true"),
+            match sending {
+                Sending::Transactional => ("transactional.id", &*id),
+                Sending::Idempotent => ("enable.idempotence", "true"),
             },
             ("delivery.report.only.error", "true"),
         ];
@@ -205,7 +238,7 @@ impl OpenProducer {
     }
 
     /// An error of a step as ours.
-    pub(super) fn failed(&self, doing: &str, error: TransactionError) -> wasm_sink_core::Error {
+    pub(super) fn failed(&self, doing: &str, error: TransactionError) -> Error {
         // What became of a record says more than that its transaction is over.
         match self.heard.take_failure() {
             Some(undelivered) => destination_error(doing, undelivered),
@@ -245,17 +278,8 @@ impl Deliveries {
             .take()
     }
 
-    /// What was said beside says more than that no answer came.
     fn cause(&self, error: NativeError) -> NativeError {
-        use crate::native::Code;
-        let is_silence = matches!(
-            error.code,
-            Code::RD_KAFKA_RESP_ERR__TIMED_OUT | Code::RD_KAFKA_RESP_ERR__TRANSPORT
-        );
-        match self.last.cause() {
-            Some(cause) if is_silence => cause,
-            _ => error,
-        }
+        self.last.explain(error)
     }
 }
 
@@ -279,9 +303,15 @@ impl Listener for Deliveries {
             error.code,
             Code::RD_KAFKA_RESP_ERR__PURGE_QUEUE | Code::RD_KAFKA_RESP_ERR__PURGE_INFLIGHT
         );
-        if !is_purged {
-            let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
-            failure.get_or_insert(error);
+        if is_purged {
+            return;
+        }
+        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_innocent =
+            |error: &NativeError| error.code == Code::RD_KAFKA_RESP_ERR__INVALID_DIFFERENT_RECORD;
+        // The record that is to blame says more than those in its batch.
+        if failure.as_ref().is_none_or(is_innocent) {
+            *failure = Some(error);
         }
     }
 }

@@ -95,7 +95,9 @@ impl Session {
                     Err(Unsent::Full) => {}
                     Err(Unsent::Refused(error)) => {
                         producer.native.client().serve();
-                        let error = producer.heard.take_failure().unwrap_or(error);
+                        let said = producer.heard.take_failure();
+                        let said = said.or_else(|| producer.native.client().fatal());
+                        let error = said.unwrap_or(error);
                         return Err(destination_error(&doing(), error));
                     }
                 }

@@ -31,11 +31,6 @@ const MAX_TOPICS: usize = 1_000;
 const MAX_NAME: usize = 249;
 /// Schemas of one topic that are kept ready.
 const MAX_SCHEMAS: usize = 1_000;
-/// Where nothing is known of a topic, everything goes.
-const UNKNOWN: TopicFacts = TopicFacts {
-    partitions: i32::MAX,
-    max_bytes: None,
-};
 
 /// The staging calls of one instance on one connection.
 pub struct KafkaStage {
@@ -231,7 +226,7 @@ impl TableStage for KafkaStage {
         let facts = match (found, self.purpose) {
             (Some(facts), _) => facts,
             (None, Purpose::Commit) => cluster.create_topic(topic, None, &[]).await?,
-            (None, Purpose::Probe | Purpose::Preview) => UNKNOWN,
+            (None, Purpose::Probe | Purpose::Preview) => TopicFacts::unknown(),
         };
         self.topics.push(OpenTopic {
             name: topic.to_owned(),
@@ -261,6 +256,11 @@ impl TableStage for KafkaStage {
     async fn expect(&mut self, topic: &str, schema: &SchemaRef) -> Result<()> {
         let destination = Arc::clone(&self.destination);
         let purpose = self.purpose;
+        if self.find(topic)?.facts.are_old()
+            && let Some(facts) = destination.cluster.topic(topic).await?
+        {
+            self.find(topic)?.facts = facts;
+        }
         let open = self.find(topic)?;
         if open.layout.encoding != kafka::Encoding::Avro {
             return Ok(());
@@ -287,6 +287,7 @@ impl TableStage for KafkaStage {
     fn fit(&mut self, topic: &str, rows: &RecordBatch) -> Result<Fitted<Rows>> {
         self.check_epoch()?;
         let purpose = self.purpose;
+        let queue_bytes = self.destination.queue_bytes();
         let open = self.find(topic)?;
         let avro = match open.layout.encoding {
             kafka::Encoding::Avro => {
@@ -296,7 +297,7 @@ impl TableStage for KafkaStage {
             kafka::Encoding::Json | kafka::Encoding::Plain => None,
         };
         let avro = avro.map(|(encoder, id)| (&**encoder, *id));
-        let (records, refused) = open.layout.records(rows, &open.facts, avro)?;
+        let (records, refused) = open.layout.records(rows, &open.facts, queue_bytes, avro)?;
         let shown = (purpose == Purpose::Preview).then(|| {
             let none = BooleanArray::from(vec![false; rows.num_rows()]);
             let refused = refused.as_ref().map_or(&none, |refused| &refused.rows);

@@ -282,9 +282,16 @@ impl Client {
     pub(crate) fn membership(&self) -> Result<GroupMember, NativeError> {
         // SAFETY: the handle is alive. What it returns is ours.
         let metadata = unsafe { sys::rd_kafka_consumer_group_metadata(self.as_ptr()) };
-        let metadata = NonNull::new(metadata);
         let none = || NativeError::of(Code::RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID);
-        metadata.map(GroupMember).ok_or_else(none)
+        let member = GroupMember(NonNull::new(metadata).ok_or_else(none)?);
+        // SAFETY: the object is alive, and so is the text in it.
+        let is_member = unsafe {
+            let name = sys::rd_kafka_consumer_group_metadata_member_id(member.as_ptr());
+            let generation = sys::rd_kafka_consumer_group_metadata_generation_id(member.as_ptr());
+            generation >= 0 && !text_at(name).is_empty()
+        };
+        // Brokers take offsets from whoever says that it is no member.
+        is_member.then_some(member).ok_or_else(none)
     }
 
     /// The cluster's id; None where it has none, or does not answer in time.

@@ -19,8 +19,6 @@ use super::{ErrorText, text_at};
 const UNASSIGNED: i32 = -1;
 /// The library copies key and value.
 const COPY: i32 = sys::RD_KAFKA_MSG_F_COPY;
-/// What waits in the library's queue, and what is on its way.
-const PURGE_ALL: i32 = sys::RD_KAFKA_PURGE_F_QUEUE | sys::RD_KAFKA_PURGE_F_INFLIGHT;
 
 /// A record to be sent. Where `partition` is None its topic's partitioner chooses one.
 #[derive(Clone, Copy, Debug, Default)]
@@ -180,9 +178,10 @@ impl Producer {
 
     /// Takes the transaction back.
     pub(crate) fn abort(&self, limit: Duration) -> Result<(), TransactionError> {
+        // Nothing is purged here: a request that is on its way could arrive in the next transaction of this
+        // producer. The library drops what waits, and waits for what does not.
         // SAFETY: as above.
         unsafe {
-            sys::rd_kafka_purge(self.client.as_ptr(), PURGE_ALL);
             taken(sys::rd_kafka_abort_transaction(
                 self.client.as_ptr(),
                 milliseconds(limit),

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::Path;
+use std::time::Duration;
 
 use wasm_sink_core::secret::Secret;
 use wasm_sink_core::settings::{Entry, Problem, Table, Value, code, nearest};
@@ -136,6 +137,18 @@ impl Properties {
         let mut properties = self.0.iter();
         let found = properties.find(|(name, _)| names.contains(&name.as_str()));
         found.map(|(_, text)| text.expose())
+    }
+
+    /// What may wait in a producer's queue; None where that is not said.
+    pub(crate) fn queue_bytes(&self) -> Option<usize> {
+        let kbytes: usize = self.get(&["queue.buffering.max.kbytes"])?.parse().ok()?;
+        Some(kbytes.saturating_mul(1024))
+    }
+
+    /// How long a transaction may last; None where that is not said.
+    pub(crate) fn transaction_timeout(&self) -> Option<Duration> {
+        let millis = self.get(&["transaction.timeout.ms"])?.parse().ok()?;
+        Some(Duration::from_millis(millis))
     }
 
     /// The brokers, for messages.

@@ -18,6 +18,7 @@ use wasm_sink_core::{
 
 use super::collect::Complaint;
 use super::decode::Decoded;
+use super::home::Place;
 use super::partition::{Partition, position};
 use super::poll::{Command, Event};
 use super::state::{Assigning, Owned, Releasing};
@@ -96,7 +97,12 @@ impl KafkaSource {
                 None => continue,
             }
             let beginning = begin::anew(&self.settings, &found);
-            self.file(|places| places.insert(key.clone(), place.clone()));
+            self.assignments += 1;
+            let at = Place {
+                at: place.clone(),
+                assignment: self.assignments,
+            };
+            self.file(|places| places.insert(key.clone(), at));
             self.partitions.insert(Owned {
                 bounds: found.bounds,
                 beginning,
@@ -107,6 +113,7 @@ impl KafkaSource {
                 // So that what appears later is told from what was there, also if this ends here.
                 uncommitted: (self.settings.reset == Reset::Latest).then_some(beginning),
                 told: None,
+                is_new: found.committed.is_none(),
                 partition: found.partition,
             });
             keys.push(key);
@@ -140,6 +147,9 @@ impl KafkaSource {
                 .iter()
                 .map(|reading| reading.partition.place.clone());
             self.taken.extend(places);
+            if self.is_home && self.settings.reset == Reset::Latest {
+                self.note_beginnings().await;
+            }
             let doing = "taking the partitions that the group gives";
             self.tell(|done| Command::Assign(readings, done), doing)
                 .await?;
@@ -149,6 +159,22 @@ impl KafkaSource {
             }
         }
         Ok(())
+    }
+
+    /// Has the group remember where partitions begin that it has nothing of, so that what appears later is
+    /// told from what was there. Before they flow: positions move in transactions from then on.
+    async fn note_beginnings(&mut self) {
+        let new = self.partitions.take_new();
+        if new.is_empty() {
+            return;
+        }
+        let told = self.tell(
+            |done| Command::Begin(new, done),
+            "telling the group where partitions begin",
+        );
+        if let Err(error) = told.await {
+            tracing::warn!(%error, "a restart may take a partition for one that appeared later");
+        }
     }
 
     fn let_go(&mut self, places: Vec<TopicPartition>, is_lost: bool) {

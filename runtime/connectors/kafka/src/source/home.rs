@@ -19,8 +19,22 @@ use crate::connection::ASKING;
 use crate::error::source_error;
 use crate::native::{Client, Code, GroupMember, NativeError, TopicPartition, TopicPartitions};
 
-/// The partitions that are ours now, and where the group files them.
-pub(super) type Places = Arc<Mutex<BTreeMap<PartitionKey, TopicPartition>>>;
+/// The partitions that are ours now.
+pub(super) type Places = Arc<Mutex<BTreeMap<PartitionKey, Place>>>;
+
+/// Where the group files a partition.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pub(super) at: TopicPartition,
+    /// Another one each time that the partition becomes ours.
+    pub(super) assignment: u64,
+}
+
+/// The note beside an offset at which a partition begins of which nothing is delivered. It is no position.
+pub(super) const BEGINNING: &str = "beginning";
+
+/// As which assignments positions were read.
+pub(crate) type Assignments = BTreeMap<PartitionKey, u64>;
 
 /// The offsets of one group.
 pub(crate) struct GroupHome {
@@ -38,18 +52,19 @@ impl GroupHome {
         }
     }
 
-    fn places(&self) -> BTreeMap<PartitionKey, TopicPartition> {
+    fn places(&self) -> BTreeMap<PartitionKey, Place> {
         let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         places.clone()
     }
 
-    /// Where an epoch ends, in the group's words, and the member that may say so: as long as that one counts,
+    /// Where an epoch ends, in the group's words, if its partitions are those of which positions were read, and the member that may say so: as long as that one counts,
     /// the partitions are ours. Asks the library's own thread.
     ///
     /// # Errors
     /// A partition is not ours, or we are no member.
     pub(crate) fn offsets(
         &self,
+        read_as: &Assignments,
         moves: &[Move],
         id: CommitId,
     ) -> Result<(TopicPartitions, GroupMember), AttemptError> {
@@ -57,7 +72,7 @@ impl GroupHome {
         // A partition is taken from here before the group is told that it may have it: what counts as a
         // member while it is here is fenced off once another may have it.
         let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        add(&places, moves, id, &mut list)?;
+        add(&places, read_as, moves, id, &mut list)?;
         let member = self.client.membership();
         drop(places);
         Ok((list, member.map_err(unknown)?))
@@ -79,10 +94,14 @@ impl Home for GroupHome {
     }
 
     async fn read(&self) -> Result<Base> {
+        let mut assignments = Assignments::new();
         let keys: BTreeMap<TopicPartition, PartitionKey> = self
             .places()
             .into_iter()
-            .map(|(key, place)| (place, key))
+            .map(|(key, place)| {
+                assignments.insert(key.clone(), place.assignment);
+                (place.at, key)
+            })
             .collect();
         let client = Arc::clone(&self.client);
         let asked: Vec<TopicPartition> = keys.keys().cloned().collect();
@@ -94,7 +113,7 @@ impl Home for GroupHome {
         let found = found.map_err(|error| source_error("asking the group for offsets", error))?;
         let mut positions = BTreeMap::new();
         for (place, offset, note) in found {
-            if let Some(key) = keys.get(&place) {
+            if let Some(key) = keys.get(&place).filter(|_| note != BEGINNING) {
                 let stored = Stored {
                     position: position(offset),
                     // Offsets that somebody else set have no note of ours.
@@ -107,7 +126,7 @@ impl Home for GroupHome {
         Ok(Base {
             version: 0,
             positions,
-            token: Box::new(()),
+            token: Box::new(assignments),
         })
     }
 
@@ -123,7 +142,13 @@ impl Home for GroupHome {
                 let error = Error::new(Kind::Conflict, Blame::Source, message);
                 return Err(AttemptError::Conflict(error));
             }
-            add(&self.places(), &epoch.moves, epoch.id, &mut list)?;
+            add(
+                &self.places(),
+                assignments(base),
+                &epoch.moves,
+                epoch.id,
+                &mut list,
+            )?;
         }
         let client = Arc::clone(&self.client);
         let answer = spawn_blocking(move || client.commit(&list, true)).await;
@@ -149,21 +174,30 @@ impl Home for GroupHome {
 /// # Errors
 /// A partition is not ours.
 fn add(
-    places: &BTreeMap<PartitionKey, TopicPartition>,
+    places: &BTreeMap<PartitionKey, Place>,
+    read_as: &Assignments,
     moves: &[Move],
     id: CommitId,
     list: &mut TopicPartitions,
 ) -> Result<(), AttemptError> {
     for moved in moves {
         let place = places.get(&moved.key);
+        // It may have been somebody else's since.
+        let place = place.filter(|place| read_as.get(&moved.key) == Some(&place.assignment));
         let (Some(place), [offset]) = (place, moved.end.words()) else {
             let message = format!("partition {} is no longer ours", moved.key);
             let error = Error::new(Kind::Conflict, Blame::Source, message);
             return Err(AttemptError::Conflict(error));
         };
-        list.add_noted(place, *offset, &id.to_string());
+        list.add_noted(&place.at, *offset, &id.to_string());
     }
     Ok(())
+}
+
+/// As which assignments the positions of a base were read.
+pub(crate) fn assignments(base: &Base) -> &Assignments {
+    static NONE: Assignments = Assignments::new();
+    base.token.downcast_ref().unwrap_or(&NONE)
 }
 
 const NO_MEMORY: Code = Code::RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE;

@@ -28,7 +28,7 @@ use wasm_sink_core::source::{Membership, Source, SourceEvent};
 use wasm_sink_core::{Blame, Error, Kind, PartitionKey, Position, Result};
 
 use self::decode::Decoded;
-use self::home::Places;
+use self::home::{Place, Places};
 use self::partition::{Partition, Reading};
 use self::poll::{Command, Done, Event};
 use self::state::{Assigning, Owned, Partitions, Releasing};
@@ -38,7 +38,7 @@ use crate::log::Log;
 use crate::native::{NativeError, TopicPartition};
 use crate::settings::{Reset, SourceSettings, Until};
 
-pub(crate) use home::{GroupHome, is_fenced};
+pub(crate) use home::{GroupHome, assignments, is_fenced};
 pub(crate) use open::KafkaSourceSpec;
 
 /// The group hears of offsets so often, and when partitions are let go of.
@@ -77,6 +77,7 @@ pub(crate) struct KafkaSource {
     was_assigned: bool,
     has_ended: bool,
     generations: u64,
+    assignments: u64,
     committed: Instant,
     log: Log,
     thread: std::thread::JoinHandle<()>,
@@ -155,7 +156,7 @@ impl KafkaSource {
         asked.await.map_err(topics::broke_off)?
     }
 
-    fn file<T>(&self, work: impl FnOnce(&mut BTreeMap<PartitionKey, TopicPartition>) -> T) -> T {
+    fn file<T>(&self, work: impl FnOnce(&mut BTreeMap<PartitionKey, Place>) -> T) -> T {
         work(&mut self.places.lock().unwrap_or_else(PoisonError::into_inner))
     }
 

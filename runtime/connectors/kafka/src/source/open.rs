@@ -129,6 +129,7 @@ impl SourceSpec for KafkaSourceSpec {
             was_assigned: false,
             has_ended: false,
             generations: 0,
+            assignments: 0,
             committed: Instant::now(),
             log: Log::default(),
             thread,

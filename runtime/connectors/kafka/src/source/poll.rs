@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::chunk::Chunk;
 use super::collect::{Collector, Complaint, LINGER};
+use super::home::BEGINNING;
 use super::partition::Reading;
 use crate::log::Log;
 use crate::native::{
@@ -42,6 +43,8 @@ pub(super) enum Command {
     Pause(Vec<TopicPartition>),
     Resume(Vec<TopicPartition>),
     Commit(Vec<(TopicPartition, i64)>),
+    /// Tells the group where partitions begin, and waits for its answer.
+    Begin(Vec<(TopicPartition, i64)>, Done),
     /// Commits, leaves the group and ends.
     Close(Vec<(TopicPartition, i64)>),
 }
@@ -332,6 +335,15 @@ impl Poller {
                 }
             }
             Command::Commit(offsets) => self.commit(&offsets),
+            Command::Begin(offsets, done) => {
+                let mut list = TopicPartitions::new();
+                for (place, offset) in &offsets {
+                    if let Some(list) = &mut list {
+                        list.add_noted(place, *offset, BEGINNING);
+                    }
+                }
+                let _ = done.send(with(list, |list| self.client.commit(list, true)));
+            }
             Command::Close(offsets) => return self.close(&offsets),
         }
         Next::On

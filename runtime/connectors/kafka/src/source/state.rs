@@ -29,6 +29,8 @@ pub(super) struct Owned {
     pub(super) uncommitted: Option<i64>,
     /// What it was told last. Whether that arrived is not known.
     pub(super) told: Option<i64>,
+    /// The group has nothing of it.
+    pub(super) is_new: bool,
 }
 
 impl Owned {
@@ -89,6 +91,16 @@ impl Partitions {
                 owned.partition.place.clone()
             })
             .collect()
+    }
+
+    /// Where those begin that the group has nothing of, once.
+    pub(super) fn take_new(&mut self) -> Vec<(TopicPartition, i64)> {
+        let new = self.0.values_mut();
+        let new = new.filter_map(|owned| {
+            let is_new = std::mem::take(&mut owned.is_new);
+            is_new.then(|| (owned.partition.place.clone(), owned.beginning))
+        });
+        new.collect()
     }
 
     /// Whether there is something that the group has not been told.
