@@ -263,6 +263,12 @@ pub trait Home: Send + Sync {
         Ok(())
     }
 
+    /// Whether nothing lands any more that others had under way for partitions, once these are claimed and
+    /// positions are read.
+    fn is_final_once_claimed(&self) -> bool {
+        false
+    }
+
     /// The home as it stands now.
     ///
     /// # Errors

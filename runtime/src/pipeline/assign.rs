@@ -39,6 +39,8 @@ impl Driver {
             bases.push(context.read_home().await?);
         }
         for (destination, keys) in parts {
+            let (context, base) = (&self.contexts[destination], &bases[destination]);
+            context.drop_claimed_letters(&keys, base).await?;
             self.assign_to(destination, keys, &bases).await?;
         }
         Ok(())

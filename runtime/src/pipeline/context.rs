@@ -68,6 +68,25 @@ impl Context {
         Ok(())
     }
 
+    /// Removes dead letters of epochs that were never committed, as far as that is certain now that `keys` are
+    /// claimed: later on, positions will have passed them by.
+    pub(super) async fn drop_claimed_letters(
+        &self,
+        keys: &[PartitionKey],
+        base: &Base,
+    ) -> Result<()> {
+        if !self.destination.home.is_final_once_claimed() {
+            return Ok(());
+        }
+        for pending in self.state.pending_letters().await? {
+            let is_claimed = pending.begins.keys().all(|key| keys.contains(key));
+            if is_claimed && dead_letters::stand_at_begin(&pending, base) {
+                self.state.remove_letters(pending.id).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// A partition moved without us. In a group that is its new owner; without one it is a second
     /// process under the same name.
     pub(super) fn lost(

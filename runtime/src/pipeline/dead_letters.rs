@@ -133,6 +133,13 @@ pub(super) fn decode_begins(
     Ok(Some(PendingLetters { id, begins }))
 }
 
+/// Whether all partitions of an epoch stand where it began.
+pub(super) fn stand_at_begin(pending: &PendingLetters, base: &Base) -> bool {
+    pending.begins.iter().all(|(key, begin)| {
+        base.positions.get(key).map(|stored| &stored.position) == begin.as_ref()
+    })
+}
+
 /// Publishes, removes or keeps the dead letters of one epoch that is no longer at work.
 pub(super) async fn settle(
     pending: &PendingLetters,
@@ -140,9 +147,7 @@ pub(super) async fn settle(
     home: &dyn Home,
     state: &dyn LocalState,
 ) -> Result<()> {
-    let is_at_begin = pending.begins.iter().all(|(key, begin)| {
-        base.positions.get(key).map(|stored| &stored.position) == begin.as_ref()
-    });
+    let is_at_begin = stand_at_begin(pending, base);
     let is_stored = base
         .positions
         .values()

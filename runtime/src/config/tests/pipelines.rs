@@ -17,7 +17,7 @@ fn the_least_file_gets_all_defaults() {
     assert_eq!(pipeline.state_dir, Path::new("here/.wasm-sink/p"));
     assert_eq!(
         pipeline.dead_letters,
-        Path::new("here/.wasm-sink/p/dead-letters")
+        DeadLetters::Directory("here/.wasm-sink/p/dead-letters".into())
     );
     assert_eq!(pipeline.source.connector, "files");
     assert_eq!(pipeline.source.connection, None);

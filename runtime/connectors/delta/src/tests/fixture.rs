@@ -148,6 +148,7 @@ pub(super) async fn connect(directory: PathBuf, pipeline: &str) -> Arc<dyn Conne
         label: Arc::from("lake"),
         pipeline: Arc::from(pipeline),
         directory: PathBuf::from("/"),
+        max_epoch: std::time::Duration::from_secs(5),
     };
     DeltaSpec(Location::Local(directory))
         .open(context)

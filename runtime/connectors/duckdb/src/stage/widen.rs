@@ -158,6 +158,7 @@ mod tests {
             label: "db".into(),
             pipeline: "p".into(),
             directory: folder.path().to_owned(),
+            max_epoch: std::time::Duration::from_secs(5),
         };
         let connection = spec.open(context).await.unwrap();
         let connection: &DuckDbConnection = connection.as_any().downcast_ref().unwrap();

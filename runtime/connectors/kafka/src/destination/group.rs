@@ -68,6 +68,10 @@ impl Home for HomeInGroup {
         Staging::Session
     }
 
+    fn is_final_once_claimed(&self) -> bool {
+        true
+    }
+
     async fn read(&self) -> Result<Base> {
         self.group.read().await
     }

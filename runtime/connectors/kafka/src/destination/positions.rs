@@ -105,6 +105,10 @@ impl Home for HomeInTopic {
         self.lanes.claim(keys).await
     }
 
+    fn is_final_once_claimed(&self) -> bool {
+        true
+    }
+
     async fn read(&self) -> Result<Base> {
         Ok(Base {
             version: 0,

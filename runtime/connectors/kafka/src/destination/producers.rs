@@ -293,7 +293,7 @@ impl Listener for Deliveries {
     }
 
     fn log(&self, level: i32, facility: &str, line: &str) {
-        self.log.line(level.max(5), facility, line);
+        self.log.line(level, facility, line);
     }
 
     fn undelivered(&self, error: NativeError) {
