@@ -1,47 +1,15 @@
-//! A client of the brokers, and what it reads.
+//! A client of the brokers.
 
-use std::ffi::{c_char, c_int, c_void};
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::bindings as sys;
 
+use super::callbacks::{Listener, on_delivery, on_error, on_log, on_rebalance};
 use super::config::Config;
 use super::error::{Code, NativeError};
-use super::list::{TopicPartition, TopicPartitions, entries_at};
-use super::message::Batch;
 use super::{ErrorText, text_at};
-
-/// What subscriptions name in the place of a partition.
-const ANY_PARTITION: i32 = -1;
-
-/// What the group wants of this member. It goes on when it is answered.
-#[derive(Debug)]
-pub(crate) enum Rebalance {
-    /// Answered by [`Client::assign`].
-    Assign(Vec<TopicPartition>),
-    /// Answered by [`Client::unassign`].
-    Revoke {
-        partitions: Vec<TopicPartition>,
-        /// Others have them already.
-        is_lost: bool,
-    },
-}
-
-/// Who hears what a client has to say. Called by several threads, in the middle of librdkafka: it may
-/// take notes and do no more.
-pub(crate) trait Listener: Send + Sync {
-    /// Called by the thread that polls. False: nobody will answer; nothing is
-    /// taken any more, and what is to be given back is given back at once.
-    fn rebalance(&self, rebalance: Rebalance) -> bool;
-    /// Something is wrong that is about no partition; librdkafka tries on by itself unless it is fatal.
-    fn error(&self, error: NativeError, is_fatal: bool);
-    /// A line of the library's log, with syslog's level.
-    fn log(&self, level: i32, facility: &str, line: &str);
-    /// A record that was sent is not in its topic, and will not be.
-    fn undelivered(&self, _error: NativeError) {}
-}
 
 /// What a client is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,13 +27,14 @@ pub(crate) enum Role {
 pub(crate) struct Client {
     handle: NonNull<sys::rd_kafka_t>,
     /// Where a reader gets everything; None for others.
-    queue: Option<NonNull<sys::rd_kafka_queue_t>>,
+    pub(super) queue: Option<NonNull<sys::rd_kafka_queue_t>>,
     /// What the callbacks get; as old as the handle.
     opaque: NonNull<Opaque>,
 }
 
-struct Opaque {
-    listener: Arc<dyn Listener>,
+/// What callbacks get.
+pub(super) struct Opaque {
+    pub(super) listener: Arc<dyn Listener>,
 }
 
 // SAFETY: librdkafka's handles and queues are made for use by several threads at once. The listener is
@@ -134,125 +103,6 @@ impl Client {
         self.handle.as_ptr()
     }
 
-    /// Waits up to `timeout` until `most` messages, or what is said in their place, are in `batch`.
-    /// The listener may be called meanwhile.
-    pub(crate) fn consume(&self, batch: &mut Batch, most: usize, timeout: Duration) {
-        match self.queue {
-            // SAFETY: the queue is that of this consumer; messages keep what they need of it.
-            Some(queue) => unsafe { batch.fill(queue.as_ptr(), most, milliseconds(timeout)) },
-            None => batch.clear(),
-        }
-    }
-
-    /// Ends a wait in [`Self::consume`].
-    pub(crate) fn wake(&self) {
-        if let Some(queue) = self.queue {
-            // SAFETY: the queue is alive.
-            unsafe { sys::rd_kafka_queue_yield(queue.as_ptr()) }
-        }
-    }
-
-    /// Joins the group. Names that begin with `^` are patterns.
-    pub(crate) fn subscribe<'a>(
-        &self,
-        topics: impl IntoIterator<Item = &'a str>,
-    ) -> Result<(), NativeError> {
-        let mut list = TopicPartitions::new().ok_or_else(out_of_memory)?;
-        for topic in topics {
-            list.add(topic, ANY_PARTITION, sys::RD_KAFKA_OFFSET_INVALID.into());
-        }
-        // SAFETY: handle and list are alive; the list is copied.
-        NativeError::check(unsafe { sys::rd_kafka_subscribe(self.as_ptr(), list.as_ptr()) })
-    }
-
-    /// Begins to read partitions at the offsets of the list, beside those that are assigned already.
-    pub(crate) fn assign(&self, list: &TopicPartitions) -> Result<(), NativeError> {
-        // SAFETY: handle and list are alive; the list is copied. The error is ours.
-        unsafe {
-            NativeError::take(sys::rd_kafka_incremental_assign(
-                self.as_ptr(),
-                list.as_ptr(),
-            ))
-        }
-    }
-
-    /// Gives partitions back to the group.
-    pub(crate) fn unassign(&self, list: &TopicPartitions) -> Result<(), NativeError> {
-        // SAFETY: as for `assign`.
-        unsafe {
-            NativeError::take(sys::rd_kafka_incremental_unassign(
-                self.as_ptr(),
-                list.as_ptr(),
-            ))
-        }
-    }
-
-    /// Goes on at the offsets of the list; what was fetched ahead is dropped.
-    pub(crate) fn seek(
-        &self,
-        list: &TopicPartitions,
-        timeout: Duration,
-    ) -> Result<(), NativeError> {
-        // SAFETY: handle and list are alive; results are written into the list. The error is ours.
-        unsafe {
-            let error =
-                sys::rd_kafka_seek_partitions(self.as_ptr(), list.as_ptr(), milliseconds(timeout));
-            NativeError::take(error)?;
-        }
-        list.entries()
-            .into_iter()
-            .try_for_each(|(_, _, sought)| sought)
-    }
-
-    /// Stops fetching partitions; what was fetched ahead is dropped, and fetched again later.
-    pub(crate) fn pause(&self, list: &TopicPartitions) -> Result<(), NativeError> {
-        // SAFETY: handle and list are alive; results are written into the list.
-        NativeError::check(unsafe { sys::rd_kafka_pause_partitions(self.as_ptr(), list.as_ptr()) })
-    }
-
-    /// Fetches paused partitions again.
-    pub(crate) fn resume(&self, list: &TopicPartitions) -> Result<(), NativeError> {
-        // SAFETY: as for `pause`.
-        NativeError::check(unsafe { sys::rd_kafka_resume_partitions(self.as_ptr(), list.as_ptr()) })
-    }
-
-    /// Tells the group how far partitions are read. With `waits` false nobody hears of a failure.
-    pub(crate) fn commit(&self, list: &TopicPartitions, waits: bool) -> Result<(), NativeError> {
-        // SAFETY: handle and list are alive; the list is copied.
-        NativeError::check(unsafe {
-            sys::rd_kafka_commit(self.as_ptr(), list.as_ptr(), c_int::from(!waits))
-        })
-    }
-
-    /// What the group has of partitions; a negative offset where it has none.
-    pub(crate) fn committed(
-        &self,
-        list: &TopicPartitions,
-        timeout: Duration,
-    ) -> Result<Vec<(TopicPartition, i64)>, NativeError> {
-        // SAFETY: handle and list are alive; results are written into the list.
-        NativeError::check(unsafe {
-            sys::rd_kafka_committed(self.as_ptr(), list.as_ptr(), milliseconds(timeout))
-        })?;
-        let entries = list.entries().into_iter();
-        entries
-            .map(|(partition, offset, found)| found.map(|()| (partition, offset)))
-            .collect()
-    }
-
-    /// What the group has of partitions, with the notes beside.
-    pub(crate) fn committed_with_notes(
-        &self,
-        list: &TopicPartitions,
-        timeout: Duration,
-    ) -> Result<Vec<(TopicPartition, i64, String)>, NativeError> {
-        // SAFETY: handle and list are alive; results are written into the list.
-        NativeError::check(unsafe {
-            sys::rd_kafka_committed(self.as_ptr(), list.as_ptr(), milliseconds(timeout))
-        })?;
-        list.noted()
-    }
-
     /// Lets the listener hear what has been said, for a client that is no reader.
     pub(crate) fn serve(&self) {
         self.serve_for(Duration::ZERO);
@@ -276,22 +126,6 @@ impl Client {
             text: text.text(),
             ..error
         })
-    }
-
-    /// As which member of the group this reader may commit now.
-    pub(crate) fn membership(&self) -> Result<GroupMember, NativeError> {
-        // SAFETY: the handle is alive. What it returns is ours.
-        let metadata = unsafe { sys::rd_kafka_consumer_group_metadata(self.as_ptr()) };
-        let none = || NativeError::of(Code::RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID);
-        let member = GroupMember(NonNull::new(metadata).ok_or_else(none)?);
-        // SAFETY: the object is alive, and so is the text in it.
-        let is_member = unsafe {
-            let name = sys::rd_kafka_consumer_group_metadata_member_id(member.as_ptr());
-            let generation = sys::rd_kafka_consumer_group_metadata_generation_id(member.as_ptr());
-            generation >= 0 && !text_at(name).is_empty()
-        };
-        // Brokers take offsets from whoever says that it is no member.
-        is_member.then_some(member).ok_or_else(none)
     }
 
     /// The cluster's id; None where it has none, or does not answer in time.
@@ -342,55 +176,6 @@ impl Client {
             Ok(topics)
         }
     }
-
-    /// Leaves the group. The listener may be called meanwhile, and must not leave a question open.
-    pub(crate) fn close(&self) {
-        if self.queue.is_some() {
-            // SAFETY: the handle is alive and a consumer's.
-            let code = unsafe { sys::rd_kafka_consumer_close(self.as_ptr()) };
-            if let Err(error) = NativeError::check(code) {
-                tracing::debug!(%error, "leaving the group");
-            }
-        }
-    }
-
-    /// Lets go of everything, which also answers a question that is open.
-    pub(crate) fn unassign_all(&self) {
-        let mut list = ptr::null_mut();
-        // SAFETY: the handle is alive, and `list` is written where it works. It is ours until it is
-        // destroyed.
-        let outcome = unsafe {
-            NativeError::check(sys::rd_kafka_assignment(self.as_ptr(), &raw mut list)).and_then(
-                |()| {
-                    let error = sys::rd_kafka_incremental_unassign(self.as_ptr(), list);
-                    sys::rd_kafka_topic_partition_list_destroy(list);
-                    NativeError::take(error)
-                },
-            )
-        };
-        if let Err(error) = outcome {
-            tracing::debug!(%error, "letting go of all partitions");
-        }
-    }
-}
-
-/// A member of a group in one generation.
-pub(crate) struct GroupMember(NonNull<sys::rd_kafka_consumer_group_metadata_t>);
-
-impl GroupMember {
-    pub(super) fn as_ptr(&self) -> *const sys::rd_kafka_consumer_group_metadata_t {
-        self.0.as_ptr()
-    }
-}
-
-// SAFETY: memory and nothing else, which is only read.
-unsafe impl Send for GroupMember {}
-
-impl Drop for GroupMember {
-    fn drop(&mut self) {
-        // SAFETY: ours, and destroyed once.
-        unsafe { sys::rd_kafka_consumer_group_metadata_destroy(self.0.as_ptr()) }
-    }
 }
 
 impl Drop for Client {
@@ -413,117 +198,4 @@ pub(super) fn out_of_memory() -> NativeError {
 
 pub(super) fn milliseconds(time: Duration) -> i32 {
     i32::try_from(time.as_millis()).unwrap_or(i32::MAX)
-}
-
-/// # Safety
-/// `opaque` is what `Client::new` gave to the client that calls back.
-unsafe fn listener<'a>(opaque: *mut c_void) -> Option<&'a dyn Listener> {
-    // SAFETY: it points to an `Opaque`, which outlives the client.
-    let opaque = unsafe { opaque.cast::<Opaque>().as_ref() }?;
-    Some(opaque.listener.as_ref())
-}
-
-unsafe extern "C" fn on_rebalance(
-    handle: *mut sys::rd_kafka_t,
-    code: Code,
-    partitions: *mut sys::rd_kafka_topic_partition_list_t,
-    opaque: *mut c_void,
-) {
-    // SAFETY: librdkafka calls this with the handle, a list, and our `opaque`, all alive.
-    let (listener, places, is_lost) = unsafe {
-        let places = entries_at(partitions).into_iter();
-        (
-            listener(opaque),
-            places.map(|(place, ..)| place).collect(),
-            sys::rd_kafka_assignment_lost(handle) != 0,
-        )
-    };
-    let is_assignment = code == Code::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
-    let rebalance = match is_assignment {
-        true => Rebalance::Assign(places),
-        false => Rebalance::Revoke {
-            partitions: places,
-            is_lost,
-        },
-    };
-    if listener.is_some_and(|listener| listener.rebalance(rebalance)) {
-        return;
-    }
-    // Nothing is taken any more, and everything is given back.
-    let answer = match is_assignment {
-        true => TopicPartitions::new().map_or(Ok(()), |none| {
-            // SAFETY: handle and list are alive; the list is copied. The error is ours.
-            unsafe { NativeError::take(sys::rd_kafka_incremental_assign(handle, none.as_ptr())) }
-        }),
-        // SAFETY: as above.
-        false => unsafe {
-            NativeError::take(sys::rd_kafka_incremental_unassign(handle, partitions))
-        },
-    };
-    if let Err(error) = answer {
-        tracing::debug!(%error, "answering the group at the end");
-    }
-}
-
-unsafe extern "C" fn on_delivery(
-    _handle: *mut sys::rd_kafka_t,
-    message: *const sys::rd_kafka_message_t,
-    opaque: *mut c_void,
-) {
-    // SAFETY: librdkafka calls this with a message and our `opaque`, both alive.
-    let (listener, message) = unsafe { (listener(opaque), message.as_ref()) };
-    if let (Some(listener), Some(message)) = (listener, message)
-        && let Err(error) = NativeError::check(message.err)
-    {
-        listener.undelivered(error);
-    }
-}
-
-unsafe extern "C" fn on_error(
-    handle: *mut sys::rd_kafka_t,
-    code: c_int,
-    reason: *const c_char,
-    opaque: *mut c_void,
-) {
-    let mut text = ErrorText::new();
-    // SAFETY: librdkafka calls this with the handle, a text, and our `opaque`, all alive. Codes that
-    // it gives are those that it declares.
-    let (listener, error, is_fatal) = unsafe {
-        let listener = listener(opaque);
-        let fatal = sys::rd_kafka_fatal_error(handle, text.as_mut_ptr(), text.len());
-        match fatal {
-            Code::RD_KAFKA_RESP_ERR_NO_ERROR => {
-                let code = std::mem::transmute::<c_int, Code>(code);
-                let text = text_at(reason);
-                (listener, NativeError { code, text }, false)
-            }
-            code => {
-                let text = text.text();
-                (listener, NativeError { code, text }, true)
-            }
-        }
-    };
-    if let Some(listener) = listener {
-        listener.error(error, is_fatal);
-    }
-}
-
-unsafe extern "C" fn on_log(
-    handle: *const sys::rd_kafka_t,
-    level: c_int,
-    facility: *const c_char,
-    line: *const c_char,
-) {
-    // SAFETY: librdkafka calls this with two texts and a handle, whose `opaque` is ours; all are alive.
-    let (listener, facility, line) = unsafe {
-        let opaque = if handle.is_null() {
-            ptr::null_mut()
-        } else {
-            sys::rd_kafka_opaque(handle)
-        };
-        (listener(opaque), text_at(facility), text_at(line))
-    };
-    if let Some(listener) = listener {
-        listener.log(level, &facility, &line);
-    }
 }

@@ -6,16 +6,21 @@
 //! functions.
 
 mod admin;
+mod callbacks;
 mod client;
 mod config;
+mod consumer;
 mod error;
 mod list;
 mod message;
 mod producer;
+mod topic;
 
 pub(crate) use admin::{End, TopicDescription};
-pub(crate) use client::{Client, GroupMember, Listener, Rebalance, Role};
+pub(crate) use callbacks::{Listener, Rebalance};
+pub(crate) use client::{Client, Role};
 pub(crate) use config::{Config, Refusal, known_properties};
+pub(crate) use consumer::GroupMember;
 pub(crate) use error::{Code, NativeError};
 pub(crate) use list::{TopicPartition, TopicPartitions};
 pub(crate) use message::{Batch, Message};

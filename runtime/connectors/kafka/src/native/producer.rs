@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use rdkafka::bindings as sys;
 
-use super::client::{Client, GroupMember, Listener, Role, milliseconds, out_of_memory};
+use super::callbacks::Listener;
+use super::client::{Client, Role, milliseconds, out_of_memory};
 use super::config::Config;
+use super::consumer::GroupMember;
 use super::error::{Code, NativeError};
 use super::list::TopicPartitions;
 use super::{ErrorText, text_at};
