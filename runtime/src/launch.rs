@@ -111,20 +111,22 @@ async fn open(
     let name: Arc<str> = pipeline.name.as_str().into();
     let connections = connect(pipeline, &name).await?;
     let component = component(&connections)?;
-    let staged_bytes = staged_bytes(pipeline, &connections);
-    let budget = Budget::new(pipeline.limits.budget_bytes - staged_bytes);
-    let context = SourceContext {
-        pipeline: name,
-        budget: budget.clone(),
-        directory: pipeline.directory.clone(),
-        batch_rows: BATCH_ROWS,
-    };
     let connection = pipeline
         .source
         .connection
         .as_ref()
         .and_then(|label| connections.get(label.as_str()))
         .cloned();
+    let queued_bytes = pipeline.source.spec.queued_bytes(connection.as_deref());
+    let elsewhere = staged_bytes(pipeline, &connections) + queued_bytes;
+    let budget =
+        Budget::new(pipeline.limits.budget_bytes - elsewhere.min(pipeline.limits.budget_bytes / 2));
+    let context = SourceContext {
+        pipeline: name,
+        budget: budget.clone(),
+        directory: pipeline.directory.clone(),
+        batch_rows: BATCH_ROWS,
+    };
     let source = pipeline
         .source
         .spec
@@ -139,8 +141,8 @@ async fn open(
     })
 }
 
-/// What the sink's connections keep of the budget for themselves: at most half of it, since batches have
-/// to go through the rest.
+/// What the sink's connections keep of the budget for themselves. (With what the source keeps, at most half of it:
+/// batches have to go through the rest.)
 fn staged_bytes(pipeline: &config::Pipeline, connections: &Connections) -> usize {
     let labels: BTreeSet<&str> = pipeline
         .sink
@@ -152,7 +154,7 @@ fn staged_bytes(pipeline: &config::Pipeline, connections: &Connections) -> usize
         .into_iter()
         .filter_map(|label| connections.get(label));
     let wanted = connections.map(|connection| connection.staged_bytes());
-    wanted.sum::<usize>().min(pipeline.limits.budget_bytes / 2)
+    wanted.sum()
 }
 
 fn granted_connectors(pipeline: &config::Pipeline) -> impl Iterator<Item = &'static str> {

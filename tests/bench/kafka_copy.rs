@@ -13,7 +13,7 @@ use rdkafka::message::Message;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
 /// Records between two commits of offsets.
-const RECORDS_PER_COMMIT: u64 = 100_000;
+const RECORDS_PER_COMMIT: u64 = 500_000;
 const WAIT: Duration = Duration::from_millis(200);
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -42,15 +42,20 @@ fn copy(servers: &str, group: &str, from: &str, to: &str) -> Result<(), Box<dyn 
         .set("auto.offset.reset", "earliest")
         .set("enable.partition.eof", "true")
         .set("fetch.wait.max.ms", "100")
+        .set("fetch.queue.backoff.ms", "5")
         .create()?;
     let producer: BaseProducer = ClientConfig::new()
         .set("bootstrap.servers", servers)
         .set("enable.idempotence", "true")
         .set("linger.ms", "20")
+        .set("queue.buffering.max.messages", "1000000")
         .set("delivery.report.only.error", "true")
         .create()?;
     let partitions = consumer.fetch_metadata(Some(from), LIMIT)?;
-    let partitions = partitions.topics().iter().map(|topic| topic.partitions().len());
+    let partitions = partitions
+        .topics()
+        .iter()
+        .map(|topic| topic.partitions().len());
     let partitions: usize = partitions.sum();
     consumer.subscribe(&[from])?;
     let mut ended = HashSet::new();

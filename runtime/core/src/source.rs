@@ -120,6 +120,12 @@ pub trait SourceSpec: Send + Sync {
         context: SourceContext,
     ) -> Result<Box<dyn Source>>;
 
+    /// What it keeps in memory of records before they are batches: a part of the process's byte budget (commit
+    /// protocol, rule 18).
+    fn queued_bytes(&self, _connection: Option<&dyn Connection>) -> usize {
+        0
+    }
+
     /// False for a source that begins anew with each run (a pipe): what it delivers is at least
     /// once over runs, and `run` says so.
     fn rewinds(&self) -> bool {

@@ -145,6 +145,12 @@ impl Properties {
         Some(kbytes.saturating_mul(1024))
     }
 
+    /// What may be fetched ahead; None where that is not said.
+    pub(crate) fn fetched_bytes(&self) -> Option<usize> {
+        let kbytes: usize = self.get(&["queued.max.messages.kbytes"])?.parse().ok()?;
+        Some(kbytes.saturating_mul(1024))
+    }
+
     /// How long a transaction may last; None where that is not said.
     pub(crate) fn transaction_timeout(&self) -> Option<Duration> {
         let millis = self.get(&["transaction.timeout.ms"])?.parse().ok()?;

@@ -12,9 +12,9 @@ use crate::settings::Tombstones;
 /// A record waits no longer than this for others.
 pub(super) const LINGER: Duration = Duration::from_millis(20);
 /// A chunk has about so many bytes at most.
-const CHUNK_BYTES: usize = 2 << 20;
+pub(super) const CHUNK_BYTES: usize = 2 << 20;
 /// All that are open have about so many at most.
-const OPEN_BYTES: usize = 8 << 20;
+pub(super) const OPEN_BYTES: usize = 8 << 20;
 
 /// What the library says of a partition in the place of a message.
 #[derive(Debug)]

@@ -13,7 +13,7 @@ use wasm_sink_core::connection::Connection;
 use wasm_sink_core::source::{Source, SourceContext, SourceSpec};
 use wasm_sink_core::{Blame, Error, Kind, Result};
 
-use super::collect::Collector;
+use super::collect::{CHUNK_BYTES, Collector, OPEN_BYTES};
 use super::decode::Decode;
 use super::poll::{Ears, Event, Poller};
 use super::state::Partitions;
@@ -23,16 +23,16 @@ use crate::connection::{ASKING, ASKING_ONCE, KafkaConnection};
 use crate::error::{is_transient, source_error};
 use crate::log::Log;
 use crate::native::{Batch, Client, NativeError, Role};
-use crate::settings::{self, SourceSettings, Until};
+use crate::settings::{self, Properties, SourceSettings, Until};
 
 /// What the library's defaults are not, so that its queues stay small with any number of partitions.
 const DEFAULTS: [(&str, &str); 6] = [
-    // All that is fetched ahead; the pipeline has its own.
-    ("queued.max.messages.kbytes", "16384"),
+    // FETCHED_BYTES: the pipeline has its own queue.
+    ("queued.max.messages.kbytes", "8192"),
     // A full queue is looked at again so soon.
     ("fetch.queue.backoff.ms", "5"),
     // One answer of a broker, before it is unpacked.
-    ("fetch.max.bytes", "8388608"),
+    ("fetch.max.bytes", "4194304"),
     // A partition that is read again joins the next question, so that this is what it waits for.
     ("fetch.wait.max.ms", "100"),
     // New topics and partitions are seen within this.
@@ -46,8 +46,20 @@ const WAITING: usize = 4;
 /// A validated `[source]`.
 pub(crate) struct KafkaSourceSpec(pub(crate) SourceSettings);
 
+/// What the library fetches ahead.
+const FETCHED_BYTES: usize = 8 << 20;
+
 #[async_trait]
 impl SourceSpec for KafkaSourceSpec {
+    fn queued_bytes(&self, connection: Option<&dyn Connection>) -> usize {
+        let connection = connection.and_then(|connection| {
+            let connection = connection.as_any().downcast_ref::<KafkaConnection>();
+            connection.map(|connection| &connection.cluster.settings.properties)
+        });
+        let fetched = connection.and_then(Properties::fetched_bytes);
+        fetched.unwrap_or(FETCHED_BYTES) + OPEN_BYTES + WAITING * CHUNK_BYTES
+    }
+
     async fn open(
         &self,
         connection: Option<Arc<dyn Connection>>,
