@@ -40,7 +40,7 @@ impl Driver {
         }
         for (destination, keys) in parts {
             let (context, base) = (&self.contexts[destination], &bases[destination]);
-            context.drop_claimed_letters(&keys, base).await?;
+            context.settle_claimed_letters(&keys, base).await?;
             self.assign_to(destination, keys, &bases).await?;
         }
         Ok(())

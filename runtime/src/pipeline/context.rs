@@ -68,9 +68,9 @@ impl Context {
         Ok(())
     }
 
-    /// Removes dead letters of epochs that were never committed, as far as that is certain now that `keys` are
-    /// claimed: later on, positions will have passed them by.
-    pub(super) async fn drop_claimed_letters(
+    /// Settles dead letters of epochs whose partitions are claimed now: what was not committed never will be, and
+    /// later on positions will have passed it by.
+    pub(super) async fn settle_claimed_letters(
         &self,
         keys: &[PartitionKey],
         base: &Base,
@@ -79,9 +79,13 @@ impl Context {
             return Ok(());
         }
         for pending in self.state.pending_letters().await? {
-            let is_claimed = pending.begins.keys().all(|key| keys.contains(key));
-            if is_claimed && dead_letters::stand_at_begin(&pending, base) {
+            if !pending.begins.keys().all(|key| keys.contains(key)) {
+                continue;
+            }
+            if dead_letters::stand_at_begin(&pending, base) {
                 self.state.remove_letters(pending.id).await?;
+            } else {
+                dead_letters::settle(&pending, base, &*self.destination.home, &*self.state).await?;
             }
         }
         Ok(())
@@ -147,5 +151,18 @@ pub(super) async fn settle_all_letters(
             }
             Ok(())
         }
+    }
+}
+
+/// The same where nothing has to be claimed before: until then, reading such a home may wait for what a process
+/// that died has under way.
+pub(super) async fn settle_unclaimed_letters(
+    contexts: &[Arc<Context>],
+    state: &dyn LocalState,
+) -> Result<()> {
+    let is_claimed = |context: &Arc<Context>| context.destination.home.is_final_once_claimed();
+    match contexts.iter().any(is_claimed) {
+        true => Ok(()),
+        false => settle_all_letters(contexts, state).await,
     }
 }

@@ -14,7 +14,7 @@ use wasm_sink_core::step::Step;
 use wasm_sink_core::{Blame, Error, Kind, PartitionKey, Position, Result, SourceBatch};
 
 use super::committer::Committer;
-use super::context::{Context, settle_all_letters};
+use super::context::{Context, settle_all_letters, settle_unclaimed_letters};
 use super::observe::Observer;
 use super::ownership::Ownership;
 use super::quota::Quota;
@@ -118,7 +118,7 @@ pub(super) async fn drive(pipeline: Pipeline) -> Result<Summary> {
     tokio::select! {
         biased;
         () = stopped(&mut shutdown) => return Ok(Summary::default()),
-        settled = settle_all_letters(&contexts, &*pipeline.state) => settled?,
+        settled = settle_unclaimed_letters(&contexts, &*pipeline.state) => settled?,
     }
 
     let (events, inbox) = mpsc::unbounded_channel();
