@@ -38,7 +38,7 @@ build: toolchain libraries ## The release binary: target/release/wasm-sink, with
 	cp target/libduckdb/libduckdb.* target/release/
 
 bench: toolchain libraries setup ## Speed and memory of the release binary, as ratios: minutes, once it is compiled
-	cargo build $(LOCKED) --release -p wasm-sink -p wasm-sink-bench
+	cargo build $(LOCKED),wasm-sink-bench/kafka --release -p wasm-sink -p wasm-sink-bench
 	$$(tests/setup.sh python | cut -d= -f2) tests/bench/run.py
 
 promises: libraries ## Writes the table of destinations in README.md, from the kit in tests/conformance
@@ -59,7 +59,7 @@ kafka: ## A Kafka broker on localhost:9092 until Ctrl-C, with the topic of examp
 
 lint: toolchain libraries ## Formatting and lints, as CI checks them
 	cargo fmt --all --check
-	cargo clippy $(LOCKED) --workspace --all-targets -- -D warnings
+	cargo clippy $(LOCKED),wasm-sink-bench/kafka --workspace --all-targets -- -D warnings
 	bash -n tests/setup.sh tests/servers/*.sh tests/harness/*.sh examples/*/*.sh .ci/run
 
 fmt: ## Formats the code

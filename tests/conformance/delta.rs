@@ -80,4 +80,4 @@ impl Routing for Disk {
     const HAS_A_TABLE_WITHOUT_NAME: bool = true;
 }
 
-crate::suite!(Disk, shared, on_disk, routing);
+crate::suite!(Disk, tabular, shared, on_disk, routing);

@@ -68,10 +68,7 @@ secret_access_key = "${{LAKE_SECRET}}"
 
 impl Wired for Bucket {
     fn wire(&self) -> Wire {
-        Wire {
-            address: self.0.address(),
-            word: b"PUT ",
-        }
+        Wire::to(self.0.address(), b"PUT ")
     }
 }
 
@@ -91,4 +88,4 @@ impl Routing for Bucket {
     const HAS_A_TABLE_WITHOUT_NAME: bool = true;
 }
 
-crate::suite!(Bucket, shared, wired, restartable, routing);
+crate::suite!(Bucket, tabular, shared, wired, restartable, routing);

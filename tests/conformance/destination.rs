@@ -1,12 +1,12 @@
 //! What the suite knows of a destination.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use serde_json::Value;
 use wasm_sink::connectors::BUILT;
 use wasm_sink_core::step::Step;
-use wasm_sink_tests::{Case, Connected};
+use wasm_sink_tests::{Case, Connected, Word};
 
 use crate::PROMISES;
 
@@ -24,10 +24,23 @@ pub struct Promise {
 /// Where a client's bytes pass that can be cut.
 #[derive(Clone, Copy, Debug)]
 pub struct Wire {
+    /// Where a proxy has to listen; with port 0: anywhere there.
+    pub place: SocketAddr,
     /// Where the server listens.
     pub address: SocketAddr,
     /// What a client says when it commits, among other times.
-    pub word: &'static [u8],
+    pub word: Word,
+}
+
+impl Wire {
+    /// To a server whose clients come to whichever address they are told.
+    pub fn to(address: SocketAddr, word: &'static [u8]) -> Self {
+        Self {
+            place: (Ipv4Addr::LOCALHOST, 0).into(),
+            address,
+            word: word.into(),
+        }
+    }
 }
 
 /// A destination: how to start it, how to connect to it, how to read it back with other software.
@@ -36,14 +49,26 @@ pub trait Destination: Sized {
     const PROMISE: Promise;
     /// The built-in component that writes to it.
     const COMPONENT: &'static str;
+    /// The key of `[sink.config]` that says where rows go.
+    const TABLE_KEY: &'static str = "table_name";
     /// Steps of the commit protocol that it does not take.
     const STEPS_NOT_TAKEN: &'static [Step];
 
     /// The finest part of a time that it keeps.
     const FINEST_TIME: Time = Time::Microsecond;
 
-    /// Starts an empty one.
+    /// Starts an empty one. Tests may share what is behind it, as long as none sees another's rows.
     fn start() -> Self;
+
+    /// The same for a test that cuts the way to it or ends it, with nobody else there.
+    fn start_alone() -> Self {
+        Self::start()
+    }
+
+    /// A pipeline as the test wrote it, with names that no other test has, where they share what is behind it.
+    fn adapt(&self, pipeline: &str) -> String {
+        pipeline.to_owned()
+    }
 
     /// `[connections.out]`; `address` in place of its own, where there is one.
     fn connection(&self, address: Option<SocketAddr>) -> String;
@@ -158,14 +183,19 @@ impl<D: Destination> Connected for Through<'_, D> {
     fn environment(&self) -> Vec<(String, String)> {
         self.destination.environment()
     }
+
+    fn adapt(&self, pipeline: &str) -> String {
+        self.destination.adapt(pipeline)
+    }
 }
 
 /// `pipeline` with its sink: rows go to `table`, with further keys in `config`.
 pub fn pipeline<D: Destination>(pipeline: &str, table: &str, config: &str) -> String {
     format!(
         "{pipeline}\n[sink]\ncomponent = \"{}\"\nconnection = \"out\"\n[sink.config]\n\
-         table_name = {}\n{config}\n",
+         {} = {}\n{config}\n",
         D::COMPONENT,
+        D::TABLE_KEY,
         Value::from(table),
     )
 }

@@ -101,4 +101,4 @@ impl OnDisk for File {
     }
 }
 
-crate::suite!(File, exclusive, on_disk, refusing, routing, routing_upserts, upserting, widening);
+crate::suite!(File, tabular, exclusive, on_disk, refusing, routing, routing_upserts, upserting, widening);

@@ -33,5 +33,6 @@ kits! {
     delta: Disk,
     delta_s3: Bucket,
     duckdb: File,
+    kafka: Broker,
     postgres: Server,
 }

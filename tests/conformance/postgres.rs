@@ -64,10 +64,7 @@ impl Destination for Server {
 
 impl Wired for Server {
     fn wire(&self) -> Wire {
-        Wire {
-            address: self.0.address(),
-            word: b"commit\0",
-        }
+        Wire::to(self.0.address(), b"commit\0")
     }
 }
 
@@ -111,4 +108,4 @@ impl Widening for Server {
     }
 }
 
-crate::suite!(Server, shared, wired, restartable, refusing, routing, routing_upserts, upserting, widening);
+crate::suite!(Server, tabular, shared, wired, restartable, refusing, routing, routing_upserts, upserting, widening);

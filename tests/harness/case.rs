@@ -15,6 +15,11 @@ pub trait Connected {
 
     /// The secrets that it names.
     fn environment(&self) -> Vec<(String, String)>;
+
+    /// The pipeline as it can have it, where others are connected to the same thing at the same time.
+    fn adapt(&self, pipeline: &str) -> String {
+        pipeline.to_owned()
+    }
 }
 
 /// One pipeline, ready to run any number of times.
@@ -39,7 +44,7 @@ impl Case {
 
     /// Replaces the pipeline; its state stays.
     pub fn rewrite(&self, pipeline: &str, connected: impl Connected) {
-        let connection = connected.connection();
+        let (pipeline, connection) = (connected.adapt(pipeline), connected.connection());
         self.write("pipeline.toml", format!("{pipeline}\n{connection}"));
     }
 

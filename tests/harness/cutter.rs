@@ -1,7 +1,7 @@
 //! A TCP proxy that cuts connections at the worst moment: when a client says a given word.
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -48,14 +48,9 @@ struct Shared {
 }
 
 impl Cutter {
-    /// A proxy before `upstream` that cuts every `every`-th time that `word` is said.
-    pub fn start(upstream: SocketAddr, word: impl Into<Word>, cut: Cut, every: usize) -> Self {
-        let anywhere = (Ipv4Addr::LOCALHOST, 0).into();
-        Self::start_at(anywhere, upstream, word, cut, every)
-    }
-
-    /// The same, where clients are told to come.
-    pub fn start_at(
+    /// A proxy at `place` (port 0: anywhere there) before `upstream` that cuts every `every`-th time that `word` is
+    /// said.
+    pub fn start(
         place: SocketAddr,
         upstream: SocketAddr,
         word: impl Into<Word>,

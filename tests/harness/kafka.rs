@@ -13,9 +13,11 @@ use tempfile::TempDir;
 use crate::certificates::make_certificates;
 use crate::cutter::Word;
 use crate::python::{self, Asked};
-use crate::schema_registry::SchemaRegistry;
 use crate::server::{Server, lasting_ports};
 use crate::tools::tool;
+
+mod log;
+mod records;
 
 /// What a [`Cutter`](crate::Cutter) can wait for.
 pub const PRODUCE: Word = Word::KafkaRequest(0);
@@ -63,6 +65,12 @@ impl Kafka {
     pub const USER: &'static str = "tester";
     /// The password of that user.
     pub const PASSWORD: &'static str = "only-for-tests";
+
+    /// Settings of a broker where who logs in may do what it was [allowed](Self::allow), and who does not, anything.
+    pub const RIGHTS: [&'static str; 2] = [
+        "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "super.users=User:ANONYMOUS",
+    ];
 
     /// Starts one for a test that interrupts it or counts what it has; others share one.
     pub fn start() -> Self {
@@ -264,101 +272,7 @@ impl Kafka {
         })
     }
 
-    /// Loses the records of a partition from an offset on, and those that came in one batch with that, while it is
-    /// stopped: as an election does that is not clean.
-    ///
-    /// # Panics
-    /// It runs, or has no such partition.
-    pub fn truncate(&self, topic: &str, partition: usize, offset: i64) {
-        assert!(
-            self.server.is_none(),
-            "a broker that runs has its files open"
-        );
-        let folder = self.folder.join(format!("storage/{topic}-{partition}"));
-        for entry in std::fs::read_dir(&folder).expect("the folder of a partition") {
-            let path = entry.expect("a file of a partition").path();
-            let extension = path.extension().unwrap_or_default().to_string_lossy();
-            match &*extension {
-                "log" => truncate_segment(&path, offset),
-                // Are made again from the log.
-                "index" | "timeindex" | "txnindex" | "snapshot" => {
-                    std::fs::remove_file(&path).expect("a file to remove");
-                }
-                _ => {}
-            }
-        }
-    }
-
-    // ---- records ----
-
-    /// Writes these records, each `{"key", "value", "partition", "timestamp", "headers": [[name, value]]}` without what
-    /// it lacks; keys and values are text, null or `{"base64"}`. Where each of them is: partition and offset.
-    pub fn produce(&self, topic: &str, records: &[Value]) -> Vec<(i64, i64)> {
-        places(self.ask(json!({ "produce": topic, "records": records })))
-    }
-
-    /// Writes these in a transaction that is then `commit`, `abort` or `leave`, which is left open.
-    pub fn produce_and(&self, end: &str, topic: &str, records: &[Value]) -> Vec<(i64, i64)> {
-        places(self.ask(json!({ "produce": topic, "records": records, "transaction": end })))
-    }
-
-    /// Writes `count` records, `{"n": 0, "text": "row 0"}` and so on, in turn to so many partitions.
-    pub fn generate(&self, topic: &str, count: usize, partitions: usize) {
-        let how = json!({ "count": count, "partitions": partitions });
-        self.ask(json!({ "produce": topic, "generate": how }));
-    }
-
-    /// The same, so many a second, beside the test. It outlasts faults, and writes each record once.
-    pub fn keep_generating(
-        &self,
-        topic: &str,
-        count: usize,
-        partitions: usize,
-        per_second: usize,
-    ) -> Asked {
-        let how = json!({ "count": count, "partitions": partitions, "per_second": per_second });
-        self.start_asking(json!({ "produce": topic, "generate": how }))
-    }
-
-    /// All that a reader of what is committed sees now, by partition and offset: `{"partition", "offset", "timestamp",
-    /// "key", "value", "headers"}`.
-    pub fn consume(&self, topic: &str) -> Vec<Value> {
-        list(self.ask(json!({ "consume": topic })))
-    }
-
-    /// The rows that a query of DuckDB answers over that: `t` has the members of the values, which are JSON,
-    /// `records` has `partition`, `offset`, `timestamp`, `key` and `value`.
-    pub fn query(&self, topic: &str, sql: &str) -> Vec<Value> {
-        list(self.ask(json!({ "consume": topic, "query": sql })))
-    }
-
-    /// Writes these records in Avro, whose values are JSON; the schema is registered.
-    pub fn produce_avro(
-        &self,
-        topic: &str,
-        registry: &SchemaRegistry,
-        schema: &Value,
-        records: &[Value],
-    ) -> Vec<(i64, i64)> {
-        places(self.ask(json!({
-            "produce": topic,
-            "records": records,
-            "registry": registry.url(),
-            "schema": schema.to_string(),
-        })))
-    }
-
-    /// As [`consume`](Self::consume), where values are Avro.
-    pub fn consume_avro(&self, topic: &str, registry: &SchemaRegistry) -> Vec<Value> {
-        list(self.ask(json!({ "consume": topic, "registry": registry.url() })))
-    }
-
-    /// As [`query`](Self::query), where values are Avro.
-    pub fn query_avro(&self, topic: &str, registry: &SchemaRegistry, sql: &str) -> Vec<Value> {
-        list(self.ask(json!({ "consume": topic, "query": sql, "registry": registry.url() })))
-    }
-
-    // ---- groups ----
+    // ---- groups and rights ----
 
     /// `{"state", "coordinator", "members": [{"id", "client", "partitions"}], "offsets": [{"topic", "partition",
     /// "offset", "metadata", "lag"}]}`; the coordinator is a broker's number.
@@ -369,6 +283,13 @@ impl Kafka {
     /// A member that takes partitions for so long, does nothing with their records, and leaves.
     pub fn join(&self, group: &str, topic: &str, seconds: f64) -> Asked {
         self.start_asking(json!({ "join": group, "consume": topic, "seconds": seconds }))
+    }
+
+    /// Lets a user who logs in do anything with these, each a type and how its name begins:
+    /// `[["TOPIC", "a"]]`. For brokers that ask for it, as those do that are started with
+    /// [`RIGHTS`](Self::RIGHTS).
+    pub fn allow(&self, user: &str, resources: Value) {
+        self.ask(json!({ "allow": user, "resources": resources }));
     }
 
     /// Anything that `kafka_client.py` knows.
@@ -401,41 +322,4 @@ const SCRIPT: &str = "kafka_client.py";
 
 fn has_started(log: &Path) -> bool {
     std::fs::read_to_string(log).is_ok_and(|text| text.contains("Kafka Server started"))
-}
-
-/// Cuts a segment off before the batch that holds `offset`, or what comes after it.
-fn truncate_segment(path: &Path, offset: i64) {
-    let bytes = std::fs::read(path).expect("a segment");
-    let number = |at: usize, size: usize| {
-        let bytes = bytes.get(at..at + size)?;
-        Some(
-            bytes
-                .iter()
-                .fold(0, |number, &byte| number << 8 | i64::from(byte)),
-        )
-    };
-    let mut end = 0;
-    // A batch has its first offset, the bytes that follow, and later how far its last offset is from the first.
-    while let (Some(first), Some(size), Some(more)) =
-        (number(end, 8), number(end + 8, 4), number(end + 23, 4))
-        && first + more < offset
-    {
-        end += 12 + size as usize;
-    }
-    std::fs::write(path, &bytes[..end]).expect("a shorter segment");
-}
-
-fn list(answer: Value) -> Vec<Value> {
-    match answer {
-        Value::Array(items) => items,
-        other => panic!("no list: {other}"),
-    }
-}
-
-fn places(answer: Value) -> Vec<(i64, i64)> {
-    let place = |place: &Value| Some((place[0].as_i64()?, place[1].as_i64()?));
-    list(answer)
-        .iter()
-        .map(|answer| place(answer).expect("a partition and an offset"))
-        .collect()
 }

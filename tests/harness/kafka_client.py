@@ -18,13 +18,16 @@ One question as JSON on stdin, one answer on stdout.
         "transaction": "commit", "abort", or "leave": it stays open, as that of a client that was killed;
         with "transactional_id" and "timeout_ms"
         answers [[partition, offset]] of the records, or how many were generated
-    "consume": topic, "isolation": "read_committed"; answers its records, by partition and offset
-    "query": a DuckDB query over what "consume": topic finds: table `records`, with value and key as text, and
-        table `t` of the columns in their values; answers a list of objects
+    "consume": topic, "isolation": "read_committed"; answers its records, by partition and offset; with
+        "settled": true once no transaction in it is open
+    "query": a DuckDB query over what "consume": topic finds: table `t` of the columns in their values, and table
+        `records`, with value and key as text; answers a list of objects
+    "columns": topic; answers the members of its values, which are JSON objects; none where there is no topic
     "group": name; answers {"state", "coordinator": broker,
         "members": [{"id", "client", "partitions": [[topic, partition]]}],
         "offsets": [{"topic", "partition", "offset", "metadata", "lag"}]}; lag counts to the end of the log
     "set_group": name, "offsets": [[topic, partition, offset]]
+    "allow": user, "resources": [[type, name]], by ACL; every name that begins so; types are those of Kafka's client
     "join": group, "consume": topic, "seconds": s: is a member for so long, commits nothing, and leaves
 
 A key, a value and a header's value are text, null, or {"base64": …} where they are not UTF-8.
@@ -39,21 +42,17 @@ what is produced, {"base64": …} is bytes and {"decimal": "1.50"} a decimal. An
     "compatibility": level, "subject": one, or all
 """
 
-import base64
-import datetime
-import decimal
 import json
 import os
 import sys
-import tempfile
 import time
 import uuid
 
 import confluent_kafka as kafka
 from confluent_kafka import admin
-
-# How long anything may take: a broker may be on its way back.
-PATIENCE = 60
+from kafka_asked import PATIENCE, administer, carry_out, client, ends, octets, plain, question
+from kafka_avro import compatibility, encoder, latest, register, subjects
+from kafka_reading import columns, consume, query
 
 NO_LEADER_YET = (
     kafka.KafkaError._NOENT,
@@ -64,8 +63,6 @@ NO_LEADER_YET = (
     kafka.KafkaError.UNKNOWN_LEADER_EPOCH,
     kafka.KafkaError.FENCED_LEADER_EPOCH,
 )
-
-question = json.load(sys.stdin)
 
 
 def main():
@@ -78,29 +75,6 @@ def main():
 
 
 # ---- topics --------------------------------------------------------------------------------------
-
-
-def client(**properties):
-    defaults = {
-        "bootstrap.servers": question["servers"],
-        # A broker that comes back is seen at once; that it is away is nothing to say.
-        "reconnect.backoff.ms": 20,
-        "reconnect.backoff.max.ms": 200,
-        "topic.metadata.refresh.interval.ms": 1000,
-        "log_level": 2,
-    }
-    return {**defaults, **properties, **question.get("properties", {})}
-
-
-def administer():
-    return admin.AdminClient(client())
-
-
-def carry_out(ask):
-    """What `ask` has a client do, which must live until it is done."""
-    client = administer()
-    for future in ask(client).values():
-        future.result(PATIENCE)
 
 
 def await_topic(name, is_so):
@@ -172,11 +146,6 @@ def look_at(name):
     leaders = [partition.leader and partition.leader.id for partition in topic.partitions]
     names = ("low", "high", "leader")
     return {"id": str(topic.topic_id), "partitions": [dict(zip(names, each)) for each in zip(low, high, leaders)]}
-
-
-def ends(client, places, end, **options):
-    """The offset at one end of each place, once it is answered."""
-    return client.list_offsets(dict.fromkeys(places, end), **options) if places else {}
 
 
 def topics(_):
@@ -261,122 +230,6 @@ def encoded(record, encode):
     return {"key": octets(record.get("key")), "value": encode(record.get("value")), "headers": headers, **given}
 
 
-def octets(text):
-    if isinstance(text, dict):
-        return base64.b64decode(text["base64"])
-    return None if text is None else text.encode()
-
-
-def text(octets):
-    try:
-        return None if octets is None else octets.decode()
-    except UnicodeDecodeError:
-        return plain(octets)
-
-
-def plain(value):
-    """What JSON has no word for."""
-    if isinstance(value, bytes):
-        return {"base64": base64.b64encode(value).decode()}
-    if isinstance(value, (datetime.datetime, datetime.date, datetime.time)):
-        return value.isoformat()
-    if isinstance(value, (decimal.Decimal, datetime.timedelta, uuid.UUID)):
-        return str(value)
-    raise TypeError(f"{type(value)}")
-
-
-def consume(topic):
-    """All that a reader sees who comes now."""
-    if "join" in question:
-        return join(topic)
-    decode = decoder(topic)
-    return [
-        {
-            "partition": message.partition(),
-            "offset": message.offset(),
-            "timestamp": message.timestamp()[1],
-            "key": text(message.key()),
-            "value": decode(message.value()),
-            "headers": [[name, text(value)] for name, value in message.headers() or []],
-        }
-        for message in messages(topic)
-    ]
-
-
-def messages(topic):
-    isolation = question.get("isolation", "read_committed")
-    reader = kafka.Consumer(
-        client(**{
-            "group.id": f"reader-{uuid.uuid4()}",
-            "enable.auto.commit": False,
-            "enable.partition.eof": True,
-            "isolation.level": isolation,
-            "auto.offset.reset": "earliest",
-            "fetch.wait.max.ms": 20,
-        })
-    )
-    known = reader.list_topics(topic, timeout=PATIENCE).topics[topic]
-    if known.error:
-        raise kafka.KafkaException(known.error)
-    waits = set(known.partitions)
-    reader.assign([kafka.TopicPartition(topic, partition, kafka.OFFSET_BEGINNING) for partition in waits])
-    found = []
-    end = time.monotonic() + PATIENCE
-    while waits:
-        batch = reader.consume(10_000, 0.05)
-        if batch:
-            end = time.monotonic() + PATIENCE
-        elif time.monotonic() > end:
-            sys.exit(f"{topic}: no end of the partitions {sorted(waits)} in {PATIENCE} s")
-        for message in batch:
-            if not message.error():
-                found.append(message)
-            elif message.error().code() == kafka.KafkaError._PARTITION_EOF:
-                waits.discard(message.partition())
-            elif not message.error().retriable():
-                raise kafka.KafkaException(message.error())
-    reader.close()
-    return sorted(found, key=lambda message: (message.partition(), message.offset()))
-
-
-def query(sql):
-    import duckdb
-
-    records = consume(question["consume"])
-    database = duckdb.connect()
-    with tempfile.TemporaryDirectory() as folder:
-
-        def load(table, rows):
-            path = os.path.join(folder, table)
-            with open(path, "w") as file:
-                for row in rows:
-                    file.write((row if isinstance(row, str) else json.dumps(row, default=plain)) + "\n")
-            if os.path.getsize(path):
-                options = "format='newline_delimited', sample_size=-1, maximum_object_size=67108864"
-                database.execute(f"create table {table} as select * from read_json('{path}', {options})")
-            else:
-                database.execute(f"create table {table} (nothing integer)")
-
-        def as_text(value):
-            return value if value is None or isinstance(value, str) else json.dumps(value, default=plain)
-
-        load("t", [record["value"] for record in records if record["value"] is not None])
-        columns = {"partition": "int", "offset": "bigint", "timestamp": "bigint", "key": "text", "value": "text"}
-        declared = ", ".join(f'"{name}" {type}' for name, type in columns.items())
-        database.execute(f"create table records ({declared})")
-        if records:
-            # A column at a time: row by row is slow.
-            import pyarrow
-
-            as_is = {name: [record[name] for record in records] for name in ("partition", "offset", "timestamp")}
-            texts = {name: [as_text(record[name]) for record in records] for name in ("key", "value")}
-            found = pyarrow.table({**as_is, **texts})
-            database.execute("insert into records select * from found")
-        result = database.execute(sql)
-        names = [column[0] for column in result.description]
-        return [dict(zip(names, row)) for row in result.fetchall()]
-
-
 # ---- groups --------------------------------------------------------------------------------------
 
 
@@ -411,105 +264,25 @@ def set_group(name):
     carry_out(lambda client: client.alter_consumer_group_offsets([offsets]))
 
 
-def join(topic):
-    properties = {"partition.assignment.strategy": "cooperative-sticky", "session.timeout.ms": 6000}
-    properties |= {"group.id": question["join"], "enable.auto.commit": False, "auto.offset.reset": "earliest"}
-    member = kafka.Consumer(client(**properties))
-    member.subscribe([topic])
-    end = time.monotonic() + question["seconds"]
-    while (left := end - time.monotonic()) > 0:
-        member.consume(1000, min(left, 0.1))
-    member.close()
+# ---- rights --------------------------------------------------------------------------------------
 
 
-# ---- Avro ----------------------------------------------------------------------------------------
-
-
-def registry():
-    from confluent_kafka.schema_registry import SchemaRegistryClient
-
-    return SchemaRegistryClient({"url": question["registry"]})
-
-
-def schema():
-    from confluent_kafka.schema_registry import Schema, SchemaReference
-
-    references = [SchemaReference(*reference) for reference in question.get("references", [])]
-    return Schema(question["schema"], question.get("type", "AVRO"), references)
-
-
-def context(topic):
-    from confluent_kafka.serialization import MessageField, SerializationContext
-
-    return SerializationContext(topic, MessageField.VALUE)
-
-
-def encoder(topic):
-    if "schema" not in question:
-        return octets
-    from confluent_kafka.schema_registry.avro import AvroSerializer
-
-    config = {"subject.name.strategy": lambda *_: question.get("subject", f"{topic}-value")}
-    serializer = AvroSerializer(registry(), schema(), conf=config)
-    return lambda value: None if value is None else serializer(typed(value), context(topic))
-
-
-def typed(value):
-    """What JSON has no type for."""
-    if isinstance(value, list):
-        return [typed(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    if value.keys() == {"base64"}:
-        return base64.b64decode(value["base64"])
-    if value.keys() == {"decimal"}:
-        return decimal.Decimal(value["decimal"])
-    return {name: typed(item) for name, item in value.items()}
-
-
-def decoder(topic):
-    if "registry" not in question:
-        return text
-    from confluent_kafka.schema_registry.avro import AvroDeserializer
-
-    deserializer = AvroDeserializer(registry())
-    return lambda value: None if value is None else deserializer(value, context(topic))
-
-
-def register(subject):
-    return registry().register_schema(subject, schema())
-
-
-def latest(subject):
-    from confluent_kafka.schema_registry.error import SchemaRegistryError
-
-    try:
-        found = registry().get_latest_version(subject)
-    except SchemaRegistryError as error:
-        if error.http_status_code == 404:
-            return None
-        raise
-    return {
-        "id": found.schema_id,
-        "version": found.version,
-        "schema": found.schema.schema_str,
-        "type": found.schema.schema_type,
-    }
-
-
-def subjects(_):
-    return sorted(registry().get_subjects())
-
-
-def compatibility(level):
-    registry().set_compatibility(question.get("subject"), level)
+def allow(user):
+    bindings = [
+        admin.AclBinding(
+            getattr(admin.ResourceType, kind), name, admin.ResourcePatternType.PREFIXED, f"User:{user}", "*",
+            admin.AclOperation.ALL, admin.AclPermissionType.ALLOW,
+        )
+        for kind, name in question["resources"]
+    ]
+    carry_out(lambda client: client.create_acls(bindings))
 
 
 # "query" before "consume": the first that a question has is answered.
 ANSWERS = {
     function.__name__: function
     for function in (
-        create, delete, grow, trim, describe, topics, produce, query, consume, group, set_group,
+        create, delete, grow, trim, describe, topics, produce, query, columns, consume, group, set_group, allow,
         register, latest, subjects, compatibility,
     )
 }

@@ -1,7 +1,7 @@
 //! A TCP proxy that can be shut: bytes wait then, as they do before a server that is too slow.
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 /// A running proxy; it ends with the test's process.
@@ -20,9 +20,9 @@ struct Shared {
 }
 
 impl Valve {
-    /// A proxy before `upstream` that shuts once clients have sent so many bytes.
-    pub fn start(upstream: SocketAddr, bytes: usize) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    /// A proxy at `place` (port 0: anywhere there) before `upstream` that shuts once clients have sent so many bytes.
+    pub fn start(place: SocketAddr, upstream: SocketAddr, bytes: usize) -> Self {
+        let listener = TcpListener::bind(place).expect("a free port");
         let address = listener.local_addr().expect("the address of a listener");
         let shared = Arc::new(Shared {
             upstream,

@@ -19,6 +19,7 @@ mod hostile;
 mod input;
 mod kafka;
 mod kafka_example;
+mod kafka_sink;
 mod outside;
 mod owners;
 mod postgres;

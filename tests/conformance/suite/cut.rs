@@ -25,9 +25,9 @@ initial_ms = 1
 const ROWS: u64 = 20_000;
 
 fn deliver_through<D: Wired>(cut: Cut) {
-    let destination = D::start();
+    let destination = D::start_alone();
     let wire = destination.wire();
-    let cutter = Cutter::start(wire.address, wire.word, cut, 3);
+    let cutter = Cutter::start(wire.place, wire.address, wire.word, cut, 3);
     let through = Through {
         destination: &destination,
         address: Some(cutter.address()),
@@ -56,7 +56,7 @@ fn expect_each_row_once<D: Destination>(destination: &D) {
 }
 
 pub fn the_server_goes_away_and_comes_back<D: Restartable>() {
-    let mut destination = D::start();
+    let mut destination = D::start_alone();
     let text = PIPELINE.replace("batch_rows = 500", "batch_rows = 100\nrate = 5_000");
     let case = case(&destination, &text, "cut", "");
     let run = case.run().start();
@@ -76,8 +76,9 @@ pub fn a_wire_that_is_blocked_holds_the_source<D: Wired>() {
     const MANY_ROWS: u64 = 400_000;
     /// About 100 bytes a row in memory, and a budget of 4 MiB.
     const MOST_ROWS: u64 = 60_000;
-    let destination = D::start();
-    let valve = Valve::start(destination.wire().address, 600_000);
+    let destination = D::start_alone();
+    let wire = destination.wire();
+    let valve = Valve::start(wire.place, wire.address, 600_000);
     let admin = Admin::somewhere();
     let text = format!(
         "name = \"cut\"\n[source]\ntype = \"generator\"\nrows = {MANY_ROWS}\npartitions = 2\n\

@@ -73,7 +73,7 @@ pub fn an_instance_for_each_epoch_makes_no_difference<D: Destination>() {
     assert_eq!(found, expected);
     assert_eq!(found["rows"], 40_000);
     assert!(
-        fresh >= kept + 19,
+        kept < 10 && fresh >= 20,
         "{fresh} instances for 20 epochs, {kept} without"
     );
 }

@@ -17,7 +17,7 @@ pub mod values;
 pub mod widen;
 
 /// The tests of one destination, in its own module: those that all must pass, and those for what it
-/// is beside (`shared` or `exclusive`; `on_disk`, `wired`, `restartable`, `refusing`, `routing`,
+/// is beside (`tabular`; `shared` or `exclusive`; `on_disk`, `wired`, `restartable`, `refusing`, `routing`,
 /// `routing_upserts`, `upserting`, `widening`).
 #[macro_export]
 macro_rules! suite {
@@ -40,18 +40,27 @@ macro_rules! suite {
             hostile::a_component_that_swallows_a_refusal_stops_the_pipeline,
             hostile::rows_that_trap_are_dead_letters,
             modes::a_second_run_adds_what_is_new,
-            modes::older_rows_go_once,
-            modes::rows_of_ones_own_stay,
-            modes::columns_come_later,
             modes::a_signal_finishes_what_was_begun,
-            names::tables_that_attack,
             names::columns_that_attack,
-            values::columns_that_are_there_take_what_fits,
-            values::every_type_at_its_extremes,
-            values::times_after_the_year_9999,
             values::what_does_not_fit_is_refused_alone,
         }
         $($crate::$also! { $kit })*
+    };
+}
+
+/// Beside that, where rows go into tables, which have names of any kind, and columns of their own with types.
+#[macro_export]
+macro_rules! tabular {
+    ($kit:ty) => {
+        $crate::tests! { $kit:
+            modes::older_rows_go_once,
+            modes::rows_of_ones_own_stay,
+            modes::columns_come_later,
+            names::tables_that_attack,
+            values::columns_that_are_there_take_what_fits,
+            values::every_type_at_its_extremes,
+            values::times_after_the_year_9999,
+        }
     };
 }
 

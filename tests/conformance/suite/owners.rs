@@ -42,8 +42,20 @@ pub fn of_two_processes_one_stops<D: Shared>() {
     let destination = D::start();
     let first = case(&destination, PIPELINE, "owners", "");
     let second = other(&destination);
-    let (first_run, second_run) = (first.run().start(), second.run().start());
-    let outcomes = [first_run.wait(LIMIT), second_run.wait(LIMIT)];
+    // Both are in the middle of it, however fast either is.
+    let stalled = |case: &Case, step: &str| {
+        let mut run = case.run().env("WASM_SINK_STALL_AT", step).start();
+        assert!(run.await_stop(LIMIT), "{step} is not taken");
+        run
+    };
+    let runs = [
+        stalled(&first, "attempted:5"),
+        stalled(&second, "batch-written:1"),
+    ];
+    for run in &runs {
+        run.signal(Signal::CONT);
+    }
+    let outcomes = runs.map(|run| run.wait(LIMIT));
     let losers: Vec<_> = outcomes
         .iter()
         .filter(|outcome| outcome.code() != Some(0))

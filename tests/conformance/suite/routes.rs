@@ -20,12 +20,17 @@ pub fn routed<D: Routing>(destination: &D, pipeline: &str, config: &str) -> Case
         destination,
         address: None,
     };
-    let component = D::COMPONENT;
+    let (component, config) = (D::COMPONENT, with_its_key::<D>(config));
     let text = format!(
         "{pipeline}\n[sink]\ncomponent = \"{component}\"\nconnection = \"out\"\n\
          [sink.config]\n{config}\n"
     );
     Case::new(&text, through)
+}
+
+/// The same where the key that names a table has another name.
+fn with_its_key<D: Routing>(config: &str) -> String {
+    config.replace("table_name", D::TABLE_KEY)
 }
 
 /// The file `input/<name>.jsonl`.
@@ -109,6 +114,8 @@ pub fn topics_without_a_route_are_dead_letters<D: Routing>() {
     let routes = "[[routes]]\ntopic = \"input/a.jsonl\"\ntable = \"a\"\n";
     let case = routed(&destination, PIPELINE, routes);
     lines(&case, "a", &[json!({"n": 1}), json!({"n": 2})]);
+    // Where nothing is delivered yet, an epoch of dead letters alone stops the pipeline.
+    case.run().finish().expect_code(0);
     lines(
         &case,
         "b",
@@ -133,7 +140,7 @@ pub fn topics_without_a_route_are_dead_letters<D: Routing>() {
     for letter in &letters {
         let reason = letter.text("reason");
         assert!(reason.contains("`input/b.jsonl`"), "{reason}");
-        assert!(reason.contains("`table_name`"), "{reason}");
+        assert!(reason.contains(&format!("`{}`", D::TABLE_KEY)), "{reason}");
     }
 }
 
@@ -247,7 +254,7 @@ pub fn mistakes_are_found_before_the_start<D: Routing>() {
             case.command(command)
                 .finish()
                 .expect_code(2)
-                .expect_said(said);
+                .expect_said(&with_its_key::<D>(said));
         }
     }
 }

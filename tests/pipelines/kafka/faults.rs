@@ -10,7 +10,7 @@ use super::group::expect_no_lag;
 use super::{Ends, HASTY, OFTEN, Out, await_that, case, end, expect_nothing_new, pipeline};
 use crate::case::Case;
 
-const RECORDS: usize = 10_000;
+pub const RECORDS: usize = 10_000;
 
 #[test]
 fn a_broker_that_is_killed_is_waited_for() {
@@ -53,14 +53,14 @@ fn a_way_that_is_cut_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let out = Out::Lake(folder.path());
     kafka.create(&topic, 4);
-    let cutter = Cutter::start_at(place, upstream, FETCH, Cut::After, 5);
+    let cutter = Cutter::start(place, upstream, FETCH, Cut::After, 5);
     deliver_through(&kafka, &cutter, &topic, out);
     assert!(cutter.cuts() > 5, "only {} cuts", cutter.cuts());
     out.expect_each_once(RECORDS as u64);
     expect_nothing_new(&kafka, &topic, "", out);
 }
 
-fn deliver_through(kafka: &Kafka, cutter: &Cutter, topic: &str, out: Out<'_>) {
+pub fn deliver_through(kafka: &Kafka, cutter: &Cutter, topic: &str, out: Out<'_>) {
     let producer = kafka.keep_generating(topic, RECORDS, 4, 2_000);
     let mut ends = Ends::new(kafka, out).with(HASTY);
     ends.servers = cutter.address().to_string();
@@ -91,7 +91,7 @@ fn a_way_that_is_cut_at_the_commit_of_offsets_loses_nothing() {
         let (place, upstream) = kafka.proxied();
         let topic = fresh("committed");
         kafka.create(&topic, 4);
-        let cutter = Cutter::start_at(place, upstream, word, cut, 3);
+        let cutter = Cutter::start(place, upstream, word, cut, 3);
         deliver_through(&kafka, &cutter, &topic, Out::Nowhere);
         assert!(cutter.cuts() > 1, "only {} cuts", cutter.cuts());
         expect_no_lag(&kafka, &topic, 4);

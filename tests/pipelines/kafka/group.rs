@@ -14,18 +14,19 @@ use crate::case::Case;
 const PARTITIONS: usize = 16;
 const PER_SECOND: usize = 1_000;
 
-fn deliver_among_three(name: &str, out: Out<'_>) {
+/// For as long as the environment says, or 20 s.
+pub fn deliver_among_three(name: &str, partitions: usize, out: Out<'_>) {
     let seconds = variable("WASM_SINK_GROUP_SECONDS").unwrap_or(20);
     let length = Duration::from_secs(seconds);
     let (kafka, topic) = (Kafka::shared(), fresh(name));
-    kafka.create(&topic, PARTITIONS);
+    kafka.create(&topic, partitions);
     // What was about to be committed when a member stopped is not what another one then commits.
     let cases = ["100", "200", "400"].map(|longest| {
         let often = OFTEN.replace("max_ms = 200", &format!("max_ms = {longest}"));
         super::case(kafka, &pipeline(&topic, "", out, &often), out)
     });
     let count = seconds as usize * PER_SECOND;
-    let producer = kafka.keep_generating(&topic, count, PARTITIONS, PER_SECOND);
+    let producer = kafka.keep_generating(&topic, count, partitions, PER_SECOND);
     let mut members = Members::start(cases, chance());
     members.torment(length);
     members.settle();
@@ -33,7 +34,7 @@ fn deliver_among_three(name: &str, out: Out<'_>) {
     out.await_records(count as u64);
     members.end();
     out.expect_each_once(count as u64);
-    expect_no_lag(kafka, &topic, PARTITIONS);
+    expect_no_lag(kafka, &topic, partitions);
     expect_nothing_new(kafka, &topic, "", out);
 }
 
@@ -50,13 +51,13 @@ pub fn expect_no_lag(kafka: &Kafka, group: &str, partitions: usize) {
 #[test]
 fn to_delta_among_three_that_are_killed_and_stopped() {
     let folder = tempfile::tempdir().unwrap();
-    deliver_among_three("delta", Out::Lake(folder.path()));
+    deliver_among_three("delta", PARTITIONS, Out::Lake(folder.path()));
 }
 
 #[test]
 fn to_postgres_among_three_that_are_killed_and_stopped() {
     let server = Postgres::start();
-    deliver_among_three("postgres", Out::Database(&server));
+    deliver_among_three("postgres", PARTITIONS, Out::Database(&server));
 }
 
 /// Members that have nothing to do with the pipeline take partitions and give them back, every second.

@@ -150,7 +150,7 @@ pub fn await_members(kafka: &Kafka, group: &str, count: usize) {
 
 /// One stops for so long that another has its partitions. When it goes on, what it was about to commit must not
 /// pass, whatever the other one has done by then, and it takes its share again.
-struct Late<'a> {
+pub struct Late<'a> {
     out: Out<'a>,
     topic: String,
     first: Process,
@@ -162,7 +162,7 @@ impl<'a> Late<'a> {
     const RECORDS: usize = 8_000;
 
     /// Each with the rows that it has in an epoch, and where it stops.
-    fn start(name: &str, out: Out<'a>, first: (usize, &str), second: (usize, &str)) -> Self {
+    pub fn start(name: &str, out: Out<'a>, first: (usize, &str), second: (usize, &str)) -> Self {
         let (kafka, topic) = (Kafka::shared(), fresh(name));
         kafka.create(&topic, 4);
         kafka.generate(&topic, Self::RECORDS, 4);
@@ -199,7 +199,7 @@ impl<'a> Late<'a> {
     }
 
     /// The other one has delivered everything.
-    fn wake_after_everything(self) {
+    pub fn wake_after_everything(self) {
         let all = Self::RECORDS as u64;
         self.out.await_records(all);
         await_members(Kafka::shared(), &self.topic, 1);
@@ -210,12 +210,12 @@ impl<'a> Late<'a> {
     /// The other one has delivered a part of what the first is about to commit, and stops itself. False where it
     /// came to nothing of the kind: on a busy machine the first stops a moment late, and its commit is made, or
     /// its transaction holds what the other one needs.
-    fn wakes_in_between(mut self) -> bool {
+    pub fn wakes_in_between(mut self) -> bool {
         let all = Self::RECORDS as u64;
         if !stops(&mut self.second, Duration::from_secs(15)) {
             return false;
         }
-        let rows = self.out.counts().rows;
+        let rows = self.out.settled().rows;
         assert!(rows > 0 && rows < all, "{rows} rows");
         self.first.signal(Signal::CONT);
         self.out.await_records(all);
@@ -243,10 +243,10 @@ fn stops(process: &mut Process, limit: Duration) -> bool {
     false
 }
 
-const NEVER: &str = "never";
-const FIRST: (usize, &str) = (100_000, "attempting:1");
-const SECOND: (usize, &str) = (500, "attempted:2");
-const TRIES: usize = 4;
+pub const NEVER: &str = "never";
+pub const FIRST: (usize, &str) = (100_000, "attempting:1");
+pub const SECOND: (usize, &str) = (500, "attempted:2");
+pub const TRIES: usize = 4;
 
 #[test]
 fn who_was_taken_for_dead_commits_nothing_to_delta() {
