@@ -2,6 +2,7 @@
 
 mod avro;
 mod cut;
+mod letters;
 mod members;
 mod mistakes;
 mod partitions;
