@@ -164,11 +164,16 @@ impl Cluster {
     ) -> Result<Result<T, NativeError>> {
         let asker = Arc::clone(self.asker().await?);
         let answer = spawn_blocking(move || {
-            asker.client.serve();
-            asker.heard.forget();
             let answer = question(&asker.client);
             asker.client.serve();
-            answer.map_err(|error| asker.heard.explain(error))
+            match answer {
+                Ok(answer) => {
+                    // Why there was none before is of no further interest.
+                    asker.heard.forget();
+                    Ok(answer)
+                }
+                Err(error) => Err(asker.heard.explain(error)),
+            }
         });
         answer.await.map_err(|error| broke_off(doing, error))
     }

@@ -151,7 +151,9 @@ impl Heard {
     pub(crate) fn explain(&self, error: NativeError) -> NativeError {
         let is_silence = matches!(
             error.code,
-            Code::RD_KAFKA_RESP_ERR__TIMED_OUT | Code::RD_KAFKA_RESP_ERR__TRANSPORT
+            Code::RD_KAFKA_RESP_ERR__TIMED_OUT
+                | Code::RD_KAFKA_RESP_ERR__TRANSPORT
+                | Code::RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN
         );
         match self.cause() {
             Some(cause) if is_silence => cause,
@@ -167,9 +169,11 @@ impl Listener for Heard {
 
     fn error(&self, error: NativeError, _is_fatal: bool) {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        // That all brokers are down is what follows from why each of them is.
+        let says_more = error.code != Code::RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
         let is_better = last
             .as_ref()
-            .is_none_or(|last| is_transient(last.code) || !is_transient(error.code));
+            .is_none_or(|last| says_more && (is_transient(last.code) || !is_transient(error.code)));
         if is_better {
             *last = Some(error);
         }
