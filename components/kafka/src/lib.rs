@@ -87,6 +87,12 @@ impl Destination for Kafka {
             let message = "a record has one key, and `key` makes it already".to_owned();
             problems.push(Problem::at(path, message).with_help("take one of the two"));
         }
+        let template = own.key_template.as_deref();
+        if let Some(message) = template.and_then(template_mistake) {
+            let path = vec!["key_template".to_owned()];
+            let help = "columns stand in braces: \"{region}-{id}\"; write \"{{\" and \"}}\" for a brace itself";
+            problems.push(Problem::at(path, message.to_owned()).with_help(help));
+        }
         if own.value.is_some() && !own.format.is_plain() {
             let path = vec!["value".to_owned()];
             let message = "only \"string\" and \"bytes\" look at `value`".to_owned();
@@ -159,6 +165,28 @@ fn is_metadata(config: &Config<Own>, column: &str) -> bool {
         "all" => column == "_metadata",
         key => column.strip_prefix('_') == Some(key),
     })
+}
+
+/// Why a text is no template of a key, as the host will see it.
+fn template_mistake(text: &str) -> Option<&'static str> {
+    let mut columns = 0;
+    let mut rest = text;
+    while let Some(at) = rest.find(['{', '}']) {
+        let brace = &rest[at..=at];
+        rest = &rest[at + 1..];
+        if let Some(behind) = rest.strip_prefix(brace) {
+            rest = behind;
+        } else if brace == "}" {
+            return Some("the template has a `}` that ends no column");
+        } else {
+            match rest.split_once('}') {
+                Some((name, behind)) if !name.is_empty() => rest = behind,
+                _ => return Some("the template has a `{` that begins no column"),
+            }
+            columns += 1;
+        }
+    }
+    (columns == 0).then_some("the template names no column, so that all keys would be the same")
 }
 
 /// Keys that mean nothing for a topic, with what to do.

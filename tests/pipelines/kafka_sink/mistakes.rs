@@ -27,6 +27,8 @@ macro_rules! cases {
 
 cases! {
     two_keys: "key = \"id\"\nkey_template = \"{region}-{id}\"";
+    template_with_a_brace: "key_template = \"{region\"";
+    template_without_a_column: "key_template = \"{{region}}\"";
     keys_of_tables: "write_mode = \"upsert\"\nkey_fields = [\"id\"]\nschema_evolution = \"widen\"";
     keys_of_tables_in_a_route: "[[routes]]\ntopic = \"a\"\ntable = \"b\"\nwrite_mode = \"overwrite\"";
     name_of_a_table: "table_name = \"t\"";

@@ -151,15 +151,6 @@ fn who_may_not_write_is_told_so() {
     assert_eq!(kafka.describe("missing"), None);
 }
 
-/// `check` cannot know it: what a template may be, the host says.
-#[test]
-fn a_template_that_is_none_is_shown() {
-    let topic = fresh("template");
-    let case = case(&topic, "key_template = \"{region\"", &[json!({"n": 1})]);
-    let outcome = case.run().finish().expect_code(1);
-    outcome.expect_said("{region");
-}
-
 /// Positions would go with retention, and rows be written once more.
 #[test]
 fn a_topic_of_positions_that_is_not_compacted_is_refused() {
