@@ -68,6 +68,17 @@ fn a_key_is_a_column() {
     }
 }
 
+/// A column that has only had nulls is not there yet, and neither is one that was misspelt.
+#[test]
+fn a_key_that_no_row_has_is_said() {
+    let topic = fresh("keyless");
+    let case = case(&topic, "key = \"custmer\"", &[json!({"customer": "a"})]);
+    let outcome = case.run().finish().expect_code(0);
+    outcome.expect_said("custmer");
+    outcome.expect_said("is it misspelt?");
+    assert_eq!(all(&Kafka::shared().consume(&topic), "key"), json!([null]));
+}
+
 #[test]
 fn a_key_is_made_of_several_columns() {
     let topic = fresh("template");

@@ -12,7 +12,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use tokio::task::spawn_blocking;
 use wasm_sink_core::home::{Lane, Stored};
 use wasm_sink_core::source::Membership;
-use wasm_sink_core::{Blame, CommitId, Error, Kind, Move, PartitionKey, Result};
+use wasm_sink_core::{Blame, CommitId, Error, Kind, Move, PartitionKey, Result, process};
 
 use super::ledger::{Entry, Ledger};
 use super::producers::{OpenProducer, Producers};
@@ -203,7 +203,10 @@ impl Lanes {
         let moved = {
             let state = self.state();
             let mut positions = state.positions.iter();
-            let moved = positions.find(|(key, entry)| before.get(*key) != Some(*entry));
+            // What we committed without hearing of it is no other process's.
+            let own = process::describe();
+            let moved = positions
+                .find(|(key, entry)| before.get(*key) != Some(*entry) && entry.process != own);
             moved.map(|(key, entry)| (key.clone(), entry.clone()))
         };
         match (moved, self.membership) {

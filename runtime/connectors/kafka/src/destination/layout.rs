@@ -65,6 +65,13 @@ impl Layout {
         rows.column_by_name(name)
     }
 
+    /// Columns that have a role beside the value's, and that the rows lack.
+    pub(super) fn absent<'a>(&'a self, rows: &'a RecordBatch) -> impl Iterator<Item = &'a str> {
+        let roles = self.roles.iter().filter(|(role, ..)| *role != Role::Value);
+        let names = roles.map(|(_, name, _)| name.as_str());
+        names.filter(|name| rows.column_by_name(name).is_none())
+    }
+
     /// The columns that make an object, by their places.
     fn value_columns(&self, schema: &SchemaRef) -> Vec<usize> {
         let is_aside = |name: &String| {

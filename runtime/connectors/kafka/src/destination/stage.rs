@@ -1,7 +1,7 @@
 //! What one instance hands to the brokers, in a transaction that the home commits.
 
 use std::any::Any;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{BooleanArray, RecordBatch};
@@ -55,6 +55,8 @@ struct OpenTopic {
     /// For values in Avro, by the columns that they are made of.
     encoders: HashMap<SchemaRef, (Arc<AvroEncoder>, u32)>,
     has_rows: bool,
+    /// Columns that rows lacked; said once.
+    absent: BTreeSet<String>,
     preview: Vec<RecordBatch>,
 }
 
@@ -236,6 +238,7 @@ impl TableStage for KafkaStage {
             partitioner: Partitioner::default(),
             encoders: HashMap::new(),
             has_rows: false,
+            absent: BTreeSet::new(),
             preview: Vec::new(),
         });
         Ok(())
@@ -289,6 +292,15 @@ impl TableStage for KafkaStage {
         let purpose = self.purpose;
         let queue_bytes = self.destination.queue_bytes();
         let open = self.find(topic)?;
+        for name in open.layout.absent(rows) {
+            if open.absent.insert(name.to_owned()) {
+                tracing::warn!(
+                    topic,
+                    column = name,
+                    "rows have no such column, so that records go without what it is for: is it misspelt?"
+                );
+            }
+        }
         let avro = match open.layout.encoding {
             kafka::Encoding::Avro => {
                 let schema = open.layout.value_schema(&rows.schema())?;
