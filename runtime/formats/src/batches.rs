@@ -1,5 +1,6 @@
 //! Decoded blocks as batches of a source, with where each row is from.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, StringArray, TimestampMicrosecondArray, UInt32Array};
@@ -9,8 +10,9 @@ use sha2::{Digest, Sha256};
 use wasm_sink_core::dead_letter::{DeadLetter, RefusedBy, RowOrigin};
 use wasm_sink_core::{Lineage, MetadataKey, PartitionKey, Position, SourceBatch};
 
-use crate::block::{Block, BlockKind, tail};
-use crate::decoded::Place;
+use crate::block::{BlockKind, tail};
+use crate::decoded::{Place, Undecodable};
+use crate::original::Content;
 use crate::stream::DecodedBlock;
 
 /// What a position of this source is made of.
@@ -93,7 +95,12 @@ pub fn check(before: &[u8]) -> u64 {
 #[derive(Debug)]
 struct Source {
     origin: Arc<Origin>,
-    block: Block,
+    /// Of the block, in bytes.
+    offset: u64,
+    /// The last bytes before it.
+    before: Bytes,
+    kind: BlockKind,
+    content: Content,
     first_line: u64,
     places: Vec<Place>,
 }
@@ -105,6 +112,13 @@ struct BlockLineage {
     first_row: usize,
 }
 
+/// A batch before it knows its lineage.
+struct Part {
+    rows: Range<usize>,
+    end: Position,
+    undecodable: Vec<(u32, DeadLetter)>,
+}
+
 /// Cuts a block into batches of at most `batch_rows` rows. There is at least one, so that the
 /// position moves; the last one carries the reservation, since all share the block's memory.
 pub fn batches(
@@ -114,63 +128,88 @@ pub fn batches(
     at: DateTime<Utc>,
     batch_rows: usize,
 ) -> Vec<SourceBatch> {
+    let memory = decoded.memory_bytes();
     let DecodedBlock {
         block,
         decoded,
         first_line,
+        original,
         reservation,
     } = decoded;
-    let rows = decoded.rows.num_rows();
-    let memory = decoded.memory_bytes() + block.bytes.len();
-    let parts = rows.div_ceil(batch_rows.max(1)).max(1);
-    let source = Arc::new(Source {
+    let mut source = Source {
         origin: Arc::clone(origin),
+        offset: block.offset,
+        before: block.before,
+        kind: block.kind,
+        content: Content::Held(block.bytes.clone()),
         first_line,
         places: decoded.places,
-        block,
-    });
-    let mut batches = Vec::with_capacity(parts);
-    let mut letters = decoded.undecodable.into_iter().peekable();
+    };
+    let rows = decoded.rows.num_rows();
+    let parts = source.parts(rows, decoded.lines, decoded.undecodable, batch_rows);
+    source.content = Content::new(block.bytes, source.offset, original.as_ref());
+    let source = Arc::new(source);
+    let bytes = memory / parts.len().max(1);
     let mut begin = begin;
-    let mut reservation = Some(reservation);
-    for part in 0..parts {
-        let is_last = part + 1 == parts;
-        let first_row = part * rows / parts;
-        let after = (part + 1) * rows / parts;
-        // What stands between two batches belongs to the later one, which begins before it.
-        let mut undecodable = Vec::new();
-        while let Some(letter) =
-            letters.next_if(|letter| is_last || (letter.after_rows as usize) < after)
-        {
-            let before = letter.after_rows as usize - first_row;
-            undecodable.push((before as u32, source.letter(letter.place, letter.reason)));
-        }
-        let end = if is_last {
-            source.end(u64::from(decoded.lines))
-        } else {
-            source
-                .position_after(after - 1)
-                .unwrap_or_else(|| source.end(0))
-        };
-        batches.push(SourceBatch {
+    let mut batches: Vec<SourceBatch> = parts
+        .into_iter()
+        .map(|part| SourceBatch {
             key: origin.key.clone(),
-            begin: begin.replace(end.clone()),
-            end,
-            rows: decoded.rows.slice(first_row, after - first_row),
+            begin: begin.replace(part.end.clone()),
+            end: part.end,
+            rows: decoded.rows.slice(part.rows.start, part.rows.len()),
             lineage: Arc::new(BlockLineage {
                 source: Arc::clone(&source),
-                first_row,
+                first_row: part.rows.start,
             }),
-            undecodable,
+            undecodable: part.undecodable,
             at,
-            bytes: memory / parts,
-            reservation: reservation.take_if(|_| is_last),
-        });
+            bytes,
+            reservation: None,
+        })
+        .collect();
+    if let Some(last) = batches.last_mut() {
+        last.reservation = Some(reservation);
     }
     batches
 }
 
 impl Source {
+    fn parts(
+        &self,
+        rows: usize,
+        lines: u32,
+        undecodable: Vec<Undecodable>,
+        batch_rows: usize,
+    ) -> Vec<Part> {
+        let count = rows.div_ceil(batch_rows.max(1)).max(1);
+        let mut letters = undecodable.into_iter().peekable();
+        let mut parts = Vec::with_capacity(count);
+        for part in 0..count {
+            let is_last = part + 1 == count;
+            let first_row = part * rows / count;
+            let after = (part + 1) * rows / count;
+            // What stands between two batches belongs to the later one, which begins before it.
+            let mut undecodable = Vec::new();
+            while let Some(letter) =
+                letters.next_if(|letter| is_last || (letter.after_rows as usize) < after)
+            {
+                let before = letter.after_rows as usize - first_row;
+                undecodable.push((before as u32, self.letter(&letter)));
+            }
+            let end = match is_last {
+                true => None,
+                false => self.position_after(after - 1),
+            };
+            parts.push(Part {
+                rows: first_row..after,
+                end: end.unwrap_or_else(|| self.end(u64::from(lines))),
+                undecodable,
+            });
+        }
+        parts
+    }
+
     fn position(&self, offset: u64, lines: u64, before: impl FnOnce() -> u64) -> Position {
         match self.origin.form {
             PositionForm::Offset { base } => Position::from_offset(base.saturating_add(offset)),
@@ -183,75 +222,78 @@ impl Source {
         }
     }
 
-    /// The bytes of a record as read, with its line end.
-    fn record(&self, place: Place) -> Bytes {
-        let end = (place.end as usize).min(self.block.bytes.len());
-        self.block.bytes.slice((place.start as usize).min(end)..end)
+    /// The bytes of a record as read, with its line end. None where they are gone.
+    fn record(&self, place: Place) -> Option<Bytes> {
+        let bytes = self.content.bytes()?;
+        let end = (place.end as usize).min(bytes.len());
+        Some(bytes.slice((place.start as usize).min(end)..end))
     }
 
-    fn position_behind(&self, place: Place) -> Position {
-        if let BlockKind::Oversized { .. } = self.block.kind {
-            return self.end(1);
+    fn position_behind(&self, place: Place) -> Option<Position> {
+        if let BlockKind::Oversized { .. } = self.kind {
+            return Some(self.end(1));
         }
-        let record = self.record(place);
-        let open_line = u64::from(!record.ends_with(b"\n"));
-        let lines = memchr::memchr_iter(b'\n', &record).count() as u64 + open_line;
+        let bytes = self.content.bytes()?;
         let end = place.end as usize;
-        self.position(
-            self.block.offset + u64::from(place.end),
+        let record = bytes.get(place.start as usize..end)?;
+        let open_line = u64::from(!record.ends_with(b"\n"));
+        let lines = memchr::memchr_iter(b'\n', record).count() as u64 + open_line;
+        Some(self.position(
+            self.offset + u64::from(place.end),
             self.first_line + u64::from(place.lines_before) + lines,
-            || self.check_at(end),
-        )
+            || self.check_at(&bytes, end),
+        ))
     }
 
     fn position_after(&self, row: usize) -> Option<Position> {
-        self.places
-            .get(row)
-            .map(|place| self.position_behind(*place))
+        self.position_behind(*self.places.get(row)?)
     }
 
     /// The position behind the block, which has so many line ends.
     fn end(&self, lines: u64) -> Position {
-        let open_line = match &self.block.kind {
+        let bytes = self.content.bytes().unwrap_or_default();
+        let (length, open_line) = match &self.kind {
             BlockKind::Records => {
-                !self.block.bytes.is_empty() && !self.block.bytes.ends_with(b"\n")
+                let is_open = !bytes.is_empty() && !bytes.ends_with(b"\n");
+                (self.content.len() as u64, u64::from(is_open))
             }
-            BlockKind::Oversized { .. } => false,
+            BlockKind::Oversized { length, .. } => (*length, 0),
         };
         self.position(
-            self.block.end(),
-            self.first_line + lines + u64::from(open_line),
-            || match &self.block.kind {
-                BlockKind::Records => self.check_at(self.block.bytes.len()),
+            self.offset + length,
+            self.first_line + lines + open_line,
+            || match &self.kind {
+                BlockKind::Records => self.check_at(&bytes, bytes.len()),
                 BlockKind::Oversized { last, .. } => check(last),
             },
         )
     }
 
-    /// The check of the bytes before `end` of the block.
-    fn check_at(&self, end: usize) -> u64 {
-        let inside = tail(self.block.bytes.get(..end).unwrap_or(&self.block.bytes));
-        let outside = &self.block.before;
-        check(&[outside, inside].concat())
+    /// The check of what stands before `end` of the block, which has these bytes.
+    fn check_at(&self, bytes: &[u8], end: usize) -> u64 {
+        let inside = tail(bytes.get(..end).unwrap_or(bytes));
+        check(&[&self.before, inside].concat())
     }
 
     fn origin_of(&self, place: Place) -> RowOrigin {
         RowOrigin {
             name: self.origin.name.clone(),
             line: Some(self.first_line + u64::from(place.lines_before) + 1),
-            offset: Some(self.block.offset + u64::from(place.start)),
+            offset: Some(self.offset + u64::from(place.start)),
         }
     }
 
-    fn letter(&self, place: Place, reason: String) -> DeadLetter {
+    fn letter(&self, undecodable: &Undecodable) -> DeadLetter {
+        let place = undecodable.place;
+        let record = self.record(place).unwrap_or_default();
         DeadLetter {
             key: self.origin.key.clone(),
             origin: self.origin_of(place),
-            position: Some(self.position_behind(place)),
+            position: self.position_behind(place),
             by: RefusedBy::Decoder,
-            reason,
+            reason: undecodable.reason.clone(),
             // A copy, so that a letter does not hold its whole block.
-            record: Bytes::copy_from_slice(without_line_end(&self.record(place))),
+            record: Bytes::copy_from_slice(without_line_end(&record)),
         }
     }
 }
@@ -281,9 +323,9 @@ impl Lineage for BlockLineage {
     }
 
     fn raw(&self, row: u32) -> Option<Bytes> {
-        let record = self.source.record(self.place(row)?);
-        let length = without_line_end(&record).len();
-        Some(record.slice(..length))
+        let record = self.source.record(self.place(row)?)?;
+        // A copy: the block may be in memory for this alone.
+        Some(Bytes::copy_from_slice(without_line_end(&record)))
     }
 
     fn metadata(&self, key: MetadataKey, rows: &UInt32Array) -> Option<ArrayRef> {

@@ -26,6 +26,7 @@ mod format;
 mod infer;
 mod json;
 mod message;
+mod original;
 mod registry;
 mod settings;
 mod shape;
@@ -43,6 +44,7 @@ pub use message::{
     DecodedMessages, MessageDecoder, MessageDecoders, MessageSettings, Messages, MessagesBuilder,
     UndecodableMessage, is_last_of_message,
 };
+pub use original::Original;
 pub use registry::{SchemaRegistry, SchemaRegistrySettings, wire_prefix};
 pub use settings::FormatSettings;
 pub use shape::MAX_FIELDS;

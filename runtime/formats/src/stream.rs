@@ -11,11 +11,12 @@ use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 use wasm_sink_core::budget::{Budget, Reservation};
 use wasm_sink_core::{Blame, Error, Kind, Result};
 
-use crate::block::{BLOCK_BYTES, Block, BlockReader};
+use crate::block::{BLOCK_BYTES, Block, BlockKind, BlockReader};
 use crate::decoded::{Decoded, UnknownFields};
 use crate::evolution::Evolution;
 use crate::format::{Decoder, Outcome};
 use crate::infer::Inference;
+use crate::original::Original;
 
 /// What a block is taken for until it is decoded: its bytes, and as much for its rows.
 const RESERVED_BYTES: usize = 2 * BLOCK_BYTES;
@@ -43,6 +44,8 @@ pub struct DecodedStream<R> {
     error: Option<io::Error>,
     /// Line ends before the next block.
     lines: u64,
+    /// Where blocks can be had again.
+    original: Option<Arc<Original>>,
 }
 
 /// A block on its way.
@@ -72,8 +75,23 @@ pub struct DecodedBlock {
     pub decoded: Decoded,
     /// Line ends before the block.
     pub first_line: u64,
+    /// Where its bytes can be had again.
+    pub original: Option<Arc<Original>>,
     /// Its share of the byte budget.
     pub reservation: Reservation,
+}
+
+impl DecodedBlock {
+    /// What its batches keep in memory.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        memory_bytes(&self.block, &self.decoded, self.original.as_ref())
+    }
+}
+
+/// What is kept of a block and its rows; without the bytes, where they can be had again.
+fn memory_bytes(block: &Block, decoded: &Decoded, original: Option<&Arc<Original>>) -> usize {
+    let held = original.map_or(block.bytes.len(), |_| 0);
+    held + decoded.memory_bytes()
 }
 
 /// Why a stream stopped.
@@ -100,7 +118,15 @@ impl<R: Read + Send + 'static> DecodedStream<R> {
             decoded: None,
             error: None,
             lines,
+            original: None,
         }
+    }
+
+    /// Over a file where what was read can be read again: blocks stand there at their offsets.
+    #[must_use]
+    pub fn with_original(mut self, original: Option<Arc<Original>>) -> Self {
+        self.original = original;
+        self
     }
 
     /// At most so many blocks on their way at once.
@@ -166,7 +192,12 @@ impl<R: Read + Send + 'static> DecodedStream<R> {
     /// available, and more where few bytes had become many.
     async fn deliver(&mut self) -> Option<DecodedBlock> {
         let (block, decoded) = self.decoded.as_ref()?;
-        let taken = block.bytes.len() + decoded.memory_bytes();
+        let original = self.original.as_ref();
+        // Of a line that is too long only the head is there.
+        let original = original
+            .filter(|_| block.kind == BlockKind::Records)
+            .cloned();
+        let taken = memory_bytes(block, decoded, original.as_ref());
         let reservation = match self.budget.reserve(taken).now_or_never() {
             Some(reservation) => reservation,
             None => {
@@ -186,6 +217,7 @@ impl<R: Read + Send + 'static> DecodedStream<R> {
             block,
             decoded,
             first_line,
+            original,
             reservation,
         })
     }

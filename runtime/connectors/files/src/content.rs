@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 use wasm_sink_core::{Blame, Error, Kind, Result};
-use wasm_sink_formats::{CheckedOffset, check};
+use wasm_sink_formats::{CheckedOffset, Original, check};
 
 /// So many bytes before a position are checked, and so many of the first line are the fingerprint.
 const CHECKED_BYTES: usize = 4 << 10;
@@ -35,6 +35,22 @@ impl Content {
         }
         let missing = file.metadata()?.len();
         Ok(Self::Plain { file, missing })
+    }
+
+    /// What is still to be read, as far as that is known.
+    pub(crate) fn missing_bytes(&self) -> Option<u64> {
+        match self {
+            Self::Plain { missing, .. } => Some(*missing),
+            Self::Gzip(_) => None,
+        }
+    }
+
+    /// Where what is read can be read again: in a plain file.
+    pub(crate) fn original(&self) -> Option<Original> {
+        match self {
+            Self::Plain { file, .. } => file.try_clone().ok().map(Original::new),
+            Self::Gzip(_) => None,
+        }
     }
 
     /// Passes `offset` bytes; how many there were, and the last of them.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::io::{Chain, Cursor};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -11,7 +11,7 @@ use wasm_sink_core::source::{Membership, Source, SourceContext, SourceEvent};
 use wasm_sink_core::{Blame, Error, Kind, PartitionKey, Position, Result, SourceBatch};
 use wasm_sink_formats::{
     BlockReader, CheckedOffset, DecodedStream, Decoder, Evolution, Fill, Format, Inference, Origin,
-    PositionForm, StreamError, batches,
+    Original, PositionForm, StreamError, batches,
 };
 
 use crate::blocking;
@@ -34,6 +34,11 @@ const HEADER_BYTES: u64 = 1 << 20;
 /// Files that are kept open between `seek` and their turn: it is dear to find a place in gzip again.
 const MAX_KEPT_OPEN: usize = 64;
 
+/// Files that stay open for what may be asked again of batches that are not committed yet, and how many
+/// bytes are worth it.
+const MAX_ORIGINALS: usize = 64;
+const LEAST_ORIGINAL_BYTES: u64 = 1 << 20;
+
 pub(crate) type Input = Chain<Cursor<Vec<u8>>, Content>;
 
 /// All files of a `[source]`.
@@ -54,6 +59,8 @@ pub(crate) struct Files {
     kept_open: usize,
     evolution: Evolution,
     active: Option<Active>,
+    /// Files of which batches are on their way.
+    originals: Vec<Weak<Original>>,
     phase: Phase,
 }
 
@@ -144,6 +151,7 @@ impl Files {
             files,
             evolution,
             active: None,
+            originals: Vec::new(),
             phase: Phase::Unassigned,
         })
     }
@@ -213,15 +221,31 @@ impl Files {
         else {
             return Ok(());
         };
+        let original = self.original(content.get_ref().1);
         let reader = BlockReader::resume(content, format, Fill::Whole, offset, before);
+        let stream = DecodedStream::new(reader, decoder, self.context.budget.clone(), lines);
         self.active = Some(Active {
             index,
-            stream: DecodedStream::new(reader, decoder, self.context.budget.clone(), lines),
+            stream: stream.with_original(original),
             ready: VecDeque::new(),
             begin,
             offset,
         });
         Ok(())
+    }
+
+    /// Where the content that is read next can be read again, if that spares much and its file may stay
+    /// open until all batches of it are committed.
+    fn original(&mut self, content: &Content) -> Option<Arc<Original>> {
+        self.originals
+            .retain(|original| original.strong_count() > 0);
+        if content.missing_bytes()? < LEAST_ORIGINAL_BYTES || self.originals.len() >= MAX_ORIGINALS
+        {
+            return None;
+        }
+        let original = Arc::new(content.original()?);
+        self.originals.push(Arc::downgrade(&original));
+        Some(original)
     }
 
     /// The next batch of the active file; None where it is read to its end.

@@ -12,7 +12,7 @@ use std::io::Write;
 
 use arrow::array::AsArray;
 use arrow::datatypes::{Float64Type, Int64Type, TimestampMicrosecondType};
-use common::{Folder, Read, rows_of};
+use common::{Folder, Read, gzip, rows_of};
 use wasm_sink_core::source::SourceEvent;
 use wasm_sink_core::{MetadataKey, Position};
 use wasm_sink_formats::CheckedOffset;
@@ -38,7 +38,7 @@ async fn a_restart_at_every_row_gives_the_same_rows() {
     let folder = Folder::new();
     let text = lines(0..150);
     folder.write("data.jsonl", &text);
-    folder.write("zipped.jsonl.gz", common::gzip(text.as_bytes()));
+    folder.write("zipped.jsonl.gz", gzip(text.as_bytes()));
     let rows = folder.with(&[("batch_rows", 7.into())]);
     for name in ["data.jsonl", "zipped.jsonl.gz"] {
         let mut source = rows.open(name).await.unwrap();
@@ -147,6 +147,49 @@ async fn a_big_file_is_decoded_side_by_side_and_comes_in_order() {
 }
 
 #[tokio::test]
+async fn a_big_file_is_read_again_for_single_rows_and_not_kept() {
+    let folder = Folder::new();
+    let rows = (0..60_000).map(|row| format!("{{\"id\": {row}, \"pad\": \"{:-<30}\"}}\n", row));
+    let text: String = rows.collect();
+    assert!(text.len() > 2 << 20);
+    folder.write("kept.jsonl.gz", gzip(text.as_bytes()));
+    folder.write("left.jsonl", &text);
+    let mut used = Vec::new();
+    for name in ["kept.jsonl.gz", "left.jsonl"] {
+        let mut source = folder.open(name).await.unwrap();
+        let batches = source.read_all().await.unwrap();
+        used.push(source.budget.used_bytes());
+        let mut all = text.lines();
+        let mut offset = 0;
+        for batch in &batches {
+            for row in 0..batch.rows.num_rows() as u32 {
+                let line = all.next().unwrap();
+                assert_eq!(batch.lineage.raw(row).unwrap(), line);
+                offset += line.len() as u64 + 1;
+                let after = batch.lineage.position_after(row).unwrap();
+                let after = CheckedOffset::of_position(&after).unwrap();
+                assert_eq!(after.offset, offset);
+            }
+        }
+        assert_eq!(all.next(), None);
+    }
+    assert!(used[1] + text.len() / 10 * 9 < used[0], "{used:?}");
+
+    let mut source = folder.open("left.jsonl").await.unwrap();
+    let batches = source.read_all().await.unwrap();
+    fs::remove_file(folder.path("left.jsonl")).unwrap();
+    assert!(batches[0].lineage.raw(0).is_some(), "it is open still");
+    folder.write("left.jsonl", &text);
+    let mut source = folder.open("left.jsonl").await.unwrap();
+    let batches = source.read_all().await.unwrap();
+    folder.write("left.jsonl", text.replace('1', "2"));
+    assert_eq!(batches[0].lineage.raw(0), None);
+    assert_eq!(batches[0].lineage.position_after(0), None);
+    let row = wasm_sink_core::batch::record(&batches[0], 0);
+    assert!(row.starts_with(b"{\"id\":0"), "{row:?}");
+}
+
+#[tokio::test]
 async fn files_come_one_after_the_other_and_a_grown_one_goes_on() {
     let folder = Folder::new();
     folder.write("b.jsonl", "{\"id\": 3}\n");
@@ -191,7 +234,7 @@ async fn a_changed_file_is_an_error_and_no_restart() {
     for name in ["a.jsonl", "a.jsonl.gz"] {
         let put = |bytes: &[u8]| {
             if name.ends_with("gz") {
-                folder.write(name, common::gzip(bytes));
+                folder.write(name, gzip(bytes));
             } else {
                 folder.write(name, bytes);
             }
@@ -258,7 +301,7 @@ async fn a_changed_file_is_an_error_and_no_restart() {
 async fn a_cut_gzip_gives_its_whole_lines_and_then_says_so() {
     let folder = Folder::new();
     let text = lines(0..5_000);
-    let zipped = common::gzip(text.as_bytes());
+    let zipped = gzip(text.as_bytes());
     folder.write("cut.jsonl.gz", &zipped[..zipped.len() / 2]);
     let mut source = folder.open("cut.jsonl.gz").await.unwrap();
     let (batches, error) = source.read_to_error(None).await;
@@ -303,8 +346,8 @@ async fn a_cut_gzip_gives_its_whole_lines_and_then_says_so() {
 async fn several_gzip_members_are_one_file() {
     let folder = Folder::new();
     let zipped = [
-        common::gzip(b"{\"id\": 1}\n{\"i"),
-        common::gzip(b"d\": 2}\n"),
+        gzip(b"{\"id\": 1}\n{\"i"),
+        gzip(b"d\": 2}\n"),
     ]
     .concat();
     folder.write("two.jsonl.gz", &zipped);
@@ -499,7 +542,7 @@ async fn paused_files_wait_and_lose_nothing() {
 #[test]
 fn a_file_is_inspected_for_init() {
     let folder = Folder::new();
-    folder.write("a.jsonl.gz", common::gzip(lines(0..30).as_bytes()));
+    folder.write("a.jsonl.gz", gzip(lines(0..30).as_bytes()));
     let seen = wasm_sink_files::inspect(&folder.path("a.jsonl.gz")).unwrap();
     let fields: Vec<_> = seen
         .fields
