@@ -345,11 +345,7 @@ async fn a_cut_gzip_gives_its_whole_lines_and_then_says_so() {
 #[tokio::test]
 async fn several_gzip_members_are_one_file() {
     let folder = Folder::new();
-    let zipped = [
-        gzip(b"{\"id\": 1}\n{\"i"),
-        gzip(b"d\": 2}\n"),
-    ]
-    .concat();
+    let zipped = [gzip(b"{\"id\": 1}\n{\"i"), gzip(b"d\": 2}\n")].concat();
     folder.write("two.jsonl.gz", &zipped);
     let rows = rows_of(
         &folder
