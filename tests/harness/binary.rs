@@ -204,6 +204,16 @@ impl Process {
         false
     }
 
+    /// How many of its threads have this name.
+    pub fn threads(&self, name: &str) -> usize {
+        let tasks = format!("/proc/{}/task", self.child.id());
+        let tasks = std::fs::read_dir(tasks).into_iter().flatten().flatten();
+        tasks
+            .filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok())
+            .filter(|found| found.trim_end() == name)
+            .count()
+    }
+
     /// Waits until `text` stands in what it wrote to stderr.
     ///
     /// # Panics

@@ -263,6 +263,9 @@ pub trait Home: Send + Sync {
         Ok(())
     }
 
+    /// These partitions are no longer ours: what is kept for the next commit of them may go.
+    async fn release(&self, _keys: &[PartitionKey]) {}
+
     /// Whether nothing lands any more that others had under way for partitions, once these are claimed and
     /// positions are read.
     fn is_final_once_claimed(&self) -> bool {

@@ -17,6 +17,8 @@ pub enum UnknownFields {
     Ignore,
     /// Stop, so that the schema can be extended; nothing is lost.
     Report,
+    /// The same, and also at a fraction in a column of whole numbers: the types are still being learnt.
+    Learn,
     /// The record is undecodable: the schema has no room for more.
     Refuse,
 }

@@ -13,6 +13,8 @@ pub(crate) struct Fault {
     /// The column, from the inside out.
     path: Vec<String>,
     reason: String,
+    /// Whether a wider column would take the value: a fraction, where all values were whole so far.
+    pub(crate) wants_fractions: bool,
 }
 
 /// A fault is rare, so that the way without one stays narrow.
@@ -24,6 +26,7 @@ impl Fault {
             at,
             path: Vec::new(),
             reason: reason.into(),
+            wants_fractions: false,
         })
     }
 

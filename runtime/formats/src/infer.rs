@@ -11,7 +11,7 @@ use crate::csv::split::{self, End, Fields};
 use crate::fault::Parsed;
 use crate::format::{Decoder, Format};
 use crate::json::scan::{Cursor, MAX_DEPTH};
-use crate::shape::{MAX_FIELDS, MAX_SHAPE_DEPTH, Members, Shape};
+use crate::shape::{Learning, MAX_FIELDS, MAX_SHAPE_DEPTH, Members, Shape};
 
 /// Collects what records look like. Records that do not decode are left out.
 #[derive(Debug, Default)]
@@ -105,7 +105,12 @@ impl Inference {
 
     /// `schema` with the fields that it lacks; None where it lacks none.
     pub fn extend(&self, schema: &Schema) -> Option<SchemaRef> {
-        self.members.extend(schema).map(Arc::new)
+        self.members.extend(schema, Learning::Over).map(Arc::new)
+    }
+
+    /// The same, and with types that hold what came.
+    pub(crate) fn widen(&self, schema: &Schema) -> Option<SchemaRef> {
+        self.members.extend(schema, Learning::Types).map(Arc::new)
     }
 }
 

@@ -6,7 +6,8 @@
 //! allow nulls. A field that has been null so far is no column yet: it becomes one, at the end, with
 //! its first value. A list without items is a list of utf8; an object without values is utf8.
 //!
-//! Once batches have been given out a column keeps its type. New fields are added after the others.
+//! Once batches have been given out a column keeps its type. New fields are added after the others. Where
+//! the first batches are few records, these are not all that types are learnt from: see [`Learning`].
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,6 +22,15 @@ pub const MAX_FIELDS: usize = 1_000;
 
 /// Lists and objects deeper than this become utf8.
 pub(crate) const MAX_SHAPE_DEPTH: usize = 16;
+
+/// What further records may do to columns that are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Learning {
+    /// Nothing.
+    Over,
+    /// Whole numbers become float64 where a fraction comes, as if it had been among the first.
+    Types,
+}
 
 /// What the values at one place have in common.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -167,12 +177,12 @@ impl Members {
     }
 
     /// `schema` with what is new here, at any depth; None where nothing is.
-    pub(crate) fn extend(&self, schema: &Schema) -> Option<Schema> {
-        self.extend_fields(schema.fields())
+    pub(crate) fn extend(&self, schema: &Schema, learning: Learning) -> Option<Schema> {
+        self.extend_fields(schema.fields(), learning)
             .map(|fields| Schema::new_with_metadata(fields, schema.metadata().clone()))
     }
 
-    fn extend_fields(&self, known: &Fields) -> Option<Fields> {
+    fn extend_fields(&self, known: &Fields, learning: Learning) -> Option<Fields> {
         let mut is_new = false;
         let mut fields: Vec<FieldRef> = Vec::with_capacity(known.len());
         for field in known {
@@ -180,7 +190,7 @@ impl Members {
                 .by_name
                 .get(field.name())
                 .and_then(|index| self.shapes.get(*index))
-                .and_then(|(_, shape)| shape.extend_type(field.data_type()));
+                .and_then(|(_, shape)| shape.extend_type(field.data_type(), learning));
             fields.push(match extended {
                 Some(data_type) => {
                     is_new = true;
@@ -200,13 +210,16 @@ impl Members {
 }
 
 impl Shape {
-    fn extend_type(&self, known: &DataType) -> Option<DataType> {
+    fn extend_type(&self, known: &DataType, learning: Learning) -> Option<DataType> {
         match (self, known) {
-            (Self::Object(members), DataType::Struct(fields)) => {
-                members.extend_fields(fields).map(DataType::Struct)
+            (Self::Float, DataType::Int64) if learning == Learning::Types => {
+                Some(DataType::Float64)
             }
+            (Self::Object(members), DataType::Struct(fields)) => members
+                .extend_fields(fields, learning)
+                .map(DataType::Struct),
             (Self::List(shape), DataType::List(item)) => {
-                let data_type = shape.extend_type(item.data_type())?;
+                let data_type = shape.extend_type(item.data_type(), learning)?;
                 let item = item.as_ref().clone().with_data_type(data_type);
                 Some(DataType::List(Arc::new(item)))
             }

@@ -116,11 +116,53 @@ async fn columns_come_later_and_stay() {
     let third = messages(&[Some(r#"{"b": {"c": false}}"#)]);
     let third = decoder.decode(&third, 0).await.unwrap();
     assert_eq!(first.rows.schema().fields().len(), 1);
-    assert_eq!(as_json(&second), [r#"{"a":2}"#, r#"{"b":{"c":true}}"#]);
-    let reason = &second.undecodable[0].reason;
-    assert!(reason.starts_with("`a` takes int64"), "{reason}");
+    assert_eq!(
+        as_json(&second),
+        [r#"{"a":2.0}"#, r#"{"a":1.5}"#, r#"{"b":{"c":true}}"#]
+    );
     assert!(Arc::ptr_eq(&second.rows.schema(), &third.rows.schema()));
     assert_eq!(as_json(&third), [r#"{"b":{"c":false}}"#]);
+}
+
+#[tokio::test]
+async fn whole_numbers_become_fractions_while_types_are_learnt() {
+    let wide = r#"{"list": [9007199254740993]}"#;
+    let mut decoder = decoder(vec![]);
+    for (payloads, expected) in [
+        ([r#"{"in": {"a": 1}}"#, r#"{"list": [1]}"#], 0),
+        ([r#"{"in": {"a": 1.5}}"#, r#"{"in": {"a": 2}}"#], 0),
+        // As among the first records: together they would be no numbers.
+        ([wide, r#"{"list": [0.5]}"#], 1),
+    ] {
+        let all = messages(&payloads.map(Some));
+        let decoded = decoder.decode(&all, 0).await.unwrap();
+        assert_eq!(decoded.undecodable.len(), expected, "{decoded:?}");
+    }
+    let long = format!(r#"{{"text": "{}"}}"#, "x".repeat(2 << 20));
+    let long = messages(&[Some(&long), Some(r#"{"late": 1}"#)]);
+    decoder.decode(&long, 0).await.unwrap();
+    let late = messages(&[Some(r#"{"late": 1.5}"#), Some(r#"{"in": {"a": 0.5}}"#)]);
+    let late = decoder.decode(&late, 0).await.unwrap();
+    assert_eq!(as_json(&late), [r#"{"in":{"a":0.5}}"#]);
+    let [letter] = &late.undecodable[..] else {
+        panic!("{late:?}");
+    };
+    assert!(
+        letter.reason.starts_with("`late` takes int64"),
+        "{letter:?}"
+    );
+
+    let mut csv = self::decoder(vec![("format", text("csv"))]);
+    for payload in ["1,a", "1.5,b"] {
+        let one = messages(&[Some(payload)]);
+        let decoded = csv.decode(&one, 0).await.unwrap();
+        assert_eq!(decoded.undecodable, [], "{payload}");
+    }
+    let list = vec![column("a", "int64", true)];
+    let mut named = self::decoder(vec![("schema", Value::List(list))]);
+    let one = messages(&[Some(r#"{"a": 1.5}"#)]);
+    let decoded = named.decode(&one, 0).await.unwrap();
+    assert_eq!(decoded.undecodable.len(), 1);
 }
 
 #[tokio::test]

@@ -155,7 +155,14 @@ impl Driver {
         for key in &keys {
             self.ownership.take(key);
         }
-        self.source.release(&keys).await
+        self.let_go(&keys).await
+    }
+
+    async fn let_go(&mut self, keys: &[PartitionKey]) -> Result<()> {
+        for context in &self.contexts {
+            context.destination.home.release(keys).await;
+        }
+        self.source.release(keys).await
     }
 
     /// Forgets the open epochs that touch `keys`, whatever their tasks are doing; what is kept is
@@ -172,7 +179,7 @@ impl Driver {
             }
             kept.extend(self.ownership.take_all(number));
         }
-        self.source.release(keys).await?;
+        self.let_go(keys).await?;
         self.assign(kept).await
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use wasm_sink_tests::kafka::{Kafka, fresh};
 
-use super::{Ends, LATEST, Out, expect_nothing_new, generate, pipeline};
+use super::{Ends, LATEST, OFTEN, Out, end, expect_nothing_new, generate, pipeline};
 use crate::case::Case;
 
 #[test]
@@ -277,4 +277,38 @@ fn plain_formats_have_the_columns_that_are_promised() {
         assert_eq!(json!(rows), expected, "{format}");
         assert_eq!(case.dead_letters(&topic).len(), letters, "{format}");
     }
+}
+
+/// The first record of a topic says little: what follows soon counts as if it had been there.
+#[test]
+fn whole_numbers_may_become_fractions() {
+    let (kafka, topic) = (Kafka::shared(), fresh("fractions"));
+    let folder = tempfile::tempdir().unwrap();
+    let out = Out::Lake(folder.path());
+    kafka.create(&topic, 1);
+    let produce = |records: &[&str]| {
+        let records: Vec<Value> = records
+            .iter()
+            .map(|value| json!({ "value": value }))
+            .collect();
+        kafka.produce(&topic, &records);
+    };
+    produce(&["{\"n\": 1, \"price\": 10}", "{\"n\": 2, \"price\": 10.5}"]);
+    let text = pipeline(&topic, LATEST, out, "");
+    Case::new(&text, Ends::new(kafka, out))
+        .run()
+        .finish()
+        .expect_code(0)
+        .expect_said("2 rows");
+
+    produce(&["{\"n\": 3, \"price\": 11}"]);
+    let case = Case::new(&pipeline(&topic, "", out, OFTEN), Ends::new(kafka, out));
+    let process = case.run().start();
+    out.await_records(3);
+    produce(&["{\"n\": 4, \"price\": 11.5}"]);
+    out.await_records(4);
+    end(process).expect_code(0);
+    let prices = out.query("select price from t order by n");
+    let expected = [10.0, 10.5, 11.0, 11.5].map(|price| json!({ "price": price }));
+    assert_eq!(prices, expected);
 }

@@ -1,11 +1,12 @@
 //! Processes of one pipeline from topic to topic, in the transaction that has the group's offsets, and into another
 //! cluster: they are killed, stopped, and wake when others have their partitions.
 
+use wasm_sink_tests::Process;
 use wasm_sink_tests::kafka::{Kafka, fresh};
 
 use crate::kafka::group::{deliver_among_three, expect_no_lag};
 use crate::kafka::members::{FIRST, Late, NEVER, SECOND, TRIES};
-use crate::kafka::{LATEST, Out, Target, case, pipeline};
+use crate::kafka::{LATEST, OFTEN, Out, Target, await_that, case, end, generate, pipeline};
 
 const PARTITIONS: usize = 8;
 
@@ -94,4 +95,37 @@ fn crashes_at_each_step_on_the_way_to_the_same_cluster() {
 #[test]
 fn crashes_at_each_step_on_the_way_to_another_cluster() {
     crash_at_each_step(|target| Out::Other(target));
+}
+
+/// Each partition has a producer of its own on the way to another cluster, and a member that gives it away ends it.
+#[test]
+fn partitions_that_are_given_away_leave_no_producers_behind() {
+    let (kafka, topic) = (Kafka::shared(), fresh("shared-out"));
+    let target = target(kafka, "shared-out-to");
+    let out = Out::Other(&target);
+    kafka.create(&topic, PARTITIONS);
+    let text = pipeline(&topic, "", out, OFTEN);
+    let (one, other) = (case(kafka, &text, out), case(kafka, &text, out));
+    let first = one.run().start();
+    kafka.generate(&topic, 1_000, PARTITIONS);
+    out.await_records(1_000);
+    // One thread of each client is called so.
+    let clients = |process: &Process| process.threads("rdk:main");
+    let alone = clients(&first);
+    let second = other.run().start();
+    await_that("fewer producers", || {
+        let now = clients(&first);
+        (now + PARTITIONS / 2 <= alone, (alone, now))
+    });
+    generate(kafka, &topic, 1_000, 1_000, PARTITIONS);
+    out.await_records(2_000);
+    end(second).expect_code(0);
+    generate(kafka, &topic, 2_000, 1_000, PARTITIONS);
+    out.await_records(3_000);
+    await_that("as many producers as before", || {
+        let now = clients(&first);
+        (now == alone, (alone, now))
+    });
+    end(first).expect_code(0);
+    out.expect_each_once(3_000);
 }

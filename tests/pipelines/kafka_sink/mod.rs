@@ -6,6 +6,7 @@ mod letters;
 mod members;
 mod mistakes;
 mod partitions;
+mod positions;
 mod records;
 mod refused;
 mod values;

@@ -196,7 +196,12 @@ impl Column {
                 self.seal();
                 Ok(())
             }
-            None => Err(self.mismatch(at, number.text())),
+            None => {
+                let mut fault = self.mismatch(at, number.text());
+                fault.wants_fractions =
+                    matches!(self.values, Values::Integer { .. }) && number.to_i64().is_none();
+                Err(fault)
+            }
         }
     }
 

@@ -100,7 +100,9 @@ pub(crate) fn read_record(
         match column.and_then(|column| rows.root.columns.get_mut(column)) {
             Some(column) => column.push_text(text, at)?,
             None if text.is_empty() || unknown == UnknownFields::Ignore => {}
-            None if unknown == UnknownFields::Report => has_unknown = true,
+            None if matches!(unknown, UnknownFields::Report | UnknownFields::Learn) => {
+                has_unknown = true;
+            }
             None => {
                 let reason = "there are too many columns: name those that you want in `schema`";
                 return Err(Fault::new(at, reason));

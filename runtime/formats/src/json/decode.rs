@@ -99,6 +99,7 @@ pub(crate) fn decode_record(
             rows.unfold(context.unfolded);
             rows.accept(start, end);
         }
+        Err(fault) if fault.wants_fractions && unknown == UnknownFields::Learn => return false,
         Err(fault) => {
             // What is wrong with the record itself is said first.
             let fault = check_syntax(record).err().unwrap_or(fault);
@@ -236,7 +237,7 @@ fn skip_unknown(
     cursor.skip_value(depth + 1)?;
     match context.unknown {
         UnknownFields::Ignore => {}
-        UnknownFields::Report => context.has_unknown |= !is_null,
+        UnknownFields::Report | UnknownFields::Learn => context.has_unknown |= !is_null,
         UnknownFields::Refuse if is_null => {}
         UnknownFields::Refuse => {
             let key = crate::fault::shown(key.raw);

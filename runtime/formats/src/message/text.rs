@@ -30,12 +30,18 @@ pub(super) enum Text {
     Csv(Dialect),
 }
 
+/// As much as of a file, whose columns are learnt before anything is read: the first messages of a topic
+/// may be few.
+const LEARNT_BYTES: usize = 2 << 20;
+
 /// Decodes records that are text with parts.
 #[derive(Debug)]
 pub(super) struct TextDecoder {
     text: Text,
     given: Option<SchemaRef>,
     evolution: Evolution,
+    /// Bytes that the types of columns are still learnt from.
+    to_learn_bytes: usize,
     /// The columns of CSV; None until a record shows how many there are.
     header: Option<Header>,
 }
@@ -53,6 +59,10 @@ impl TextDecoder {
         Self {
             text,
             given: schema,
+            to_learn_bytes: match evolution.unknown {
+                UnknownFields::Report => LEARNT_BYTES,
+                _ => 0,
+            },
             evolution,
             header: None,
         }
@@ -74,7 +84,10 @@ impl TextDecoder {
             text: self.text,
             header: self.header.clone(),
             schema: Arc::clone(&self.evolution.current),
-            unknown: self.evolution.unknown,
+            unknown: match self.to_learn_bytes {
+                0 => self.evolution.unknown,
+                _ => UnknownFields::Learn,
+            },
         }
     }
 }
@@ -91,6 +104,11 @@ impl MessageDecoder for TextDecoder {
             .await
             .map_err(|error| bug("decoding stopped half way").with_source(error))??;
         self.evolution.current = schema;
+        if self.to_learn_bytes > 0 {
+            let read = (from..decoded.end).filter_map(|message| messages.get(message));
+            let read_bytes = read.map(<[u8]>::len).sum();
+            self.to_learn_bytes = self.to_learn_bytes.saturating_sub(read_bytes);
+        }
         Ok(decoded.into())
     }
 }
@@ -153,7 +171,10 @@ impl Work {
                 _ => inference.observe_json_record(payload),
             }
         }
-        let extended = inference.extend(&self.schema);
+        let extended = match self.unknown {
+            UnknownFields::Learn => inference.widen(&self.schema),
+            _ => inference.extend(&self.schema),
+        };
         Self {
             text: self.text,
             header: self.header.clone(),
@@ -263,6 +284,7 @@ impl CsvRecords {
         match read {
             Ok(true) => return false,
             Ok(false) => rows.accept(message, message + 1),
+            Err(fault) if fault.wants_fractions && unknown == UnknownFields::Learn => return false,
             Err(fault) => rows.refuse(message, message + 1, &fault),
         }
         true

@@ -134,6 +134,19 @@ impl Lanes {
         }
     }
 
+    /// Ends the producers of partitions that another member has from now on, or may.
+    pub(super) async fn release(&self, keys: &[PartitionKey]) {
+        if self.membership == Membership::Alone {
+            return;
+        }
+        let former: Vec<Held> = {
+            let mut state = self.state();
+            let of = keys.iter().map(|key| self.of(key));
+            of.filter_map(|lane| state.held.remove(&lane)).collect()
+        };
+        let _ = spawn_blocking(move || drop(former)).await;
+    }
+
     /// Makes lanes ours, whoever has them, and reads positions.
     async fn take(&self, which: impl FnOnce(&State) -> BTreeSet<Lane>) -> Result<()> {
         let _claiming = self.claiming.lock().await;
@@ -184,6 +197,14 @@ impl Lanes {
             match held {
                 Some(Held::Ours(producer)) => return Ok(producer),
                 Some(Held::Taken(times, until)) => self.take_back(lane, times, until).await?,
+                // What is still under way of partitions that were given away must not take them back.
+                None if self.membership == Membership::Group => {
+                    return Err(Error::new(
+                        Kind::Conflict,
+                        Blame::Destination,
+                        "the partitions were given to another process",
+                    ));
+                }
                 Some(Held::Lost) | None => {
                     self.take(|state| match state.held.get(lane) {
                         Some(Held::Ours(_)) => BTreeSet::new(),

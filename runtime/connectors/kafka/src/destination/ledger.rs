@@ -166,29 +166,36 @@ impl Ledger {
         });
         let read = read.await.map_err(|error| broke_off(&doing, error))?;
         let records = read.map_err(|error| destination_error(&doing, error))?;
-        let mut entries = BTreeMap::new();
-        for (key, value) in records {
-            let damaged = || {
-                let message = format!("topic `{}` holds a record that is no position", self.topic);
-                Error::new(Kind::Other, Blame::Destination, message)
-            };
-            let key: Key = serde_json::from_slice(&key).map_err(|_| damaged())?;
-            let key = PartitionKey::new(key.source, key.partition);
-            let Some(value) = value else {
-                // Somebody removed it, as one may by a tombstone.
-                entries.remove(&key);
-                continue;
-            };
-            let value: Value = serde_json::from_slice(&value).map_err(|_| damaged())?;
-            let entry = Entry {
-                position: value.position.parse().map_err(|_| damaged())?,
-                commit: value.commit.parse().map_err(|_| damaged())?,
-                process: value.process,
-            };
-            entries.insert(key, entry);
-        }
-        Ok(entries)
+        // Before any of them means something: what was removed, as one may by a tombstone, need mean nothing.
+        let last: BTreeMap<Vec<u8>, Written> = records.into_iter().collect();
+        let entries = last.into_iter().filter_map(|(key, written)| {
+            let (offset, value) = (written.offset, written.value?);
+            Some(entry(&key, &value).map_err(|why| self.damaged(offset, why)))
+        });
+        entries.collect()
     }
+
+    fn damaged(&self, offset: i64, why: impl std::fmt::Display) -> Error {
+        let topic = &self.topic;
+        let message = format!(
+            "offset {offset} of topic `{topic}` is no position, and not of wasm-sink's writing: {why}. Write a \
+             record with the same key and no value behind it, and it counts no more"
+        );
+        Error::new(Kind::Other, Blame::Destination, message)
+    }
+}
+
+fn entry(key: &[u8], value: &[u8]) -> std::result::Result<(PartitionKey, Entry), String> {
+    let key: Key = serde_json::from_slice(key).map_err(|error| format!("its key: {error}"))?;
+    let value: Value = serde_json::from_slice(value).map_err(|error| error.to_string())?;
+    let position = value.position.parse();
+    let commit = value.commit.parse();
+    let entry = Entry {
+        position: position.map_err(|_| format!("`{}` is none", value.position))?,
+        commit: commit.map_err(|_| format!("`{}` is no commit", value.commit))?,
+        process: value.process,
+    };
+    Ok((PartitionKey::new(key.source, key.partition), entry))
 }
 
 /// Key and value of the record that moves a partition.
@@ -209,7 +216,13 @@ pub(super) fn record(moved: &Move, epoch: &EpochCommit) -> Result<(Vec<u8>, Vec<
     })
 }
 
-type Records = Vec<(Vec<u8>, Option<Vec<u8>>)>;
+/// A record of a key.
+struct Written {
+    offset: i64,
+    value: Option<Vec<u8>>,
+}
+
+type Records = Vec<(Vec<u8>, Written)>;
 
 /// Everything up to the end that the partition has now.
 fn read(client: &Client, place: &TopicPartition) -> Result<Records, NativeError> {
@@ -236,14 +249,16 @@ fn read(client: &Client, place: &TopicPartition) -> Result<Records, NativeError>
                 Code::RD_KAFKA_RESP_ERR_NO_ERROR => {
                     let copy = |bytes: &[u8]| bytes.to_vec();
                     let key = message.key().map(copy).unwrap_or_default();
-                    records.push((key, message.payload().map(copy)));
+                    let value = message.payload().map(copy);
+                    let offset = message.offset();
+                    records.push((key, Written { offset, value }));
                     at = message.offset() + 1;
                 }
                 // What stands behind the last record belongs to transactions alone.
                 Code::RD_KAFKA_RESP_ERR__PARTITION_EOF => at = at.max(message.offset()),
                 code => {
                     let text = message.error_text();
-                    return Err(NativeError { code, text });
+                    return Err(NativeError::new(code, text));
                 }
             }
         }

@@ -105,6 +105,10 @@ impl Home for HomeInTopic {
         self.lanes.claim(keys).await
     }
 
+    async fn release(&self, keys: &[PartitionKey]) {
+        self.lanes.release(keys).await;
+    }
+
     fn is_final_once_claimed(&self) -> bool {
         true
     }
