@@ -22,7 +22,7 @@ use crate::config::{self, ComponentRef, SinkConfigProblem, check_sink_config};
 use crate::engine::{Engine, EngineSettings, Grant, Grants, InstanceLimits, Loaded};
 use crate::metrics::Metrics;
 use crate::pipeline::{
-    self, Destinations, Entropy, LettersElsewhere, LocalHome, LocalState, OsEntropy, Pipeline,
+    self, Destinations, Entropy, LettersElsewhere, LocalHome, LocalState, Logic, OsEntropy, Pipeline,
     Route, Start, StateDirectory, Topics, persist,
 };
 
@@ -318,7 +318,7 @@ pub async fn deliver(
     let summary = pipeline::run(Pipeline {
         name: pipeline.name.as_str().into(),
         source: opened.source,
-        component: opened.component,
+        logic: Logic::new(opened.component),
         destinations,
         epoch: pipeline.epoch,
         limits: pipeline.limits,

@@ -15,22 +15,56 @@ use wasm_sink_core::{Blame, CommitId, Error, Kind, PartitionKey, Position, Resul
 use crate::home::{away, home_unit, second_unit};
 use crate::world::{Actor, File, Row, World};
 
+/// What is wrong with a component itself, so that it fails whatever rows it gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Defect {
+    Open,
+    Write,
+    Flush,
+    /// All rows are rejected.
+    Rejects,
+}
+
+impl Defect {
+    pub const ALL: [Self; 4] = [Self::Open, Self::Write, Self::Flush, Self::Rejects];
+}
+
 pub struct ModelComponent {
     pub world: World,
     pub actor: Actor,
+    pub hash: String,
+    pub defect: Option<Defect>,
+}
+
+impl ModelComponent {
+    /// The one that a run begins with.
+    pub fn first(world: &World, actor: Actor) -> Self {
+        Self {
+            world: world.clone(),
+            actor,
+            hash: "first".to_owned(),
+            defect: None,
+        }
+    }
 }
 
 #[async_trait]
 impl Component for ModelComponent {
     fn hash(&self) -> &str {
-        "model"
+        &self.hash
     }
 
     async fn start(&self, purpose: Purpose) -> Result<Box<dyn Instance>> {
         self.world.alive(self.actor).await;
+        if self.defect == Some(Defect::Open) {
+            let what = "a defect, in open";
+            return Err(Error::new(Kind::Invalid, Blame::Component, what));
+        }
         Ok(Box::new(ModelInstance {
             world: self.world.clone(),
             actor: self.actor,
+            hash: self.hash.clone(),
+            defect: self.defect,
             purpose,
             id: CommitId::from_random(0),
             rows: Vec::new(),
@@ -44,6 +78,8 @@ impl Component for ModelComponent {
 struct ModelInstance {
     world: World,
     actor: Actor,
+    hash: String,
+    defect: Option<Defect>,
     purpose: Purpose,
     id: CommitId,
     rows: Vec<Row>,
@@ -95,6 +131,9 @@ impl Instance for ModelInstance {
         self.world
             .step(self.actor, &format!("write {} rows", rows.len()))
             .await;
+        if self.defect == Some(Defect::Write) {
+            return Err(trap("a defect"));
+        }
         let mut state = self.world.lock();
         let numbers = numbers(&rows);
         for (number, source) in numbers.iter().zip(sources.values()) {
@@ -121,6 +160,9 @@ impl Instance for ModelInstance {
             _ => {}
         }
         self.taken += numbers.len() as u64;
+        if self.defect == Some(Defect::Rejects) {
+            return Ok(());
+        }
         self.rows.extend(
             numbers
                 .into_iter()
@@ -137,6 +179,9 @@ impl Instance for ModelInstance {
         self.world
             .step(self.actor, &format!("flush {}", self.id))
             .await;
+        if self.defect == Some(Defect::Flush) {
+            return Err(trap("a defect, in flush"));
+        }
         let mut state = self.world.lock();
         if self.purpose == Purpose::Commit && state.goes_wrong(60) {
             state.note(self.actor, "TRAP");
@@ -147,6 +192,7 @@ impl Instance for ModelInstance {
         let account = Account {
             taken: self.taken,
             staged: rows.len() as u64,
+            rejected: self.taken - rows.len() as u64,
             ..Account::default()
         };
         self.wish = None;
@@ -173,7 +219,15 @@ impl Instance for ModelInstance {
                 payload: Arc::new(id),
             });
             let schema = state.home.schema;
-            state.files.insert(id, File { rows, schema });
+            let component = self.hash.clone();
+            state.files.insert(
+                id,
+                File {
+                    rows,
+                    schema,
+                    component,
+                },
+            );
         }
         Ok(Sealed {
             staged,

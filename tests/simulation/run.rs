@@ -6,10 +6,10 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use wasm_sink::pipeline::planted::Fault;
-use wasm_sink::pipeline::{self, EpochLimits, Limits, Pipeline, Retry, Start};
+use wasm_sink::pipeline::{self, EpochLimits, Limits, Logic, Pipeline, Retry, Start};
 use wasm_sink_core::budget::Budget;
 
-use crate::component::ModelComponent;
+use crate::component::{Defect, ModelComponent};
 use crate::disk::ModelDisk;
 use crate::home::destination;
 use crate::source::ModelSource;
@@ -121,7 +121,9 @@ async fn live(world: World, process: usize, planted: Option<Fault>) {
 /// Whether it ended by itself and well.
 async fn one_life(world: &World, actor: Actor, planted: Option<Fault>) -> bool {
     let (stop, shutdown) = watch::channel(false);
-    let pipeline = pipeline::run(assemble(world, actor, shutdown, planted));
+    let pipeline = assemble(world, actor, shutdown, planted);
+    let swapping = swap(world, actor, pipeline.logic.clone());
+    let pipeline = pipeline::run(pipeline);
     tokio::pin!(pipeline);
     let killed = async {
         loop {
@@ -158,6 +160,49 @@ async fn one_life(world: &World, actor: Actor, planted: Option<Fault>) -> bool {
             }
         }
         () = stopping => false,
+        () = swapping => false,
+    }
+}
+
+/// Replaces the component now and then, also by one that fails.
+async fn swap(world: &World, actor: Actor, logic: Logic) {
+    loop {
+        let wait = world.lock().rng.u64(1..1_500);
+        tokio::time::sleep(Duration::from_millis(wait)).await;
+        let component = {
+            let mut state = world.lock();
+            if state.swaps_left == 0 {
+                drop(state);
+                return std::future::pending().await;
+            }
+            state.swaps_left -= 1;
+            let defect = state.rng.choice(Defect::ALL).filter(|_| state.rng.bool());
+            let hash = format!("swapped-{}", state.swaps_left);
+            state.note(actor, &format!("SWAP to {hash} {defect:?}"));
+            ModelComponent {
+                hash,
+                defect,
+                ..ModelComponent::first(world, actor)
+            }
+        };
+        let defect = component.defect;
+        let epochs = world.lock().rng.u64(1..4);
+        let Some(mut replacement) = logic.replace(Arc::new(component), epochs) else {
+            world.lock().note(actor, "there is a swap under way");
+            continue;
+        };
+        // Some wait, others press on.
+        if world.lock().rng.bool() {
+            replacement.taken_over().await;
+        }
+        if world.lock().rng.bool() {
+            let verdict = replacement.verdict().await;
+            let mut state = world.lock();
+            state.note(actor, &format!("{verdict:?}"));
+            if defect.is_some() && verdict == pipeline::Verdict::Kept {
+                state.violated("a component with a defect was kept".to_owned());
+            }
+        }
     }
 }
 
@@ -180,10 +225,7 @@ fn assemble(
     Pipeline {
         name: "model".into(),
         source: Box::new(ModelSource::new(world.clone(), actor)),
-        component: Arc::new(ModelComponent {
-            world: world.clone(),
-            actor,
-        }),
+        logic: Logic::new(Arc::new(ModelComponent::first(world, actor))),
         destinations: destination(world, actor).into(),
         epoch,
         limits,

@@ -47,6 +47,8 @@ pub struct Scenario {
     pub disturbances: u32,
     pub max_epoch_rows: u64,
     pub max_batch_rows: u64,
+    /// How many times the component is replaced, at most.
+    pub swaps: u32,
 }
 
 impl Scenario {
@@ -76,6 +78,7 @@ impl Scenario {
             disturbances: rng.u32(0..=14),
             max_epoch_rows: rng.u64(1..=12),
             max_batch_rows: rng.u64(1..=8),
+            swaps: if rng.bool() { rng.u32(1..=6) } else { 0 },
         }
     }
 
@@ -98,6 +101,8 @@ pub struct File {
     pub rows: Vec<Row>,
     /// The home's schema as it was staged for.
     pub schema: u64,
+    /// Who staged it.
+    pub component: String,
 }
 
 #[derive(Debug, Default)]
@@ -150,6 +155,7 @@ pub struct State {
     pub scenario: Scenario,
     pub rng: fastrand::Rng,
     pub left: u32,
+    pub swaps_left: u32,
     pub home: ModelHome,
     pub unit: ModelUnit,
     /// Files that exist.
@@ -189,6 +195,7 @@ impl World {
         let state = State {
             rng: fastrand::Rng::with_seed(scenario.seed),
             left: scenario.disturbances,
+            swaps_left: scenario.swaps,
             home: ModelHome::default(),
             unit: ModelUnit::default(),
             files: BTreeMap::new(),
@@ -273,11 +280,15 @@ impl State {
         self.violation.get_or_insert(what);
     }
 
-    /// Makes an epoch's rows visible in the home.
-    pub fn show(&mut self, id: CommitId, file: Option<CommitId>) {
+    /// Makes an epoch's rows visible in the home, by a commit that names a component.
+    pub fn show(&mut self, id: CommitId, file: Option<CommitId>, component: &str) {
         self.home.history.insert(id);
         let Some(file) = file else { return };
         self.home.referenced.insert(file);
+        let writer = self.files.get(&file).map(|file| file.component.clone());
+        if writer.is_some_and(|writer| writer != component) {
+            self.violated(format!("commit {id} names another component than wrote it"));
+        }
         let rows = self.files.get(&file).map(|file| file.rows.clone());
         match rows {
             None => self.violated(format!("commit {id} references a file that is gone")),

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep};
 use wasm_sink_core::home::{
-    Admission, AttemptError, Base, Commit, CommitPurpose, EpochCommit, History, Staging, Winner,
-    admit,
+    Admission, AttemptError, Base, Commit, CommitPurpose, EpochCommit, History, Staging, Stored,
+    Winner, admit,
 };
 use wasm_sink_core::step::Step;
-use wasm_sink_core::{Account, Blame, Error, Kind, PartitionKey, Position, Result};
+use wasm_sink_core::{Account, Blame, Error, Kind, PartitionKey, Result};
 
 use super::backoff::Backoff;
 use super::context::Context;
@@ -31,7 +31,7 @@ pub(super) enum Outcome {
     /// Its partitions are no longer ours: somebody else's commit is stored.
     Lost {
         key: PartitionKey,
-        stored: Option<Position>,
+        stored: Option<Stored>,
         winner: Winner,
     },
     /// Its staged data can't be used any more; the batches are to be written again.
@@ -46,6 +46,8 @@ pub(super) enum Outcome {
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) epoch: ReadyEpoch,
+    /// The hash of the component that wrote it.
+    pub(super) component: Arc<str>,
     pub(super) purpose: CommitPurpose,
     pub(super) outcome: oneshot::Sender<Outcome>,
 }
@@ -131,13 +133,20 @@ impl Committer {
         if joined == 0 {
             return Ok(());
         }
-        // A restart is a commit of its own: it moves positions back.
-        let purpose = self.waiting.front().map(|waiting| waiting.request.purpose);
+        // A restart is a commit of its own: it moves positions back. So are the epochs of each component, which
+        // the commit names.
+        let Some(first) = self.waiting.front() else {
+            return Ok(());
+        };
+        let (purpose, component) = (first.request.purpose, Arc::clone(&first.request.component));
         let joined = self
             .waiting
             .iter()
             .take(joined)
-            .take_while(|waiting| Some(waiting.request.purpose) == purpose)
+            .take_while(|waiting| {
+                let request = &waiting.request;
+                request.purpose == purpose && request.component == component
+            })
             .count();
         let epochs: Vec<EpochCommit> = self
             .waiting
@@ -151,8 +160,8 @@ impl Committer {
         }
         let commit = Commit {
             epochs,
-            component: context.component.hash().to_owned(),
-            purpose: purpose.unwrap_or(CommitPurpose::Deliver),
+            component: component.to_string(),
+            purpose,
         };
         let begun = Instant::now();
         Step::Attempting.reached();
@@ -219,6 +228,7 @@ impl Committer {
                 // Positions alone stand in nobody's session.
                 let is_staged = commit.epochs.iter().any(|epoch| !epoch.staged.is_empty());
                 if is_staged && context.destination.home.staging() != Staging::Durable {
+                    context.may_land(commit.epochs.iter().map(|epoch| epoch.id));
                     let again = |error: &Error| {
                         Error::new(Kind::Unavailable, error.blame(), error.to_string())
                     };
@@ -262,7 +272,7 @@ impl Committer {
                 Admission::Refused(key) => {
                     remove_lost(&context, base, &waiting).await;
                     Outcome::Lost {
-                        stored: base.positions.get(&key).map(|s| s.position.clone()),
+                        stored: base.positions.get(&key).cloned(),
                         winner: context.destination.home.winner(base, &key).await,
                         key,
                     }

@@ -1,13 +1,13 @@
 //! What the parts of a running pipeline share.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::mpsc;
 use wasm_sink_core::budget::Budget;
-use wasm_sink_core::component::Component;
-use wasm_sink_core::home::{Base, Winner};
+use wasm_sink_core::home::{Base, Stored, Winner};
 use wasm_sink_core::source::Membership;
-use wasm_sink_core::{Blame, CommitId, Error, Kind, PartitionKey, Position, Result};
+use wasm_sink_core::{Blame, CommitId, Error, Kind, PartitionKey, Result};
 
 use super::Destination;
 use super::backoff::persist;
@@ -15,13 +15,14 @@ use super::committer::Request;
 use super::dead_letters;
 use super::entropy::Entropy;
 use super::limits::{EpochLimits, Retry};
+use super::logic::Logic;
 use super::observe::Observer;
 use super::quota::Quota;
 use super::state::{LocalState, PendingLetters};
 
 /// What tasks and committer share.
 pub(super) struct Context {
-    pub(super) component: Arc<dyn Component>,
+    pub(super) logic: Logic,
     pub(super) destination: Destination,
     pub(super) epoch: EpochLimits,
     pub(super) retry: Retry,
@@ -32,6 +33,8 @@ pub(super) struct Context {
     pub(super) quota: Arc<Quota>,
     pub(super) membership: Membership,
     pub(super) committer: mpsc::UnboundedSender<Request>,
+    /// Epochs of this run that may have been committed without our hearing of it.
+    pub(super) unanswered: Mutex<BTreeSet<CommitId>>,
     #[cfg(feature = "planted")]
     pub(super) planted: Option<super::planted::Fault>,
 }
@@ -39,6 +42,16 @@ pub(super) struct Context {
 impl Context {
     pub(super) fn new_commit_id(&self) -> CommitId {
         CommitId::from_random(self.entropy.next())
+    }
+
+    /// Attempts at these were not answered, and may land while their rows are written again under other names.
+    pub(super) fn may_land(&self, ids: impl Iterator<Item = CommitId>) {
+        self.unanswered().extend(ids);
+    }
+
+    fn unanswered(&self) -> MutexGuard<'_, BTreeSet<CommitId>> {
+        let unanswered = self.unanswered.lock();
+        unanswered.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The home as it stands, however often one must ask.
@@ -96,11 +109,15 @@ impl Context {
     pub(super) fn lost(
         &self,
         key: &PartitionKey,
-        stored: Option<&Position>,
+        stored: Option<&Stored>,
         winner: &Winner,
     ) -> Result<()> {
-        let stands = stored.map_or_else(|| "nowhere".to_owned(), |at| format!("at {at}"));
-        if self.membership == Membership::Group {
+        let stands = stored.map_or_else(
+            || "nowhere".to_owned(),
+            |stored| format!("at {}", stored.position),
+        );
+        let is_own = stored.is_some_and(|stored| self.unanswered().contains(&stored.commit));
+        if is_own || self.membership == Membership::Group {
             tracing::info!(partition = %key, "the partition stands {stands}; reading positions again");
             return Ok(());
         }

@@ -2,7 +2,7 @@
 //! durable, and ends the pipeline.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -96,7 +96,7 @@ pub(super) async fn drive(pipeline: Pipeline) -> Result<Summary> {
         .map(|destination| {
             let (committer, requests) = mpsc::unbounded_channel();
             let context = Arc::new(Context {
-                component: Arc::clone(&pipeline.component),
+                logic: pipeline.logic.clone(),
                 destination: destination.clone(),
                 epoch: pipeline.epoch.clone(),
                 retry: pipeline.retry.clone(),
@@ -107,6 +107,7 @@ pub(super) async fn drive(pipeline: Pipeline) -> Result<Summary> {
                 quota: Arc::clone(&quota),
                 membership,
                 committer,
+                unanswered: Mutex::default(),
                 #[cfg(feature = "planted")]
                 planted: pipeline.planted,
             });

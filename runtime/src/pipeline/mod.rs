@@ -17,6 +17,7 @@ mod entropy;
 mod epoch;
 pub mod limits;
 mod local_home;
+mod logic;
 mod observe;
 mod ownership;
 #[cfg(feature = "planted")]
@@ -35,7 +36,6 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 use wasm_sink_core::budget::Budget;
-use wasm_sink_core::component::Component;
 use wasm_sink_core::source::Source;
 use wasm_sink_core::{Position, Result};
 
@@ -45,6 +45,7 @@ pub use elsewhere::LettersElsewhere;
 pub use entropy::{Entropy, OsEntropy};
 pub use limits::{EpochLimits, Limits, Retry};
 pub use local_home::LocalHome;
+pub use logic::{Logic, Replacement, Verdict};
 pub use observe::{Committed, Observer};
 pub use route::{Route, Topics};
 pub use state::{Begins, LocalState, PendingLetters, StateDirectory};
@@ -69,8 +70,8 @@ pub struct Pipeline {
     pub name: Arc<str>,
     /// Opened, nothing read yet.
     pub source: Box<dyn Source>,
-    /// Compiled, configured, granted.
-    pub component: Arc<dyn Component>,
+    /// Compiled, configured, granted; may be replaced.
+    pub logic: Logic,
     /// Where epochs go.
     pub destinations: Destinations,
     /// `[epoch]`.

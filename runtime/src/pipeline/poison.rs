@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use tokio::time::sleep;
-use wasm_sink_core::component::{Failure, FailureCause};
+use wasm_sink_core::component::{Component, Failure, FailureCause};
 use wasm_sink_core::dead_letter::RefusedBy;
 use wasm_sink_core::stage::Purpose;
 use wasm_sink_core::{Blame, CommitId, Error, Kind, Result, Rows};
@@ -38,13 +38,17 @@ impl Remedy {
 }
 
 /// Splits a piece that failed into the ranges that pass and the rows that fail alone, twice.
-pub(super) async fn isolate(context: &Context, piece: &Piece) -> Result<Piece> {
+pub(super) async fn isolate(
+    context: &Context,
+    component: &dyn Component,
+    piece: &Piece,
+) -> Result<Piece> {
     let mut passes: Vec<Range<u32>> = Vec::new();
     let mut excluded: Vec<Excluded> = Vec::new();
     let mut ranges = halves(&piece.range);
     ranges.reverse();
     while let Some(range) = ranges.pop() {
-        let Some(failure) = probe(context, piece, &range).await? else {
+        let Some(failure) = probe(context, component, piece, &range).await? else {
             passes.push(range);
             continue;
         };
@@ -52,7 +56,10 @@ pub(super) async fn isolate(context: &Context, piece: &Piece) -> Result<Piece> {
             ranges.extend(halves(&range).into_iter().rev());
             continue;
         }
-        let Some(failure) = probe(context, piece, &range).await?.map(|_| failure) else {
+        let Some(failure) = probe(context, component, piece, &range)
+            .await?
+            .map(|_| failure)
+        else {
             passes.push(range);
             continue;
         };
@@ -98,11 +105,16 @@ fn halves(range: &Range<u32>) -> Vec<Range<u32>> {
 }
 
 /// None where a fresh instance takes these rows by themselves.
-async fn probe(context: &Context, piece: &Piece, range: &Range<u32>) -> Result<Option<Failure>> {
+async fn probe(
+    context: &Context,
+    component: &dyn Component,
+    piece: &Piece,
+    range: &Range<u32>,
+) -> Result<Option<Failure>> {
     let mut backoff = Backoff::new(&context.retry, &*context.entropy);
     loop {
         let rows = Rows::range(piece.batch.clone(), range.clone());
-        let error = match attempt(context, rows).await {
+        let error = match attempt(context, component, rows).await {
             Ok(None) => return Ok(None),
             Ok(Some(failure)) => match Remedy::of(failure) {
                 Remedy::Isolate(failure) => return Ok(Some(failure)),
@@ -117,8 +129,12 @@ async fn probe(context: &Context, piece: &Piece, range: &Range<u32>) -> Result<O
     }
 }
 
-async fn attempt(context: &Context, rows: Rows) -> Result<Option<Failure>> {
-    let mut instance = context.component.start(Purpose::Probe).await?;
+async fn attempt(
+    context: &Context,
+    component: &dyn Component,
+    rows: Rows,
+) -> Result<Option<Failure>> {
+    let mut instance = component.start(Purpose::Probe).await?;
     instance.begin(CommitId::from_random(context.entropy.next()));
     let result = match instance.write(rows).await {
         Ok(()) => instance.flush().await.map(drop),

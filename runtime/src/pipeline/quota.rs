@@ -7,6 +7,16 @@ use wasm_sink_core::{Account, Blame, Error, Kind, Result};
 /// Rows that dead letters are counted against.
 const WINDOW_ROWS: u64 = 10_000;
 
+/// What is known of the component that wrote an epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    Proven,
+    /// It has replaced another one, which stands by.
+    OnTrial,
+    /// It failed on trial, and the other one is back.
+    Failed,
+}
+
 /// Counts dead letters across the tasks and epochs of a pipeline, before they are committed.
 #[derive(Debug)]
 pub(super) struct Quota {
@@ -47,9 +57,10 @@ impl Quota {
     /// # Errors
     /// Too many of its rows, or all of the first epoch's, are dead letters; it must not be
     /// committed.
-    pub(super) fn admit(&self, account: &Account) -> Result<()> {
+    pub(super) fn admit(&self, account: &Account, standing: Standing) -> Result<()> {
         let mut counts = self.counts();
-        if !counts.delivered && account.rejected > 0 && account.staged + account.skipped == 0 {
+        let is_first = !counts.delivered || standing != Standing::Proven;
+        if is_first && account.rejected > 0 && account.staged + account.skipped == 0 {
             return Err(stop(format!(
                 "all {} rows of the first epoch were rejected, so the component or its \
                  configuration is probably wrong; nothing was committed",
@@ -126,35 +137,43 @@ mod tests {
     fn counts_per_ten_thousand_rows_across_epochs() {
         let quota = Quota::new(100);
         for _ in 0..20 {
-            quota.admit(&account(1_000, 10)).unwrap();
+            quota.admit(&account(1_000, 10), Standing::Proven).unwrap();
         }
-        quota.admit(&account(1_000, 100)).unwrap();
-        assert!(quota.admit(&account(1_000, 1)).is_err());
+        quota.admit(&account(1_000, 100), Standing::Proven).unwrap();
+        assert!(quota.admit(&account(1_000, 1), Standing::Proven).is_err());
         // Refused epochs are not counted: a good one still passes.
-        quota.admit(&account(1_000, 0)).unwrap();
+        quota.admit(&account(1_000, 0), Standing::Proven).unwrap();
     }
 
     #[test]
     fn a_replayed_epoch_counts_once() {
         let quota = Quota::new(100);
         for _ in 0..50 {
-            quota.admit(&account(1_000, 10)).unwrap();
+            quota.admit(&account(1_000, 10), Standing::Proven).unwrap();
             quota.withdraw(&account(1_000, 10));
         }
-        quota.admit(&account(1_000, 100)).unwrap();
+        quota.admit(&account(1_000, 100), Standing::Proven).unwrap();
     }
 
     #[test]
     fn a_large_epoch_has_the_allowance_of_its_size() {
-        Quota::new(100).admit(&account(100_000, 1_000)).unwrap();
-        assert!(Quota::new(100).admit(&account(100_000, 1_001)).is_err());
+        Quota::new(100)
+            .admit(&account(100_000, 1_000), Standing::Proven)
+            .unwrap();
+        assert!(
+            Quota::new(100)
+                .admit(&account(100_000, 1_001), Standing::Proven)
+                .is_err()
+        );
     }
 
     #[test]
     fn a_first_epoch_in_which_no_row_passes_stops() {
         let quota = Quota::new(100);
-        assert!(quota.admit(&account(3, 3)).is_err());
-        quota.admit(&account(3, 2)).unwrap();
-        quota.admit(&account(3, 3)).unwrap();
+        assert!(quota.admit(&account(3, 3), Standing::Proven).is_err());
+        quota.admit(&account(3, 2), Standing::Proven).unwrap();
+        quota.admit(&account(3, 3), Standing::Proven).unwrap();
+        // That of a new component as well.
+        assert!(quota.admit(&account(3, 3), Standing::OnTrial).is_err());
     }
 }

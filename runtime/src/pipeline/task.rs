@@ -21,6 +21,7 @@ use super::committer::Outcome;
 use super::context::Context;
 use super::driver::{TaskEvent, TaskNumber};
 use super::epoch::{Group, OpenEpoch, Piece};
+use super::logic::Running;
 
 use commit::{Submission, Submitted};
 use recover::Broken;
@@ -62,6 +63,8 @@ enum Next {
     Settled(Option<Outcome>),
     /// The open epoch is to be closed.
     Close,
+    /// There is another component.
+    Replace,
     Order(Option<Order>),
 }
 
@@ -70,6 +73,8 @@ pub(super) struct Task {
     number: TaskNumber,
     orders: mpsc::UnboundedReceiver<Order>,
     events: mpsc::UnboundedSender<TaskEvent>,
+    /// The component that writes what is open and in flight.
+    running: Running,
     instance: Option<Box<dyn Instance>>,
     /// Where each of its partitions goes on.
     next: BTreeMap<PartitionKey, Option<Position>>,
@@ -88,6 +93,7 @@ impl Task {
         events: mpsc::UnboundedSender<TaskEvent>,
     ) -> Self {
         Self {
+            running: context.logic.task(),
             context,
             number,
             orders,
@@ -116,11 +122,13 @@ impl Task {
                 () = async { sleep_until(due.unwrap_or_else(Instant::now)).await },
                     if due.is_some() => Next::Close,
                 () = context.budget.pressed(), if self.can_free_memory() => Next::Close,
+                () = self.running.replaced() => Next::Replace,
                 order = self.orders.recv() => Next::Order(order),
             };
             match next {
                 Next::Settled(outcome) => self.settled(outcome).await?,
                 Next::Close => self.close().await?,
+                Next::Replace => self.replace().await?,
                 Next::Order(Some(Order::Assign(key, at))) => {
                     self.next.insert(key, at);
                 }
@@ -143,6 +151,15 @@ impl Task {
                 }
             }
         }
+    }
+
+    /// Turns to the component that counts now: an epoch is written by one alone, and written again by the same.
+    async fn replace(&mut self) -> Result<()> {
+        self.close().await?;
+        self.settle().await?;
+        self.drop_instance().await;
+        self.running.turn();
+        Ok(())
     }
 
     fn tell(&self, event: TaskEvent) {
@@ -257,7 +274,16 @@ impl Task {
             Sealed::default()
         };
         Step::Staged.reached();
-        match self.submit(open.id, &open.pieces, sealed).await? {
+        let submitted = match self.submit(open.id, &open.pieces, sealed).await {
+            Ok(submitted) => submitted,
+            Err(error) => {
+                self.running.failed(error)?;
+                return self
+                    .recover(VecDeque::from([open.pieces.into()]), None)
+                    .await;
+            }
+        };
+        match submitted {
             Submission::Nothing => {}
             Submission::Again(error) => {
                 let groups = VecDeque::from([open.pieces.into()]);
@@ -347,9 +373,13 @@ impl Task {
             let context = Arc::clone(&self.context);
             let mut backoff = Backoff::new(&context.retry, &*context.entropy);
             let fresh = loop {
-                match context.component.start(Purpose::Commit).await {
+                match self.running.component().start(Purpose::Commit).await {
                     Ok(fresh) => break fresh,
-                    Err(error) => pause(&context, &mut backoff, error).await?,
+                    Err(error) => {
+                        if let Err(error) = pause(&context, &mut backoff, error).await {
+                            self.running.failed(error)?;
+                        }
+                    }
                 }
             };
             self.instance = Some(fresh);

@@ -12,6 +12,7 @@ use super::{Delivery, Task, gone};
 use crate::pipeline::committer::{Outcome, Request};
 use crate::pipeline::driver::TaskEvent;
 use crate::pipeline::epoch::{Piece, ReadyEpoch};
+use crate::pipeline::quota::Standing;
 use crate::pipeline::state::PendingLetters;
 
 /// What became of a sealed epoch, short of an error that stops the pipeline.
@@ -52,15 +53,26 @@ impl Task {
     ) -> Result<Submission> {
         let context = Arc::clone(&self.context);
         let staged = sealed.staged.clone();
-        let epoch = match ReadyEpoch::new(id, pieces, sealed, &context.destination)
-            .and_then(|epoch| context.quota.admit(&epoch.commit.account).map(|()| epoch))
-        {
-            Ok(epoch) => epoch,
-            Err(error) => {
-                context.destination.home.discard(&staged).await;
-                return Err(error);
-            }
-        };
+        let standing = self.running.standing();
+        if standing == Standing::Failed {
+            context.destination.home.discard(&staged).await;
+            let why = "the component that wrote it has failed elsewhere";
+            let again = Error::new(Kind::Unavailable, Blame::Component, why);
+            return Ok(Submission::Again(again));
+        }
+        let epoch =
+            match ReadyEpoch::new(id, pieces, sealed, &context.destination).and_then(|epoch| {
+                context
+                    .quota
+                    .admit(&epoch.commit.account, standing)
+                    .map(|()| epoch)
+            }) {
+                Ok(epoch) => epoch,
+                Err(error) => {
+                    context.destination.home.discard(&staged).await;
+                    return Err(error);
+                }
+            };
         let account = epoch.commit.account;
         if epoch.commit.moves.is_empty() {
             if account.taken == 0 && epoch.dead_letters.is_empty() {
@@ -97,6 +109,7 @@ impl Task {
         let (outcome, answer) = oneshot::channel();
         let request = Request {
             epoch,
+            component: self.running.component().hash().into(),
             purpose: CommitPurpose::Deliver,
             outcome,
         };
@@ -124,6 +137,9 @@ impl Task {
         );
         match outcome {
             Outcome::Committed => {
+                if submitted.account.taken > 0 {
+                    self.running.committed();
+                }
                 if submitted.letters.is_some() {
                     context.state.publish_letters(submitted.id).await?;
                     Step::DeadLettersPublished.reached();
@@ -138,7 +154,8 @@ impl Task {
                 Ok(Delivery::Again(error))
             }
             Outcome::Outdated(error) if was_outdated => {
-                Err(error.context("the epoch was written again, and refused again"))
+                let error = error.context("the epoch was written again, and refused again");
+                self.refused(&submitted.account, error)
             }
             Outcome::Outdated(error) => {
                 context.quota.withdraw(&submitted.account);
@@ -149,7 +166,7 @@ impl Task {
                     message,
                 )))
             }
-            Outcome::Failed(error) => Err(error),
+            Outcome::Failed(error) => self.refused(&submitted.account, error),
             Outcome::Lost {
                 key,
                 stored,
@@ -162,5 +179,13 @@ impl Task {
                 Ok(Delivery::Displaced)
             }
         }
+    }
+
+    /// The destination will not take an epoch as it is. One of another component it may.
+    fn refused(&mut self, account: &Account, error: Error) -> Result<Delivery> {
+        let error = self.running.failed(error)?;
+        self.context.quota.withdraw(account);
+        let again = Error::new(Kind::Unavailable, error.blame(), error.to_string());
+        Ok(Delivery::Again(again))
     }
 }

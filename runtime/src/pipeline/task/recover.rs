@@ -4,10 +4,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use wasm_sink_core::component::{Failure, FailureCause, Sealed};
+use wasm_sink_core::component::{Component, Failure, FailureCause, Sealed};
 use wasm_sink_core::home::Staging;
 use wasm_sink_core::step::Step;
-use wasm_sink_core::{Error, Kind, Move, Result};
+use wasm_sink_core::{Blame, Error, Kind, Move, Result};
 
 use super::commit::Submission;
 use super::{Delivery, Task, pause};
@@ -16,6 +16,7 @@ use crate::pipeline::context::Context;
 use crate::pipeline::driver::TaskEvent;
 use crate::pipeline::epoch::{Begun, Group, Isolation, Piece, moves};
 use crate::pipeline::poison::{Remedy, isolate};
+use crate::pipeline::quota::Standing;
 
 /// An epoch that failed while it was written: how, and at which piece (None: in `flush`).
 pub(super) struct Broken {
@@ -66,9 +67,19 @@ impl Task {
             }
         }
         while let Some(mut group) = groups.pop_front() {
+            if self.running.standing() == Standing::Failed {
+                self.running.turn();
+            }
             let result = match broken.take() {
                 Some(broken) => Err(broken),
-                None => self.write_group(&mut group).await?,
+                None => match self.write_group(&mut group).await {
+                    Ok(result) => result,
+                    Err(error) => {
+                        self.running.failed(error)?;
+                        groups.push_front(group);
+                        continue;
+                    }
+                },
             };
             let broken = match result {
                 Ok(Delivery::Done) => {
@@ -90,7 +101,10 @@ impl Task {
                 continue;
             }
             match Remedy::of(broken.failure) {
-                Remedy::Stop(error) => return Err(error),
+                Remedy::Stop(error) => {
+                    self.running.failed(error)?;
+                    groups.push_front(group);
+                }
                 Remedy::Retry(error)
                     if error.kind() == Kind::Conflict
                         && is_displaced(&context, &group.pieces).await? =>
@@ -99,14 +113,35 @@ impl Task {
                 }
                 Remedy::Retry(error) => {
                     groups.push_front(group);
+                    let error = match error.blame() {
+                        Blame::Component => match self.running.failed(error) {
+                            Ok(_) => continue,
+                            Err(error) => error,
+                        },
+                        _ => error,
+                    };
                     pause(&context, &mut backoff, error).await?;
                 }
-                Remedy::Isolate(failure) => {
+                Remedy::Isolate(Failure { cause, error }) => {
+                    let failure = match self.running.failed(error) {
+                        Ok(_) => {
+                            groups.push_front(group);
+                            continue;
+                        }
+                        Err(error) => Failure { cause, error },
+                    };
                     tracing::warn!(
                         error = %failure.error,
                         "rows were refused; looking for those that are to blame"
                     );
-                    let smaller = narrow(&context, group.pieces, broken.at, failure).await?;
+                    let smaller = narrow(
+                        &context,
+                        &**self.running.component(),
+                        group.pieces,
+                        broken.at,
+                        failure,
+                    )
+                    .await?;
                     for pieces in smaller.into_iter().rev() {
                         groups.push_front(pieces.into());
                     }
@@ -199,6 +234,7 @@ fn all(groups: &VecDeque<Group>) -> impl Iterator<Item = &Piece> {
 /// The smaller epochs that take the place of one that failed.
 async fn narrow(
     context: &Context,
+    component: &dyn Component,
     mut group: Vec<Piece>,
     at: Option<usize>,
     failure: Failure,
@@ -213,9 +249,9 @@ async fn narrow(
         (_, 1) => {
             let piece = group.remove(0);
             match &piece.isolation {
-                Isolation::Fresh => Ok(vec![vec![isolate(context, &piece).await?]]),
+                Isolation::Fresh => Ok(vec![vec![isolate(context, component, &piece).await?]]),
                 // What was committed since it was probed may be in its way: a key that is there.
-                Isolation::Alone => Ok(vec![vec![isolate(context, &piece).await?]]),
+                Isolation::Alone => Ok(vec![vec![isolate(context, component, &piece).await?]]),
                 Isolation::Joint(ranges) if ranges.len() > 1 => Ok(piece
                     .cut(ranges)
                     .into_iter()
@@ -234,11 +270,8 @@ async fn narrow(
 async fn is_displaced(context: &Context, group: &[Piece]) -> Result<bool> {
     let base = context.read_home().await?;
     for moved in moves(group)? {
-        let stored = base
-            .positions
-            .get(&moved.key)
-            .map(|stored| &stored.position);
-        if stored != moved.begin.as_ref() {
+        let stored = base.positions.get(&moved.key);
+        if stored.map(|stored| &stored.position) != moved.begin.as_ref() {
             let winner = context.destination.home.winner(&base, &moved.key).await;
             context.lost(&moved.key, stored, &winner)?;
             return Ok(true);
