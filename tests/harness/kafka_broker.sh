@@ -23,6 +23,10 @@ options=${KAFKA_JVM_OPTIONS:--Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1}
 # Its classes, kept when it was installed.
 [ ! -e "$kafka/classes.jsa" ] || options="-XX:SharedArchiveFile=$kafka/classes.jsa $options"
 
+# From elsewhere it takes no keys.
+allowed=$(printf '%s\n' "$@" | sed -n 's/^.*\.jwks\.endpoint\.url=//p')
+[ -z "$allowed" ] || options="-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls=$allowed $options"
+
 node=1 roles=broker,controller controller=$((port + 6))
 # A cluster of its own: clients tell clusters apart by this.
 cluster=$(head -c 16 /dev/urandom | base64 | tr '+/' '-_')

@@ -15,6 +15,7 @@ use wasm_sink_formats::SchemaRegistry;
 use crate::connection::{ASKING, Heard};
 use crate::error::{destination_error, is_transient};
 use crate::native::{Client, Code, Config, Listener, NativeError, Role};
+use crate::oauth::Tokens;
 use crate::settings::{ConnectionSettings, Properties};
 
 /// What the library's defaults are not.
@@ -73,6 +74,7 @@ pub(crate) struct Cluster {
     pub(crate) unit: UnitId,
     pub(crate) directory: PathBuf,
     pub(crate) registry: Option<SchemaRegistry>,
+    tokens: Option<Arc<Tokens>>,
     /// How long an epoch may last.
     pub(crate) max_epoch: Duration,
     asker: OnceCell<Arc<Asker>>,
@@ -89,8 +91,11 @@ impl Cluster {
         } = context;
         let registry = settings.registry.as_ref();
         let registry = registry.map(|registry| SchemaRegistry::open(registry, &directory));
+        let tokens = settings.tokens.as_ref();
+        let tokens = tokens.map(|tokens| Tokens::new(tokens, &directory));
         Ok(Self {
             registry: registry.transpose()?,
+            tokens: tokens.transpose()?.map(Arc::new),
             unit: UnitId {
                 connection: Arc::clone(&label),
                 name: Arc::from(""),
@@ -121,7 +126,14 @@ impl Cluster {
         fixed: &[(&str, &str)],
     ) -> Result<Config> {
         let defaults = [&DEFAULTS, defaults].concat();
-        properties.config(&self.directory, &defaults, fixed)
+        let mut config = properties.config(&self.directory, &defaults, fixed)?;
+        // Producers may log in in another way.
+        if let Some(tokens) = &self.tokens
+            && properties.use_tokens()
+        {
+            config.set_tokens(Arc::clone(tokens));
+        }
+        Ok(config)
     }
 
     /// Makes a client that reads or asks.

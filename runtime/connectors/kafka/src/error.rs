@@ -7,7 +7,7 @@ use crate::native::{Code, NativeError};
 /// What went wrong while `doing`, on the side records come from.
 pub(crate) fn source_error(doing: &str, error: NativeError) -> Error {
     let (kind, blame, help) = judge(error.code);
-    let message = match help {
+    let message = match error.help.or(help) {
         Some(help) => format!("{error}: {help}"),
         None => error.to_string(),
     };
@@ -74,7 +74,7 @@ pub(crate) fn destination_error(doing: &str, error: NativeError) -> Error {
             }
         }
     };
-    let message = match help {
+    let message = match error.help.or(help) {
         Some(help) => format!("{error}: {help}"),
         None => error.to_string(),
     };

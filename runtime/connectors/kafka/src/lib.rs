@@ -13,6 +13,7 @@ mod destination;
 mod error;
 mod log;
 mod native;
+mod oauth;
 mod settings;
 mod source;
 

@@ -258,7 +258,7 @@ fn read(client: &Client, place: &TopicPartition) -> Result<Records, NativeError>
                 Code::RD_KAFKA_RESP_ERR__PARTITION_EOF => at = at.max(message.offset()),
                 code => {
                     let text = message.error_text();
-                    return Err(NativeError::new(code, text));
+                    return Err(client.explain(NativeError::new(code, text)));
                 }
             }
         }

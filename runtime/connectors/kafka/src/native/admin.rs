@@ -136,7 +136,7 @@ impl Client {
                     };
                     let outcome = match found.err {
                         Code::RD_KAFKA_RESP_ERR_NO_ERROR => Ok(()),
-                        code => Err(NativeError::of(code)),
+                        code => Err(self.explain(NativeError::of(code))),
                     };
                     Some((partition, found.offset, outcome))
                 })
@@ -165,10 +165,10 @@ impl Client {
             let answer = Answer(NonNull::new(event).ok_or_else(no_answer)?);
             match sys::rd_kafka_event_error(event) {
                 Code::RD_KAFKA_RESP_ERR_NO_ERROR => Ok(answer),
-                code => Err(NativeError {
-                    code,
-                    text: text_at(sys::rd_kafka_event_error_string(event)),
-                }),
+                code => {
+                    let text = text_at(sys::rd_kafka_event_error_string(event));
+                    Err(self.explain(NativeError::new(code, text)))
+                }
             }
         }
     }

@@ -39,9 +39,16 @@ pub(crate) trait Listener: Send + Sync {
 
 /// # Safety
 /// `opaque` is what `Client::new` gave to the client that calls back.
+pub(super) unsafe fn opaque_at<'a>(opaque: *mut c_void) -> Option<&'a Opaque> {
+    // SAFETY: it points to an `Opaque`, which outlives the client and is only read.
+    unsafe { opaque.cast::<Opaque>().as_ref() }
+}
+
+/// # Safety
+/// As for `opaque_at`.
 unsafe fn listener<'a>(opaque: *mut c_void) -> Option<&'a dyn Listener> {
-    // SAFETY: it points to an `Opaque`, which outlives the client.
-    let opaque = unsafe { opaque.cast::<Opaque>().as_ref() }?;
+    // SAFETY: the caller vouches for it.
+    let opaque = unsafe { opaque_at(opaque) }?;
     Some(opaque.listener.as_ref())
 }
 
@@ -93,11 +100,11 @@ pub(super) unsafe extern "C" fn on_delivery(
     opaque: *mut c_void,
 ) {
     // SAFETY: librdkafka calls this with a message and our `opaque`, both alive.
-    let (listener, message) = unsafe { (listener(opaque), message.as_ref()) };
-    if let (Some(listener), Some(message)) = (listener, message)
+    let (opaque, message) = unsafe { (opaque_at(opaque), message.as_ref()) };
+    if let (Some(opaque), Some(message)) = (opaque, message)
         && let Err(error) = NativeError::check(message.err)
     {
-        listener.undelivered(error);
+        opaque.listener.undelivered(opaque.explain(error));
     }
 }
 
@@ -110,23 +117,23 @@ pub(super) unsafe extern "C" fn on_error(
     let mut text = ErrorText::new();
     // SAFETY: librdkafka calls this with the handle, a text, and our `opaque`, all alive. Codes that
     // it gives are those that it declares.
-    let (listener, error, is_fatal) = unsafe {
-        let listener = listener(opaque);
+    let (opaque, error, is_fatal) = unsafe {
+        let opaque = opaque_at(opaque);
         let fatal = sys::rd_kafka_fatal_error(handle, text.as_mut_ptr(), text.len());
         match fatal {
             Code::RD_KAFKA_RESP_ERR_NO_ERROR => {
                 let code = std::mem::transmute::<c_int, Code>(code);
-                let text = text_at(reason);
-                (listener, NativeError { code, text }, false)
+                let error = NativeError::new(code, text_at(reason));
+                (opaque, error, false)
             }
-            code => {
-                let text = text.text();
-                (listener, NativeError { code, text }, true)
-            }
+            code => (opaque, NativeError::new(code, text.text()), true),
         }
     };
-    if let Some(listener) = listener {
-        listener.error(error, is_fatal);
+    if let Some(opaque) = opaque {
+        let bearer = opaque.bearer.as_ref();
+        if !bearer.is_some_and(|bearer| bearer.is_told(&error)) {
+            opaque.listener.error(opaque.explain(error), is_fatal);
+        }
     }
 }
 

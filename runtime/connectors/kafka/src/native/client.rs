@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rdkafka::bindings as sys;
 
+use super::bearer::{Bearer, on_token_wanted};
 use super::callbacks::{Listener, on_delivery, on_error, on_log, on_rebalance};
 use super::config::Config;
 use super::error::{Code, NativeError};
@@ -35,9 +36,21 @@ pub(crate) struct Client {
 /// What callbacks get.
 pub(super) struct Opaque {
     pub(super) listener: Arc<dyn Listener>,
+    /// Of one that logs in with tokens of ours.
+    pub(super) bearer: Option<Bearer>,
 }
 
-// SAFETY: librdkafka's handles and queues are made for use by several threads at once. The listener is
+impl Opaque {
+    /// What an error is: that a login was refused may be for want of a token.
+    pub(super) fn explain(&self, error: NativeError) -> NativeError {
+        match &self.bearer {
+            Some(bearer) => bearer.explain(error),
+            None => error,
+        }
+    }
+}
+
+// SAFETY: librdkafka's handles and queues are made for use by several threads at once. What the callbacks get is
 // Send and Sync, and only read.
 unsafe impl Send for Client {}
 // SAFETY: as above.
@@ -50,10 +63,14 @@ impl Client {
         listener: Arc<dyn Listener>,
         role: Role,
     ) -> Result<Self, String> {
-        let opaque = Box::new(Opaque { listener });
+        let (conf, tokens) = config.into_parts();
+        let wants_tokens = tokens.is_some();
+        let opaque = Box::new(Opaque {
+            listener,
+            bearer: tokens.map(Bearer::new),
+        });
         let opaque = NonNull::from(Box::leak(opaque));
         let mut text = ErrorText::new();
-        let conf = config.into_ptr();
         // SAFETY: `conf` is alive. The callbacks have the signatures that their declarations ask for,
         // and what they get as `opaque` lives until the handle is destroyed. `rd_kafka_new` takes
         // `conf` if it works, and only then.
@@ -69,6 +86,10 @@ impl Client {
                 Role::Asker => {}
                 Role::Reader => sys::rd_kafka_conf_set_rebalance_cb(conf, Some(on_rebalance)),
                 Role::Producer => sys::rd_kafka_conf_set_dr_msg_cb(conf, Some(on_delivery)),
+            }
+            if wants_tokens {
+                sys::rd_kafka_conf_enable_sasl_queue(conf, 1);
+                sys::rd_kafka_conf_set_oauthbearer_token_refresh_cb(conf, Some(on_token_wanted));
             }
             let handle = sys::rd_kafka_new(kind, conf, text.as_mut_ptr(), text.len());
             if handle.is_null() {
@@ -86,6 +107,15 @@ impl Client {
             queue: None,
             opaque,
         };
+        if wants_tokens {
+            // SAFETY: the handle is alive, and no queue of it is in use yet. The error is ours.
+            let enabled = unsafe {
+                NativeError::take(sys::rd_kafka_sasl_background_callbacks_enable(
+                    handle.as_ptr(),
+                ))
+            };
+            enabled.map_err(|error| error.to_string())?;
+        }
         if role == Role::Reader {
             // SAFETY: the handle is alive and a consumer's. The queue is ours until it is destroyed.
             client.queue = unsafe {
@@ -101,6 +131,12 @@ impl Client {
 
     pub(super) fn as_ptr(&self) -> *mut sys::rd_kafka_t {
         self.handle.as_ptr()
+    }
+
+    /// What an error is that came in the place of an answer, or of a message.
+    pub(crate) fn explain(&self, error: NativeError) -> NativeError {
+        // SAFETY: it lives as long as the handle, and is only read.
+        unsafe { self.opaque.as_ref() }.explain(error)
     }
 
     /// Lets the listener hear what has been said, for a client that is no reader.
@@ -154,7 +190,8 @@ impl Client {
                 &raw mut metadata,
                 milliseconds(timeout),
             )
-        })?;
+        })
+        .map_err(|error| self.explain(error))?;
         // SAFETY: on success there is metadata, which is ours until it is destroyed, with
         // `topic_cnt` topics at `topics`.
         unsafe {
@@ -181,8 +218,12 @@ impl Client {
 impl Drop for Client {
     fn drop(&mut self) {
         // SAFETY: nobody else has the client, so its queue and its handle are destroyed once, in this
-        // order. Once the handle is gone no callback runs any more, and what they got is ours again.
+        // order. Once the handle is gone no callback runs any more, and what they got is ours again. Until then it is
+        // only read.
         unsafe {
+            if let Some(bearer) = &self.opaque.as_ref().bearer {
+                bearer.close();
+            }
             if let Some(queue) = self.queue {
                 sys::rd_kafka_queue_destroy(queue.as_ptr());
             }

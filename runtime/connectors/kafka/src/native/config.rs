@@ -2,13 +2,18 @@
 
 use std::ffi::CString;
 use std::ptr::NonNull;
+use std::sync::Arc;
 
 use rdkafka::bindings as sys;
 
 use super::{ErrorText, text_at};
+use crate::oauth::Tokens;
 
 /// Properties of a client that is not made yet.
-pub(crate) struct Config(NonNull<sys::rd_kafka_conf_t>);
+pub(crate) struct Config {
+    conf: NonNull<sys::rd_kafka_conf_t>,
+    tokens: Option<Arc<Tokens>>,
+}
 
 /// Why a property was not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +28,13 @@ impl Config {
     /// The defaults of librdkafka; None where memory is gone.
     pub(crate) fn new() -> Option<Self> {
         // SAFETY: no conditions. What it returns is ours.
-        NonNull::new(unsafe { sys::rd_kafka_conf_new() }).map(Self)
+        let conf = NonNull::new(unsafe { sys::rd_kafka_conf_new() })?;
+        Some(Self { conf, tokens: None })
+    }
+
+    /// The client gets tokens from there, which it logs in with.
+    pub(crate) fn set_tokens(&mut self, tokens: Arc<Tokens>) {
+        self.tokens = Some(tokens);
     }
 
     /// Sets one property.
@@ -51,20 +62,20 @@ impl Config {
     }
 
     pub(super) fn as_ptr(&self) -> *mut sys::rd_kafka_conf_t {
-        self.0.as_ptr()
+        self.conf.as_ptr()
     }
 
-    /// Gives the object away.
-    pub(super) fn into_ptr(self) -> *mut sys::rd_kafka_conf_t {
-        let pointer = self.0.as_ptr();
+    /// Gives the object away, and what else the client gets.
+    pub(super) fn into_parts(mut self) -> (*mut sys::rd_kafka_conf_t, Option<Arc<Tokens>>) {
+        let parts = (self.conf.as_ptr(), self.tokens.take());
         std::mem::forget(self);
-        pointer
+        parts
     }
 }
 
 impl Drop for Config {
     fn drop(&mut self) {
-        // SAFETY: ours, and destroyed once: `into_ptr` forgets it.
+        // SAFETY: ours, and destroyed once: `into_parts` forgets it.
         unsafe { sys::rd_kafka_conf_destroy(self.as_ptr()) }
     }
 }

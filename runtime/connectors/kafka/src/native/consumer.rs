@@ -79,11 +79,12 @@ impl Client {
         unsafe {
             let error =
                 sys::rd_kafka_seek_partitions(self.as_ptr(), list.as_ptr(), milliseconds(timeout));
-            NativeError::take(error)?;
+            NativeError::take(error).map_err(|error| self.explain(error))?;
         }
         list.entries()
             .into_iter()
             .try_for_each(|(_, _, sought)| sought)
+            .map_err(|error| self.explain(error))
     }
 
     /// Stops fetching partitions; what was fetched ahead is dropped, and fetched again later.
@@ -104,6 +105,7 @@ impl Client {
         NativeError::check(unsafe {
             sys::rd_kafka_commit(self.as_ptr(), list.as_ptr(), c_int::from(!waits))
         })
+        .map_err(|error| self.explain(error))
     }
 
     /// What the group has of partitions; a negative offset where it has none.
@@ -115,11 +117,13 @@ impl Client {
         // SAFETY: handle and list are alive; results are written into the list.
         NativeError::check(unsafe {
             sys::rd_kafka_committed(self.as_ptr(), list.as_ptr(), milliseconds(timeout))
-        })?;
+        })
+        .map_err(|error| self.explain(error))?;
         let entries = list.entries().into_iter();
         entries
             .map(|(partition, offset, found)| found.map(|()| (partition, offset)))
-            .collect()
+            .collect::<Result<_, _>>()
+            .map_err(|error| self.explain(error))
     }
 
     /// What the group has of partitions, with the notes beside.
@@ -131,7 +135,8 @@ impl Client {
         // SAFETY: handle and list are alive; results are written into the list.
         NativeError::check(unsafe {
             sys::rd_kafka_committed(self.as_ptr(), list.as_ptr(), milliseconds(timeout))
-        })?;
+        })
+        .map_err(|error| self.explain(error))?;
         list.noted()
     }
 

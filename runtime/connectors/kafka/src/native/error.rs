@@ -14,13 +14,23 @@ pub(crate) use sys::rd_kafka_resp_err_t as Code;
 pub(crate) struct NativeError {
     pub(crate) code: Code,
     pub(crate) text: String,
+    /// What to do, where that does not follow from the code.
+    pub(crate) help: Option<&'static str>,
 }
 
 impl NativeError {
+    pub(crate) fn new(code: Code, text: String) -> Self {
+        Self {
+            code,
+            text,
+            help: None,
+        }
+    }
+
     pub(crate) fn of(code: Code) -> Self {
         // SAFETY: any code has a text, which lives as long as the program.
         let text = unsafe { text_at(sys::rd_kafka_err2str(code)) };
-        Self { code, text }
+        Self::new(code, text)
     }
 
     /// Nothing where the code says that it worked.
@@ -41,10 +51,8 @@ impl NativeError {
         }
         // SAFETY: the object is ours until it is destroyed, after its text was copied.
         unsafe {
-            let taken = Self {
-                code: sys::rd_kafka_error_code(error),
-                text: text_at(sys::rd_kafka_error_string(error)),
-            };
+            let code = sys::rd_kafka_error_code(error);
+            let taken = Self::new(code, text_at(sys::rd_kafka_error_string(error)));
             sys::rd_kafka_error_destroy(error);
             Err(taken)
         }

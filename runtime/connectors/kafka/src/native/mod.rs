@@ -6,6 +6,7 @@
 //! functions.
 
 mod admin;
+mod bearer;
 mod callbacks;
 mod client;
 mod config;

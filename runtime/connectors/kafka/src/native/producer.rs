@@ -127,7 +127,7 @@ impl Producer {
     pub(crate) fn init_transactions(&self, limit: Duration) -> Result<(), TransactionError> {
         // SAFETY: the handle is alive and a producer's. The error is ours.
         unsafe {
-            taken(sys::rd_kafka_init_transactions(
+            self.taken(sys::rd_kafka_init_transactions(
                 self.client.as_ptr(),
                 milliseconds(limit),
             ))
@@ -137,7 +137,7 @@ impl Producer {
     /// Begins a transaction: in this process alone, no broker is asked.
     pub(crate) fn begin(&self) -> Result<(), TransactionError> {
         // SAFETY: as above.
-        unsafe { taken(sys::rd_kafka_begin_transaction(self.client.as_ptr())) }
+        unsafe { self.taken(sys::rd_kafka_begin_transaction(self.client.as_ptr())) }
     }
 
     /// Has positions of a group move with the transaction, if the member still counts.
@@ -150,7 +150,7 @@ impl Producer {
         // SAFETY: the handle is alive and a producer's, list and member are alive and copied. The error
         // is ours.
         unsafe {
-            taken(sys::rd_kafka_send_offsets_to_transaction(
+            self.taken(sys::rd_kafka_send_offsets_to_transaction(
                 self.client.as_ptr(),
                 offsets.as_ptr(),
                 member.as_ptr(),
@@ -165,13 +165,14 @@ impl Producer {
         NativeError::check(unsafe {
             sys::rd_kafka_flush(self.client.as_ptr(), milliseconds(limit))
         })
+        .map_err(|error| self.client.explain(error))
     }
 
     /// Makes the transaction visible. Without an answer it may be repeated.
     pub(crate) fn commit(&self, limit: Duration) -> Result<(), TransactionError> {
         // SAFETY: the handle is alive and a producer's. The error is ours.
         unsafe {
-            taken(sys::rd_kafka_commit_transaction(
+            self.taken(sys::rd_kafka_commit_transaction(
                 self.client.as_ptr(),
                 milliseconds(limit),
             ))
@@ -184,11 +185,23 @@ impl Producer {
         // producer. The library drops what waits, and waits for what does not.
         // SAFETY: as above.
         unsafe {
-            taken(sys::rd_kafka_abort_transaction(
+            self.taken(sys::rd_kafka_abort_transaction(
                 self.client.as_ptr(),
                 milliseconds(limit),
             ))
         }
+    }
+
+    /// Takes an error object of a transaction, if there is one.
+    ///
+    /// # Safety
+    /// `error` is null, or an error object that nobody else destroys.
+    unsafe fn taken(&self, error: *mut sys::rd_kafka_error_t) -> Result<(), TransactionError> {
+        // SAFETY: the caller vouches for it.
+        unsafe { taken(error) }.map_err(|failed| TransactionError {
+            error: self.client.explain(failed.error),
+            ..failed
+        })
     }
 
     /// A topic, by name. What it is asked for first as its partitioner stays.
@@ -365,10 +378,8 @@ fn parts(bytes: Option<&[u8]>) -> (*mut c_void, usize) {
     }
 }
 
-/// Takes an error object of a transaction, if there is one.
-///
 /// # Safety
-/// `error` is null, or an error object that nobody else destroys.
+/// As for [`Producer::taken`].
 unsafe fn taken(error: *mut sys::rd_kafka_error_t) -> Result<(), TransactionError> {
     if error.is_null() {
         return Ok(());
@@ -384,10 +395,8 @@ unsafe fn taken(error: *mut sys::rd_kafka_error_t) -> Result<(), TransactionErro
         } else {
             Remedy::NewProducer
         };
-        let error_taken = NativeError {
-            code: sys::rd_kafka_error_code(error),
-            text: text_at(sys::rd_kafka_error_string(error)),
-        };
+        let code = sys::rd_kafka_error_code(error);
+        let error_taken = NativeError::new(code, text_at(sys::rd_kafka_error_string(error)));
         sys::rd_kafka_error_destroy(error);
         Err(TransactionError {
             error: error_taken,

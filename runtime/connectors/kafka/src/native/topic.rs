@@ -117,10 +117,8 @@ impl Client {
             )
         };
         if topic.is_null() {
-            return Err(NativeError {
-                code: Code::RD_KAFKA_RESP_ERR__INVALID_ARG,
-                text: text.text(),
-            });
+            let code = Code::RD_KAFKA_RESP_ERR__INVALID_ARG;
+            return Err(NativeError::new(code, text.text()));
         }
         for (name, value) in settings {
             if let (Ok(name), Ok(value)) = (CString::new(*name), CString::new(*value)) {
@@ -159,10 +157,8 @@ impl Client {
                 if code != Code::RD_KAFKA_RESP_ERR_NO_ERROR {
                     let text = text_at(sys::rd_kafka_topic_result_error_string(*topic));
                     let text = Some(text).filter(|text| !text.is_empty());
-                    return Err(NativeError {
-                        text: text.unwrap_or_else(|| NativeError::of(code).text),
-                        code,
-                    });
+                    let text = text.unwrap_or_else(|| NativeError::of(code).text);
+                    return Err(NativeError::new(code, text));
                 }
             }
         }

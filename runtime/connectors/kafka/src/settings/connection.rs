@@ -4,7 +4,7 @@
 use wasm_sink_core::settings::{Problem, Table, Value, code};
 use wasm_sink_formats::SchemaRegistrySettings;
 
-use super::Properties;
+use super::{Properties, TokenSettings};
 
 /// Properties of producers, over those of the connection.
 const PRODUCER: &str = "producer_config";
@@ -17,6 +17,8 @@ pub(crate) struct ConnectionSettings {
     pub(crate) properties: Properties,
     /// Those of producers: all of the connection's, and their own.
     pub(crate) producer: Properties,
+    /// Where tokens come from that clients log in with; None: nowhere.
+    pub(crate) tokens: Option<TokenSettings>,
     /// Where schemas are registered; None: Avro cannot be written.
     pub(crate) registry: Option<SchemaRegistrySettings>,
 }
@@ -54,11 +56,13 @@ impl ConnectionSettings {
                 }),
             }
         }
+        let tokens = TokenSettings::read(&others, problems);
         let properties = Properties::read(&others, problems);
         let properties = properties.filter(|_| problems.len() == before)?;
         Some(Self {
             producer: properties.with(&own),
             properties,
+            tokens,
             registry,
         })
     }

@@ -1,77 +1,62 @@
 //! The keys of `[connections.<label>]` with `type = "kafka"`: librdkafka's own, under their own names.
 
-use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
-use wasm_sink_core::secret::Secret;
-use wasm_sink_core::settings::{Entry, Problem, Table, Value, code, nearest};
+use wasm_sink_core::settings::{Entry, Problem, Table, code, nearest};
 use wasm_sink_core::{Blame, Error, Kind, Result};
 
-use super::refused;
+use super::text::{Text, wrong};
+use super::{oauth, refused};
 use crate::native::{Config, Refusal, known_properties};
 
 /// Where brokers are found; the second is an older name.
 const SERVERS: [&str; 2] = ["bootstrap.servers", "metadata.broker.list"];
 
+/// How one logs in, under both of its names.
+const MECHANISM: [&str; 2] = ["sasl.mechanism", "sasl.mechanisms"];
+
 /// Properties as written. Secrets do not print.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Properties(Vec<(String, Text)>);
-
-#[derive(Clone)]
-enum Text {
-    Plain(String),
-    Secret(Secret),
-}
-
-impl Text {
-    fn expose(&self) -> &str {
-        match self {
-            Self::Plain(text) => text,
-            Self::Secret(secret) => secret.expose(),
-        }
-    }
-}
-
-impl fmt::Debug for Text {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Plain(text) => text.fmt(f),
-            Self::Secret(secret) => secret.fmt(f),
-        }
-    }
-}
 
 impl Properties {
     /// Those of producers alone, beside the connection's; None where it reported problems.
     pub(super) fn read_more(table: &Table, problems: &mut Vec<Problem>) -> Option<Self> {
         let before = problems.len();
         for entry in &table.entries {
-            if SERVERS.contains(&entry.key.as_str()) {
-                problems.push(Problem {
-                    code: code::BAD_VALUE,
-                    message: format!("`{}` belongs to the connection", entry.key),
-                    span: entry.key_span.clone(),
-                    help: Some(
-                        "records go to the cluster that the connection is to: write another \
-                         [connections.<label>] for another one"
-                            .to_owned(),
-                    ),
-                });
-            }
+            let key = entry.key.as_str();
+            let help = match key {
+                _ if SERVERS.contains(&key) => {
+                    "records go to the cluster that the connection is to: write another \
+                     [connections.<label>] for another one"
+                }
+                _ if oauth::is_key(key) => {
+                    "all clients of a connection have the same tokens: write it beside \
+                     \"bootstrap.servers\""
+                }
+                _ => continue,
+            };
+            problems.push(Problem {
+                code: code::BAD_VALUE,
+                message: format!("`{key}` belongs to the connection"),
+                span: entry.key_span.clone(),
+                help: Some(help.to_owned()),
+            });
         }
         let properties = Self::entries(table, problems);
         properties.filter(|_| problems.len() == before)
     }
 
-    /// What stands in a table; None without memory.
+    /// What stands in a table for the library; None without memory.
     fn entries(table: &Table, problems: &mut Vec<Problem>) -> Option<Self> {
         let Some(mut probe) = Config::new() else {
             problems.push(problem(table, "memory is gone", "try again"));
             return None;
         };
         let mut properties = Vec::with_capacity(table.entries.len());
-        for entry in &table.entries {
+        let entries = table.entries.iter();
+        for entry in entries.filter(|entry| !oauth::is_key(&entry.key)) {
             match property(entry, &mut probe) {
                 Ok(text) => properties.push((entry.key.clone(), text)),
                 Err(problem) => problems.push(*problem),
@@ -88,7 +73,8 @@ impl Properties {
         Self(all)
     }
 
-    /// Reads a connection's; None where it reported problems.
+    /// Reads a connection's; None where it reported problems. What is about a token server is left to who
+    /// [reads](super::TokenSettings::read) that.
     pub(crate) fn read(table: &Table, problems: &mut Vec<Problem>) -> Option<Self> {
         let before = problems.len();
         let properties = Self::entries(table, problems)?;
@@ -105,12 +91,10 @@ impl Properties {
     }
 
     fn check_sasl(&self, table: &Table, problems: &mut Vec<Problem>) {
-        let uses_sasl = self.get(&["security.protocol"]);
-        let uses_sasl = uses_sasl.is_some_and(|text| text.to_lowercase().starts_with("sasl_"));
-        if !uses_sasl {
+        if !self.use_sasl() {
             return;
         }
-        match self.get(&["sasl.mechanism", "sasl.mechanisms"]) {
+        match self.get(&MECHANISM) {
             None => problems.push(problem(
                 table,
                 "`sasl.mechanism` is missing, and the library's default is Kerberos, which this \
@@ -118,19 +102,32 @@ impl Properties {
                 "write \"sasl.mechanism\" = \"SCRAM-SHA-512\", or the one that the brokers want",
             )),
             Some(mechanism)
-                if mechanism.eq_ignore_ascii_case("OAUTHBEARER")
+                if mechanism.eq_ignore_ascii_case(oauth::MECHANISM)
+                    && !oauth::names_a_server(table)
                     && self.get(&["enable.sasl.oauthbearer.unsecure.jwt"]) != Some("true") =>
             {
                 problems.push(problem(
                     table,
-                    "OAUTHBEARER needs somebody who gets tokens, for which this build lacks an HTTP \
-                     client (libcurl)",
-                    "take PLAIN or SCRAM; for tests there is \
+                    "OAUTHBEARER needs a server that gives tokens",
+                    "write \"sasl.oauthbearer.method\" = \"oidc\", and where the server is: \
+                     \"sasl.oauthbearer.token.endpoint.url\"; for tests there is \
                      \"enable.sasl.oauthbearer.unsecure.jwt\" = true",
                 ));
             }
             Some(_) => {}
         }
+    }
+
+    fn use_sasl(&self) -> bool {
+        let protocol = self.get(&["security.protocol"]);
+        protocol.is_some_and(|text| text.to_lowercase().starts_with("sasl_"))
+    }
+
+    /// Whether clients log in with tokens.
+    pub(crate) fn use_tokens(&self) -> bool {
+        let mechanism = self.get(&MECHANISM);
+        let is_bearer = mechanism.is_some_and(|text| text.eq_ignore_ascii_case(oauth::MECHANISM));
+        self.use_sasl() && is_bearer
     }
 
     fn get(&self, names: &[&str]) -> Option<&str> {
@@ -212,73 +209,21 @@ fn problem(table: &Table, message: &str, help: &str) -> Problem {
     }
 }
 
-/// One property, if it may be what it is.
+/// One property, if it may be what it is and the library takes it.
 fn property(entry: &Entry, probe: &mut Config) -> Result<Text, Box<Problem>> {
     let name = entry.key.as_str();
-    let wrong = |code, message: String, help: Option<String>| {
-        let span = match code {
-            code::UNKNOWN_KEY => entry.key_span.clone(),
-            _ => entry.node.span.clone(),
-        };
-        Box::new(Problem {
-            code,
-            message,
-            span,
-            help,
-        })
-    };
-    let refusal = |(why, help): (&str, &str)| {
-        let message = format!("`{name}` {why}");
-        wrong(code::BAD_VALUE, message, Some(help.to_owned()))
-    };
-    if let Some(found) = refused::by_name(name) {
-        return Err(refusal(found));
-    }
-    let text = match &entry.node.value {
-        Value::String {
-            text,
-            from_environment: true,
-        } => Text::Secret(Secret::new(text)),
-        Value::String { .. } if refused::is_secret(name) => {
-            return Err(wrong(
-                code::SECRET_IN_FILE,
-                format!("`{name}` is a secret and must not stand in the file"),
-                Some(format!(
-                    "put it into the environment and write \"{name}\" = \"${{{}}}\"",
-                    name.to_uppercase().replace('.', "_")
-                )),
-            ));
-        }
-        Value::String { text, .. } => Text::Plain(text.clone()),
-        Value::Integer(value) => Text::Plain(value.to_string()),
-        Value::Float(value) => Text::Plain(value.to_string()),
-        Value::Boolean(value) => Text::Plain(value.to_string()),
-        Value::List(_) | Value::Table(_) => {
-            return Err(wrong(
-                code::WRONG_TYPE,
-                format!(
-                    "`{name}` takes a string, a number or true or false, and this is {}",
-                    entry.node.value.type_name()
-                ),
-                Some(format!(
-                    "a property of librdkafka is one key in quotes: \"{name}\" = …"
-                )),
-            ));
-        }
-    };
-    if let Some(found) = refused::by_value(name, text.expose()) {
-        return Err(refusal(found));
-    }
+    let text = Text::read(entry)?;
     match probe.set(name, text.expose()) {
         Ok(()) => Ok(text),
         Err(Refusal::Unknown) => {
             let known = known_properties();
-            let help = match nearest(name, known.iter().map(String::as_str)) {
+            let ours = oauth::KEYS.into_iter();
+            let help = match nearest(name, known.iter().map(String::as_str).chain(ours)) {
                 Some(known) => format!("did you mean `{known}`?"),
                 None => "the properties are those of librdkafka 2.12, in quotes".to_owned(),
             };
             let message = format!("librdkafka has no property `{name}`");
-            Err(wrong(code::UNKNOWN_KEY, message, Some(help)))
+            Err(wrong(entry, code::UNKNOWN_KEY, message, Some(help)))
         }
         Err(Refusal::Invalid(why)) => {
             let why = match &text {
@@ -286,14 +231,15 @@ fn property(entry: &Entry, probe: &mut Config) -> Result<Text, Box<Problem>> {
                 // What came from the environment is not shown.
                 Text::Secret(_) => "the value from the environment is not taken".to_owned(),
             };
-            Err(wrong(code::BAD_VALUE, format!("`{name}`: {why}"), None))
+            let message = format!("`{name}`: {why}");
+            Err(wrong(entry, code::BAD_VALUE, message, None))
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use wasm_sink_core::settings::Node;
+    use wasm_sink_core::settings::{Node, Value};
 
     use super::*;
 
@@ -346,7 +292,8 @@ mod tests {
             ("group.protocol", "consumer", "held back"),
             ("enable.idempotence", "false", "double"),
             ("sasl.mechanisms", "GSSAPI", "Kerberos"),
-            ("sasl.oauthbearer.method", "oidc", "libcurl"),
+            ("sasl.oauthbearer.assertion.claim.aud", "a", "jwt-bearer"),
+            ("https.ca.pem", "-----BEGIN", "certificates"),
             ("plugin.library.paths", "x.so", "foreign code"),
         ] {
             let problems = problems(&[(name, text(value, false))]);
@@ -421,6 +368,6 @@ mod tests {
             "{missing:?}"
         );
         let bearer = problems(&[protocol, ("sasl.mechanism", text("OAUTHBEARER", false))]);
-        assert!(bearer[0].message.contains("who gets tokens"), "{bearer:?}");
+        assert!(bearer[0].message.contains("gives tokens"), "{bearer:?}");
     }
 }

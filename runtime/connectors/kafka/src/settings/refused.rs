@@ -11,6 +11,9 @@ type RefusedValue = (
     &'static str,
 );
 
+const BY_SECRET: &str = "take the client's id and secret: sasl.oauthbearer.client.id and \
+                         sasl.oauthbearer.client.secret";
+
 /// What stands here is refused by name, whatever its value.
 const REFUSED: &[Refused] = &[
     (
@@ -81,6 +84,34 @@ const REFUSED: &[Refused] = &[
         ],
         "is for Kerberos, which this build does not have",
         "take sasl.mechanism PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER",
+    ),
+    (
+        &[
+            "sasl.oauthbearer.assertion.algorithm",
+            "sasl.oauthbearer.assertion.private.key.file",
+            "sasl.oauthbearer.assertion.private.key.passphrase",
+            "sasl.oauthbearer.assertion.private.key.pem",
+            "sasl.oauthbearer.assertion.file",
+            "sasl.oauthbearer.assertion.claim.aud",
+            "sasl.oauthbearer.assertion.claim.exp.seconds",
+            "sasl.oauthbearer.assertion.claim.iss",
+            "sasl.oauthbearer.assertion.claim.jti.include",
+            "sasl.oauthbearer.assertion.claim.nbf.seconds",
+            "sasl.oauthbearer.assertion.claim.sub",
+            "sasl.oauthbearer.assertion.jwt.template.file",
+        ],
+        "is for asking for tokens with a signed assertion (jwt-bearer), which is not there",
+        BY_SECRET,
+    ),
+    (
+        &["sasl.oauthbearer.metadata.authentication.type"],
+        "is for the tokens of a virtual machine, which are not there",
+        BY_SECRET,
+    ),
+    (
+        &["https.ca.pem"],
+        "would put the certificates of the token server into the pipeline's file",
+        "write them to a file, and its path as \"https.ca.location\"",
     ),
     (
         &["builtin.features"],
@@ -154,9 +185,15 @@ const REFUSED_VALUES: &[RefusedValue] = &[
     ),
     (
         &["sasl.oauthbearer.method"],
-        |value| value.eq_ignore_ascii_case("oidc"),
-        "asks a server for tokens, for which this build lacks an HTTP client (libcurl)",
-        "take PLAIN or SCRAM",
+        |value| !["default", "oidc"].contains(&&*value.to_lowercase()),
+        "is how tokens are got, and no way of this name is there",
+        "write \"oidc\", which asks a token server",
+    ),
+    (
+        &["sasl.oauthbearer.grant.type"],
+        |value| value != "client_credentials",
+        "is another way to ask for tokens than with a client's secret, which is the one that is there",
+        BY_SECRET,
     ),
 ];
 

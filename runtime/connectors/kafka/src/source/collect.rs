@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::chunk::{Chunk, Collecting};
 use super::partition::Reading;
-use crate::native::{Batch, Code, Message, TopicPartition};
+use crate::native::{Batch, Code, Message, NativeError, TopicPartition};
 use crate::settings::Tombstones;
 
 /// A record waits no longer than this for others.
@@ -19,8 +19,7 @@ pub(super) const OPEN_BYTES: usize = 8 << 20;
 /// What the library says of a partition in the place of a message.
 #[derive(Debug)]
 pub(super) struct Complaint {
-    pub(super) code: Code,
-    pub(super) text: String,
+    pub(super) error: NativeError,
     /// None: of none in particular.
     pub(super) about: Option<TopicPartition>,
     /// The reading that it interrupts.
@@ -179,8 +178,7 @@ impl Collector {
             return;
         }
         self.complaints.push(Complaint {
-            code: message.code(),
-            text: message.error_text(),
+            error: NativeError::new(message.code(), message.error_text()),
             reading: slot.map(|(_, slot)| Arc::clone(&slot.reading)),
             about,
         });

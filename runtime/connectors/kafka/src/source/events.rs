@@ -25,7 +25,7 @@ use super::state::{Assigning, Owned, Releasing};
 use super::topics::Found;
 use super::{KafkaSource, begin, client_error, topics};
 use crate::error::{is_transient, source_error};
-use crate::native::{Code, NativeError, Rebalance, TopicPartition};
+use crate::native::{Code, Rebalance, TopicPartition};
 use crate::settings::{Reset, Until};
 
 /// A topic that is not there is looked for again after this.
@@ -223,12 +223,11 @@ impl KafkaSource {
 
     fn complaint(&mut self, complaint: Complaint) -> Result<()> {
         let Complaint {
-            code,
-            text,
+            error,
             about,
             reading,
         } = complaint;
-        let error = NativeError { code, text };
+        let code = error.code;
         if code == Code::RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET {
             let Some(reading) = reading else {
                 return Ok(());

@@ -158,7 +158,8 @@ impl Poller {
         }
         batch.clear();
         self.collector.close_old();
-        for complaint in self.collector.complaints.drain(..) {
+        for mut complaint in self.collector.complaints.drain(..) {
+            complaint.error = self.client.explain(complaint.error);
             let _ = self.events.send(Event::Complaint(complaint));
         }
         self.say_skipped();
