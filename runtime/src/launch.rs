@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use wasm_sink_core::budget::Budget;
 use wasm_sink_core::component::Component;
 use wasm_sink_core::connection::{Connection, ConnectionContext};
@@ -18,13 +18,16 @@ use wasm_sink_core::stage::{Purpose, UnitId};
 use wasm_sink_core::{Blame, CommitId, DeadLetter, Error, Kind, Result, Rows, SourceBatch};
 
 use crate::cli::{Beginning, Ended, Host, Outcome, Preview};
-use crate::config::{self, ComponentRef, SinkConfigProblem, check_sink_config};
-use crate::engine::{Engine, EngineSettings, Grant, Grants, InstanceLimits, Loaded};
+use crate::config::{self, SinkConfigProblem};
+use crate::control::Server;
+use crate::engine::{Engine, EngineSettings};
 use crate::metrics::Metrics;
 use crate::pipeline::{
-    self, Destinations, Entropy, LettersElsewhere, LocalHome, LocalState, Logic, OsEntropy, Pipeline,
-    Route, Start, StateDirectory, Topics, persist,
+    self, Destinations, Entropy, LettersElsewhere, LocalHome, LocalState, Logic, OsEntropy,
+    Pipeline, Route, Start, StateDirectory, Topics, persist,
 };
+use crate::slot::{Slot, grants};
+use crate::swap::Swaps;
 
 /// Rows per batch that sources are asked for.
 const BATCH_ROWS: usize = 10_000;
@@ -59,49 +62,55 @@ impl Launcher {
         })
     }
 
-    fn load(&self, pipeline: &config::Pipeline) -> Result<Loaded> {
-        let cache = pipeline.state_dir.join("compiled");
-        match &pipeline.sink.component {
-            ComponentRef::File(path) => self
-                .engine
-                .load_file(&pipeline.directory.join(path), Some(&cache)),
-            ComponentRef::BuiltIn(name) => {
-                let builtin = wasm_sink_builtin::find(name).ok_or_else(|| {
-                    Error::new(
-                        Kind::Invalid,
-                        Blame::Configuration,
-                        format!("this build has no component `{name}`"),
-                    )
-                })?;
-                self.engine.load(name, builtin.wasm, Some(&cache))
-            }
-        }
-    }
-
     fn grant(
         &self,
         pipeline: &config::Pipeline,
         connections: &Connections,
     ) -> Result<Arc<dyn Component>> {
-        let mut grants = Grants::default();
-        for (role, label) in &pipeline.sink.connections {
-            let connection = connections.get(label.as_str());
-            let connector = pipeline.connections.get(label).map(|spec| spec.connector);
-            if let (Some(connection), Some(connector)) = (connection, connector) {
-                let grant = Grant {
-                    connector: connector.to_owned(),
-                    connection: Arc::clone(connection),
-                };
-                grants.connections.insert(role.as_str().to_owned(), grant);
+        let slot = Slot::of(pipeline);
+        let loaded = slot.load(&self.engine, &pipeline.sink.component)?;
+        slot.grant(&loaded, &grants(pipeline, connections))
+    }
+
+    /// Opens the control socket. A pipeline runs without one as well.
+    fn control(&self, changeable: Changeable<'_>) -> Option<Server> {
+        let Changeable {
+            pipeline,
+            connections,
+            logic,
+            units,
+        } = changeable;
+        let name = pipeline.name.as_str().to_owned();
+        let swaps = Swaps {
+            engine: self.engine.clone(),
+            slot: Slot::of(pipeline),
+            grants: grants(pipeline, connections),
+            logic,
+            units,
+            pipeline: name.clone(),
+            state_dir: pipeline.state_dir.clone(),
+            turn: Mutex::default(),
+        };
+        match Server::open(&name, Arc::new(swaps)) {
+            Ok(server) => Some(server),
+            Err(error) => {
+                tracing::warn!("this process cannot be asked to swap its component: {error}");
+                None
             }
         }
-        self.load(pipeline)?.grant(
-            pipeline.name.as_str(),
-            grants,
-            pipeline.sink.config.json.to_string(),
-            instance_limits(pipeline),
-        )
     }
+}
+
+/// What may be changed of a running pipeline, and what that takes.
+pub struct Changeable<'a> {
+    /// Its file.
+    pub pipeline: &'a config::Pipeline,
+    /// Open.
+    pub connections: &'a Connections,
+    /// Its component.
+    pub logic: Logic,
+    /// What it writes to.
+    pub units: Vec<UnitId>,
 }
 
 async fn open(
@@ -157,19 +166,6 @@ fn staged_bytes(pipeline: &config::Pipeline, connections: &Connections) -> usize
     wanted.sum()
 }
 
-fn granted_connectors(pipeline: &config::Pipeline) -> impl Iterator<Item = &'static str> {
-    let granted = pipeline.sink.connections.values();
-    granted.filter_map(|label| Some(pipeline.connections.get(label)?.connector))
-}
-
-fn instance_limits(pipeline: &config::Pipeline) -> InstanceLimits {
-    InstanceLimits {
-        memory_bytes: pipeline.limits.memory_bytes,
-        call_deadline: pipeline.limits.call_deadline,
-        ..InstanceLimits::default()
-    }
-}
-
 async fn connect(pipeline: &config::Pipeline, name: &Arc<str>) -> Result<Connections> {
     let mut connections = Connections::new();
     for label in pipeline.used_connections() {
@@ -193,7 +189,7 @@ async fn connect(pipeline: &config::Pipeline, name: &Arc<str>) -> Result<Connect
 }
 
 /// What the component opens: it opens its tables in `open`.
-async fn units(component: &dyn Component) -> Result<Vec<UnitId>> {
+pub(crate) async fn units(component: &dyn Component) -> Result<Vec<UnitId>> {
     let mut instance = component.start(Purpose::Probe).await?;
     let units = instance.units();
     instance.forget().await;
@@ -263,7 +259,8 @@ fn joined(mut names: Vec<String>) -> String {
     }
 }
 
-/// Runs a pipeline with the component that `component` makes of its connections.
+/// Runs a pipeline with the component that `component` makes of its connections, and while that runs, what
+/// `control` opens.
 ///
 /// # Errors
 /// Whatever stopped it. What was committed before stays committed.
@@ -273,6 +270,7 @@ pub async fn deliver(
     metrics: Arc<Metrics>,
     shutdown: watch::Receiver<bool>,
     component: impl FnOnce(&config::Pipeline, &Connections) -> Result<Arc<dyn Component>> + Send,
+    control: impl FnOnce(Changeable<'_>) -> Option<Server> + Send,
 ) -> Result<Outcome> {
     let begun = Instant::now();
     let letters = match &pipeline.dead_letters {
@@ -315,10 +313,17 @@ pub async fn deliver(
              rerun delivers its input again"
         );
     }
+    let logic = Logic::new(opened.component);
+    let server = control(Changeable {
+        pipeline: &pipeline,
+        connections: &opened.connections,
+        logic: logic.clone(),
+        units,
+    });
     let summary = pipeline::run(Pipeline {
         name: pipeline.name.as_str().into(),
         source: opened.source,
-        logic: Logic::new(opened.component),
+        logic,
         destinations,
         epoch: pipeline.epoch,
         limits: pipeline.limits,
@@ -338,6 +343,7 @@ pub async fn deliver(
         planted: None,
     })
     .await;
+    drop(server);
     for connection in opened.connections.values() {
         connection.close().await;
     }
@@ -358,35 +364,9 @@ pub async fn deliver(
 #[async_trait]
 impl Host for Launcher {
     async fn check_component(&self, pipeline: &config::Pipeline) -> Result<Vec<SinkConfigProblem>> {
-        let loaded = self.load(pipeline)?;
-        let connectors = granted_connectors(pipeline).collect();
-        let missing: Vec<_> = loaded
-            .missing(&connectors)
-            .map(|missing| SinkConfigProblem {
-                path: Vec::new(),
-                message: missing.message(),
-                help: Some(missing.help()),
-            })
-            .collect();
-        if !missing.is_empty() {
-            return Ok(missing);
-        }
-        let limits = instance_limits(pipeline);
-        let schema = loaded.config_schema(&limits).await?;
-        let config = &pipeline.sink.config.json;
-        let problems = check_sink_config(config, &schema)?;
-        if !problems.is_empty() {
-            return Ok(problems);
-        }
-        let problems = loaded.validate(&config.to_string(), &limits).await?;
-        Ok(problems
-            .into_iter()
-            .map(|problem| SinkConfigProblem {
-                path: problem.path,
-                message: problem.message,
-                help: problem.help,
-            })
-            .collect())
+        let slot = Slot::of(pipeline);
+        let loaded = slot.load(&self.engine, &pipeline.sink.component)?;
+        slot.problems(&loaded).await
     }
 
     async fn run(
@@ -402,6 +382,7 @@ impl Host for Launcher {
             metrics,
             self.shutdown.clone(),
             component,
+            |changeable| self.control(changeable),
         )
         .await
     }

@@ -60,7 +60,14 @@ fn run() -> std::result::Result<(), String> {
         lake.map(|lake| Arc::new(Native(lake)) as Arc<dyn Component>)
             .ok_or_else(|| problem("there is no connection"))
     };
-    let delivery = deliver(pipeline, Beginning::Stored, metrics, shutdown, component);
+    let delivery = deliver(
+        pipeline,
+        Beginning::Stored,
+        metrics,
+        shutdown,
+        component,
+        |_| None,
+    );
     runtime
         .block_on(delivery)
         .map(drop)

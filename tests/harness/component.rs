@@ -53,6 +53,27 @@ pub fn hostile_component(destination: &str) -> PathBuf {
     )
 }
 
+/// The component in tests/versioned for a destination, likewise.
+pub fn versioned_component(destination: &str) -> PathBuf {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    build_component(
+        &tests.join("versioned").join(destination),
+        "component",
+        &target_directory().join("components"),
+    )
+}
+
+/// SHA-256 of a file, in hexadecimal digits.
+///
+/// # Panics
+/// It cannot be read.
+pub fn sha256(path: &Path) -> String {
+    use sha2::{Digest, Sha256};
+    let bytes = std::fs::read(path).expect("a file");
+    let digest = Sha256::digest(bytes);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Cargo's target directory: the running test is `<target>/<profile>/deps/<test>-<hash>`.
 pub fn target_directory() -> PathBuf {
     let test = std::env::current_exe().expect("the path of the running test");

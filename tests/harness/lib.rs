@@ -21,6 +21,7 @@ mod proxy;
 mod python;
 mod schema_registry;
 mod server;
+mod token_server;
 mod tools;
 mod valve;
 mod versitygw;
@@ -29,7 +30,9 @@ mod volume;
 pub use admin::Admin;
 pub use binary::{Binary, Invocation, Outcome, Process};
 pub use case::{Case, Connected};
-pub use component::{build_component, hostile_component, target_directory};
+pub use component::{
+    build_component, hostile_component, sha256, target_directory, versioned_component,
+};
 pub use cutter::{Cut, Cutter, Word};
 pub use dead_letters::{DeadLetter, dead_letters, pending_dead_letters};
 pub use delta::DeltaTable;
@@ -39,6 +42,7 @@ pub use python::Asked;
 pub use rustix::process::Signal;
 pub use schema_registry::SchemaRegistry;
 pub use server::{Server, free_port};
+pub use token_server::TokenServer;
 pub use valve::Valve;
 pub use versitygw::Versitygw;
 pub use volume::Volume;

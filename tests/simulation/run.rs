@@ -169,12 +169,11 @@ async fn swap(world: &World, actor: Actor, logic: Logic) {
     loop {
         let wait = world.lock().rng.u64(1..1_500);
         tokio::time::sleep(Duration::from_millis(wait)).await;
+        if world.lock().swaps_left == 0 {
+            return std::future::pending().await;
+        }
         let component = {
             let mut state = world.lock();
-            if state.swaps_left == 0 {
-                drop(state);
-                return std::future::pending().await;
-            }
             state.swaps_left -= 1;
             let defect = state.rng.choice(Defect::ALL).filter(|_| state.rng.bool());
             let hash = format!("swapped-{}", state.swaps_left);

@@ -10,6 +10,7 @@ mod preview;
 mod progress;
 mod run;
 mod signals;
+mod swap;
 mod terminal;
 
 use std::path::Path;
@@ -27,6 +28,7 @@ pub use host::{Beginning, Ended, Host, Outcome, Preview};
 pub use init::InitArgs;
 pub use progress::Progress;
 pub use run::RunArgs;
+pub use swap::SwapArgs;
 pub use terminal::{Color, Terminal};
 
 const EXAMPLES: &str = "\
@@ -57,6 +59,8 @@ enum Command {
     Check(CheckArgs),
     /// Write a pipeline.toml for a data file
     Init(InitArgs),
+    /// Put another component into a running pipeline
+    Swap(SwapArgs),
 }
 
 /// How a command ended.
@@ -101,6 +105,7 @@ impl Cli {
         let terminal = Terminal::new(self.color);
         let done = match self.command {
             Command::Init(args) => Ok(init::execute(&args, &terminal)),
+            Command::Swap(args) => Ok(swap::execute(&args, &terminal).await),
             Command::Check(args) => {
                 // Signals end it, as they do by default.
                 let (_never, shutdown) = watch::channel(false);

@@ -57,7 +57,7 @@ fn the_help_teaches() {
     let mut command = Cli::command().term_width(100);
     command.clone().debug_assert();
     let mut help = command.render_long_help().to_string();
-    for name in ["run", "check", "init"] {
+    for name in ["run", "check", "init", "swap"] {
         let command = command.find_subcommand_mut(name).unwrap();
         help.push_str(&format!("\n--- {name} ---\n{}", command.render_long_help()));
     }

@@ -1,11 +1,12 @@
 //! `[sink.config]` and `[[routes]]`: as JSON for the component, and with the place of every value.
 
+use serde::{Deserialize, Serialize};
 use wasm_sink_core::settings::{Entry, Node, Problem, Span, Table, Value};
 
 use super::codes::Code;
 
 /// What the component's schema or its `validate` has against its configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SinkConfigProblem {
     /// As in the configuration: `["routes", "0", "table"]`. What is missing is at its own path.
     pub path: Vec<String>,

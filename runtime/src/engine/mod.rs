@@ -23,6 +23,7 @@ mod link;
 mod load;
 mod log;
 mod outcome;
+mod quiet;
 mod random;
 mod sandbox;
 mod state;
@@ -45,6 +46,7 @@ pub use check::ConfigProblem;
 pub use contract::{CONTRACT, ContractVersion};
 pub use grant::{Grant, Grants, MissingCapability};
 pub use load::Loaded;
+pub use quiet::quietly;
 
 use link::Capabilities;
 

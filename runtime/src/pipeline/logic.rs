@@ -10,9 +10,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 use wasm_sink_core::component::Component;
-use wasm_sink_core::{Error, Result};
+use wasm_sink_core::{Error, PartitionKey, Position, Result};
 
 use super::quota::Standing;
+
+type Positions = BTreeMap<PartitionKey, Option<Position>>;
 
 /// A component, and which of those that a run has had it is.
 #[derive(Clone)]
@@ -43,6 +45,8 @@ struct State {
     trial: Option<Trial>,
     /// What each task runs, by its place here.
     tasks: BTreeMap<u64, u64>,
+    /// Where partitions stood when their tasks turned to the current one.
+    turned: Positions,
     tasks_begun: u64,
     failed: BTreeSet<u64>,
     /// How the last trial ended, and whose it was.
@@ -114,6 +118,7 @@ impl Logic {
             },
             trial: None,
             tasks: BTreeMap::new(),
+            turned: Positions::new(),
             tasks_begun: 0,
             failed: BTreeSet::new(),
             verdict: None,
@@ -138,6 +143,7 @@ impl Logic {
             let number = state.current.number + 1;
             let next = Version { number, component };
             let former = std::mem::replace(&mut state.current, next);
+            state.turned.clear();
             state.trial = (epochs > 0).then_some(Trial {
                 former,
                 epochs_left: epochs,
@@ -172,17 +178,16 @@ impl Logic {
 }
 
 impl Replacement {
-    /// Waits until no task runs an older one.
-    pub async fn taken_over(&mut self) {
+    /// Waits until no task runs an older one; where their partitions stood (None: at their beginning).
+    pub async fn taken_over(&mut self) -> BTreeMap<PartitionKey, Option<Position>> {
         let number = self.number;
         self.wait(|state| {
-            state
-                .tasks
-                .values()
+            let mut tasks = state.tasks.values();
+            tasks
                 .all(|task| *task >= number)
-                .then_some(())
+                .then(|| state.turned.clone())
         })
-        .await;
+        .await
     }
 
     /// Waits for the end of its trial.
@@ -235,10 +240,13 @@ impl Running {
         }
     }
 
-    /// Turns to the component that counts now; nothing of the former one is under way.
-    pub(super) fn turn(&mut self) {
+    /// Turns to the component that counts now; nothing of the former one is under way. `at`: where the task's
+    /// partitions stand.
+    pub(super) fn turn(&mut self, at: &Positions) {
         self.version = self.logic.0.change(|state| {
             state.tasks.insert(self.place, state.current.number);
+            let at = at.iter().map(|(key, at)| (key.clone(), at.clone()));
+            state.turned.extend(at);
             state.current.clone()
         });
     }
@@ -290,7 +298,7 @@ impl Running {
             component = self.version.component.hash(),
             "the new component failed, and the former one goes on: {error}"
         );
-        self.turn();
+        self.turn(&Positions::new());
         Ok(error)
     }
 }

@@ -158,7 +158,7 @@ impl Task {
         self.close().await?;
         self.settle().await?;
         self.drop_instance().await;
-        self.running.turn();
+        self.running.turn(&self.next);
         Ok(())
     }
 

@@ -68,7 +68,7 @@ impl Task {
         }
         while let Some(mut group) = groups.pop_front() {
             if self.running.standing() == Standing::Failed {
-                self.running.turn();
+                self.running.turn(&self.next);
             }
             let result = match broken.take() {
                 Some(broken) => Err(broken),

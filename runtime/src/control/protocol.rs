@@ -1,0 +1,89 @@
+//! What is asked over the socket, and what is answered.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::SinkConfigProblem;
+
+/// The longest request, in bytes.
+pub(super) const MAX_REQUEST_BYTES: u64 = 64 << 10;
+
+/// Where partitions stand, by their names.
+pub type Positions = BTreeMap<String, String>;
+
+/// What is asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Request {
+    /// Who is there.
+    Hello,
+    /// Another component in the place of the present one.
+    Swap {
+        /// An absolute path, or the word of a built-in component.
+        component: String,
+        /// Committed epochs after which it stays.
+        trial_epochs: u64,
+    },
+}
+
+/// What happens, in this order. The last one of a request ends the connection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// Who is there. The last.
+    Hello {
+        /// The pipeline's name.
+        pipeline: String,
+        /// The folder of its pipeline.toml.
+        directory: PathBuf,
+        /// The hash of its component.
+        component: String,
+    },
+    /// The component can run.
+    Compiled {
+        /// Its hash.
+        hash: String,
+        /// How long that took.
+        elapsed: Duration,
+    },
+    /// All tasks run it.
+    TakenOver {
+        /// The hash of what ran before.
+        former: String,
+        /// Where it took over.
+        positions: Positions,
+        /// From the word to the last task.
+        elapsed: Duration,
+    },
+    /// Its trial is over, and it stays. The last.
+    Kept,
+    /// It failed, and the former one is back. The last.
+    Reverted {
+        /// How.
+        error: String,
+    },
+    /// Nothing has changed. The last.
+    Refused(Refusal),
+}
+
+/// Why nothing has changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// What is wrong.
+    pub message: String,
+    /// What the component has against its configuration.
+    pub problems: Vec<SinkConfigProblem>,
+}
+
+impl Event {
+    /// Whether nothing comes after it.
+    pub fn is_last(&self) -> bool {
+        match self {
+            Self::Hello { .. } | Self::Kept | Self::Reverted { .. } | Self::Refused(_) => true,
+            Self::Compiled { .. } | Self::TakenOver { .. } => false,
+        }
+    }
+}

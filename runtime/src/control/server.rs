@@ -1,0 +1,98 @@
+//! The side of the running process.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rustix::process::geteuid;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::place::{self, END};
+use super::protocol::{Event, MAX_REQUEST_BYTES, Refusal, Request};
+
+/// A request is there within this.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Does what is asked.
+#[async_trait]
+pub trait Handler: Send + Sync {
+    /// Sends what happens. Whoever asked may be gone; the work goes on.
+    async fn handle(&self, request: Request, events: mpsc::UnboundedSender<Event>);
+}
+
+/// An open socket, until it is dropped.
+#[derive(Debug)]
+pub struct Server {
+    path: PathBuf,
+    serving: JoinHandle<()>,
+}
+
+impl Server {
+    /// Opens the socket of a pipeline of this process.
+    ///
+    /// # Errors
+    /// There is no place for it.
+    pub fn open(pipeline: &str, handler: Arc<dyn Handler>) -> io::Result<Self> {
+        let name = format!("{}{}{END}", place::stem(pipeline), std::process::id());
+        let path = place::folder()?.join(name);
+        // Of a process that had this number before.
+        let _ = fs::remove_file(&path);
+        let listener = UnixListener::bind(&path)?;
+        let serving = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let is_owner = stream
+                    .peer_cred()
+                    .is_ok_and(|peer| peer.uid() == geteuid().as_raw());
+                if is_owner {
+                    tokio::spawn(serve(stream, Arc::clone(&handler)));
+                }
+            }
+        });
+        Ok(Self { path, serving })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.serving.abort();
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+async fn serve(stream: UnixStream, handler: Arc<dyn Handler>) {
+    let (reader, mut writer) = stream.into_split();
+    let mut line = String::new();
+    let mut reader = BufReader::new(reader.take(MAX_REQUEST_BYTES));
+    let read = timeout(PATIENCE, reader.read_line(&mut line)).await;
+    if !matches!(read, Ok(Ok(1..))) {
+        return;
+    }
+    let (events, mut happened) = mpsc::unbounded_channel();
+    match serde_json::from_str(&line) {
+        Ok(request) => {
+            // Not dropped with the connection.
+            tokio::spawn(async move { handler.handle(request, events).await });
+        }
+        Err(error) => {
+            let message = format!("the request is not understood: {error}; take the same version");
+            let problems = Vec::new();
+            let _ = events.send(Event::Refused(Refusal { message, problems }));
+        }
+    }
+    while let Some(event) = happened.recv().await {
+        let Ok(mut line) = serde_json::to_vec(&event) else {
+            return;
+        };
+        line.push(b'\n');
+        if writer.write_all(&line).await.is_err() || event.is_last() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The place of a component in a pipeline: how any component there is configured, and what it may use.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use wasm_sink_core::component::Component;
+use wasm_sink_core::{Blame, Error, Kind, Result};
+
+use crate::config::{self, ComponentRef, SinkConfigProblem, check_sink_config};
+use crate::engine::{Engine, Grant, Grants, InstanceLimits, Loaded};
+use crate::launch::Connections;
+
+/// What a component gets, whichever it is.
+#[derive(Clone, Debug)]
+pub(crate) struct Slot {
+    pipeline: String,
+    /// Paths of components count from here.
+    directory: PathBuf,
+    cache: PathBuf,
+    /// Connectors that connections of `[sink]` have.
+    connectors: BTreeSet<String>,
+    config: serde_json::Value,
+    limits: InstanceLimits,
+}
+
+impl Slot {
+    pub(crate) fn of(pipeline: &config::Pipeline) -> Self {
+        let granted = pipeline.sink.connections.values();
+        let connectors =
+            granted.filter_map(|label| Some(pipeline.connections.get(label)?.connector));
+        Self {
+            pipeline: pipeline.name.as_str().to_owned(),
+            directory: pipeline.directory.clone(),
+            cache: pipeline.state_dir.join("compiled"),
+            connectors: connectors.map(str::to_owned).collect(),
+            config: pipeline.sink.config.json.clone(),
+            limits: InstanceLimits {
+                memory_bytes: pipeline.limits.memory_bytes,
+                call_deadline: pipeline.limits.call_deadline,
+                ..InstanceLimits::default()
+            },
+        }
+    }
+
+    /// The folder of pipeline.toml.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Compiles a component, or takes what was compiled before. Blocks.
+    ///
+    /// # Errors
+    /// There is none, or it cannot run here.
+    pub(crate) fn load(&self, engine: &Engine, component: &ComponentRef) -> Result<Loaded> {
+        match component {
+            ComponentRef::File(path) => {
+                engine.load_file(&self.directory.join(path), Some(&self.cache))
+            }
+            ComponentRef::BuiltIn(name) => {
+                let builtin = wasm_sink_builtin::find(name).ok_or_else(|| {
+                    Error::new(
+                        Kind::Invalid,
+                        Blame::Configuration,
+                        format!("this build has no component `{name}`"),
+                    )
+                })?;
+                engine.load(name, builtin.wasm, Some(&self.cache))
+            }
+        }
+    }
+
+    /// What a component has against its place.
+    ///
+    /// # Errors
+    /// It does not say.
+    pub(crate) async fn problems(&self, loaded: &Loaded) -> Result<Vec<SinkConfigProblem>> {
+        let connectors = self.connectors.iter().map(String::as_str).collect();
+        let missing: Vec<_> = loaded
+            .missing(&connectors)
+            .map(|missing| SinkConfigProblem {
+                path: Vec::new(),
+                message: missing.message(),
+                help: Some(missing.help()),
+            })
+            .collect();
+        if !missing.is_empty() {
+            return Ok(missing);
+        }
+        let schema = loaded.config_schema(&self.limits).await?;
+        let problems = check_sink_config(&self.config, &schema)?;
+        if !problems.is_empty() {
+            return Ok(problems);
+        }
+        let config = self.config.to_string();
+        let problems = loaded.validate(&config, &self.limits).await?;
+        Ok(problems
+            .into_iter()
+            .map(|problem| SinkConfigProblem {
+                path: problem.path,
+                message: problem.message,
+                help: problem.help,
+            })
+            .collect())
+    }
+
+    /// Lets a component use the connections that are its place's.
+    ///
+    /// # Errors
+    /// It wants more.
+    pub(crate) fn grant(&self, loaded: &Loaded, grants: &Grants) -> Result<Arc<dyn Component>> {
+        loaded.grant(
+            &self.pipeline,
+            grants.clone(),
+            self.config.to_string(),
+            self.limits.clone(),
+        )
+    }
+}
+
+/// The connections of `[sink]`, open.
+pub(crate) fn grants(pipeline: &config::Pipeline, connections: &Connections) -> Grants {
+    let mut grants = Grants::default();
+    for (role, label) in &pipeline.sink.connections {
+        let connection = connections.get(label.as_str());
+        let connector = pipeline.connections.get(label).map(|spec| spec.connector);
+        if let (Some(connection), Some(connector)) = (connection, connector) {
+            let grant = Grant {
+                connector: connector.to_owned(),
+                connection: Arc::clone(connection),
+            };
+            grants.connections.insert(role.as_str().to_owned(), grant);
+        }
+    }
+    grants
+}

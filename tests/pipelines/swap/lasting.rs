@@ -1,0 +1,97 @@
+//! Swaps that have to wait, and what they leave behind.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use wasm_sink_tests::Case;
+use wasm_sink_tests::kafka::fresh;
+
+use super::Versions;
+use crate::case::Lake;
+use crate::kafka::{await_that, end};
+
+const PIPELINE: &str = include_str!("pipeline.toml");
+
+fn case(name: &str, lake: &tempfile::TempDir) -> Case {
+    let text = PIPELINE.replace("\"refused\"", &format!("\"{}\"", fresh(name)));
+    let case = Case::new(&text, Lake::Disk(lake.path()));
+    Versions::of("delta").write(&case, "one");
+    case
+}
+
+/// The sockets of a pipeline, where a runtime directory of its own holds them.
+fn sockets(folder: &std::path::Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder.join("wasm-sink"))
+        .into_iter()
+        .flatten();
+    entries.map(|entry| entry.unwrap().path()).collect()
+}
+
+#[test]
+fn sockets_are_their_owners_alone_and_none_is_left() {
+    let (lake, runtime) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let case = case("private", &lake);
+    let run = || case.run().env("XDG_RUNTIME_DIR", runtime.path()).start();
+    let process = run();
+    await_that("socket", || (!sockets(runtime.path()).is_empty(), ()));
+    let folder = runtime.path().join("wasm-sink");
+    let mode = std::fs::metadata(&folder).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+    end(process).expect_code(0);
+    assert_eq!(sockets(runtime.path()), Vec::<PathBuf>::new());
+
+    // A process that is killed leaves its own, which the next question removes.
+    let process = run();
+    await_that("socket", || (!sockets(runtime.path()).is_empty(), ()));
+    process.kill();
+    assert_eq!(sockets(runtime.path()).len(), 1);
+    let two = Versions::of("delta").write(&case, "two");
+    let outcome = case
+        .command("swap")
+        .arg(&two)
+        .env("XDG_RUNTIME_DIR", runtime.path())
+        .finish();
+    outcome
+        .expect_code(1)
+        .expect_said("no process of this user");
+    assert_eq!(sockets(runtime.path()), Vec::<PathBuf>::new());
+
+    // Who could put something there could answer in a process's place.
+    std::fs::set_permissions(&folder, PermissionsExt::from_mode(0o777)).unwrap();
+    let process = case
+        .run()
+        .env("XDG_RUNTIME_DIR", runtime.path())
+        .arg("--json")
+        .start();
+    process.await_stderr("cannot be asked to swap", super::LIMIT);
+    end(process).expect_code(0);
+}
+
+/// A new component waits for a commit that cannot be made, and a process that is told to stop waits for neither.
+#[test]
+fn a_swap_waits_for_the_commit_that_is_under_way() {
+    let lake = tempfile::tempdir().unwrap();
+    let case = case("waits", &lake);
+    let process = case.run().env("WASM_SINK_STALL_AT", "attempting:3").start();
+    let mut process = process;
+    assert!(process.await_stop(super::LIMIT));
+    let two = Versions::of("delta").write(&case, "two");
+    let waiting = case
+        .command("swap")
+        .arg(&two)
+        .arg("--trial-epochs")
+        .arg("1")
+        .start();
+    process.signal(wasm_sink_tests::Signal::CONT);
+    waiting
+        .wait(super::LIMIT)
+        .expect_code(0)
+        .expect_said("stays");
+    end(process).expect_code(0);
+    let table = wasm_sink_tests::DeltaTable::local(&lake.path().join("t"));
+    let found = table.query_one(
+        "select count(*)::int = count(distinct \"offset\")::int as once, \
+         count(distinct version)::int as versions from t",
+    );
+    assert_eq!(found, serde_json::json!({ "once": true, "versions": 2 }));
+}

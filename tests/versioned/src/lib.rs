@@ -1,0 +1,117 @@
+//! A sink of which tests make versions without compiling: a word in the file says which one it is. Each writes
+//! its own name beside every row.
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use arrow::ipc::writer::StreamWriter;
+use serde::Deserialize;
+use wasm_sink_sdk::table::Table;
+use wasm_sink_sdk::{Batch, Error, Field, Result, Sink};
+
+/// Tests look for this in the file and put the name of a version behind it.
+static VERSION: [u8; 48] = *b"wasm-sink-version:plain.........................";
+
+/// What it is told.
+#[derive(Deserialize)]
+pub struct Config {
+    table_name: String,
+}
+
+/// Where rows go.
+pub trait Destination: 'static {
+    /// Its tables.
+    type Table: Table;
+
+    /// Makes one that is missing.
+    ///
+    /// # Errors
+    /// As the destination says.
+    fn create(table: &Self::Table, fields: &[Field]) -> Result<()>;
+}
+
+/// The sink.
+pub struct Versioned<D: Destination> {
+    version: String,
+    table: D::Table,
+    flushes: u32,
+}
+
+fn version() -> String {
+    let version = black_box(&VERSION);
+    let (_, name) = version.split_at("wasm-sink-version:".len());
+    let name = String::from_utf8_lossy(name).into_owned();
+    name.trim_end_matches('.').to_owned()
+}
+
+impl<D: Destination> Sink for Versioned<D> {
+    type Config = Config;
+    const CONFIG_SCHEMA: &'static str = include_str!("../config.schema.json");
+
+    fn open(config: Config) -> Result<Self> {
+        let version = version();
+        if version == "never-opens" {
+            return Err(Error::other("this version never opens"));
+        }
+        let name = match &*version {
+            "elsewhere" => format!("{}_elsewhere", config.table_name),
+            _ => config.table_name,
+        };
+        Ok(Self {
+            table: D::Table::open("default", &name)?,
+            version,
+            flushes: 0,
+        })
+    }
+
+    fn write(&mut self, rows: Batch) -> Result<()> {
+        match &*self.version {
+            "traps" => panic!("this version traps"),
+            "traps-later" if self.flushes >= 2 => panic!("this version traps later"),
+            "rejects" => return Err(Error::rejected("this version takes no rows")),
+            "spins" => loop {
+                std::hint::spin_loop();
+            },
+            _ => {}
+        }
+        let rows = self.with_version(&rows)?;
+        match self.table.fields()? {
+            None => D::create(&self.table, &rows.fields())?,
+            Some(known) => {
+                let mut new = rows.fields();
+                new.retain(|field| known.iter().all(|known| known.name != field.name));
+                if !new.is_empty() {
+                    self.table.add_columns(&new)?;
+                }
+            }
+        }
+        self.table.append(&rows)
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.flushes += 1;
+        Ok(())
+    }
+}
+
+impl<D: Destination> Versioned<D> {
+    /// With the name in a column; versions that are called so have one more.
+    fn with_version(&self, rows: &Batch) -> Result<Batch> {
+        let broken = |error: arrow::error::ArrowError| Error::other(error.to_string());
+        let names = vec![&*self.version; rows.row_count() as usize];
+        let names: ArrayRef = Arc::new(StringArray::from(names));
+        let mut columns = vec![("version", Arc::clone(&names), true)];
+        if self.version.starts_with("wider") {
+            columns.push(("more", names, true));
+        }
+        let columns = RecordBatch::try_from_iter_with_nullable(columns).map_err(broken)?;
+        let mut ipc = Vec::new();
+        let mut writer = StreamWriter::try_new(&mut ipc, &columns.schema()).map_err(broken)?;
+        writer
+            .write(&columns)
+            .and_then(|()| writer.finish())
+            .map_err(broken)?;
+        rows.with_columns(&Batch::from_ipc(&ipc)?)
+    }
+}
