@@ -53,7 +53,7 @@ impl Default for Limits {
         Self {
             memory_bytes: 256 << 20,
             call_deadline: Duration::from_secs(10),
-            budget_bytes: 112 << 20,
+            budget_bytes: 104 << 20,
             tasks: NonZeroUsize::MIN,
             max_rejected: 100,
         }

@@ -16,7 +16,7 @@ use crate::settings::DatabaseFile;
 const BASE_BYTES: u64 = 24 << 20;
 /// What is in memory beside the limit: rows that wait for the library's threads in another form than they
 /// came, and what the library does not count.
-const BESIDE_BYTES: u64 = 24 << 20;
+const BESIDE_BYTES: u64 = 16 << 20;
 /// For each column, and each inside of it, that a thread fills: its values and its nulls have blocks of
 /// 256 KiB, which cannot be moved to disk while they are filled.
 const COLUMN_BYTES: u64 = 2 * (256 << 10);

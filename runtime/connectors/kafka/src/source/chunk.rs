@@ -53,6 +53,13 @@ impl Chunk {
     }
 }
 
+/// How large a chunk may become: room is made for so much at once, since growing copies.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Room {
+    messages: usize,
+    bytes: usize,
+}
+
 /// A chunk that grows.
 #[derive(Debug)]
 pub(super) struct Collecting {
@@ -67,13 +74,13 @@ pub(super) struct Collecting {
 }
 
 impl Collecting {
-    pub(super) fn new(since: Instant) -> Self {
+    pub(super) fn new(since: Instant, room: Room) -> Self {
         Self {
-            payloads: MessagesBuilder::default(),
+            payloads: MessagesBuilder::with_capacity(room.messages, room.bytes),
             keys: None,
             headers: None,
-            offsets: Vec::new(),
-            timestamps: Vec::new(),
+            offsets: Vec::with_capacity(room.messages),
+            timestamps: Vec::with_capacity(room.messages),
             rejected: Vec::new(),
             since,
         }
@@ -82,6 +89,14 @@ impl Collecting {
     /// Rows so far, and those that are none.
     pub(super) fn len(&self) -> usize {
         self.offsets.len() + self.rejected.len()
+    }
+
+    /// What another chunk like this takes.
+    pub(super) fn room(&self) -> Room {
+        Room {
+            messages: self.offsets.len(),
+            bytes: self.payloads.bytes(),
+        }
     }
 
     /// Bytes so far.
@@ -119,7 +134,9 @@ impl Collecting {
         false
     }
 
-    pub(super) fn finish(self, reading: Arc<Reading>, end: i64, is_done: bool) -> Chunk {
+    pub(super) fn finish(mut self, reading: Arc<Reading>, end: i64, is_done: bool) -> Chunk {
+        self.offsets.shrink_to_fit();
+        self.timestamps.shrink_to_fit();
         Chunk {
             reading,
             payloads: self.payloads.finish(),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::chunk::{Chunk, Collecting};
+use super::chunk::{Chunk, Collecting, Room};
 use super::partition::Reading;
 use crate::native::{Batch, Code, Message, NativeError, TopicPartition};
 use crate::settings::Tombstones;
@@ -49,6 +49,8 @@ struct Slot {
     /// Where the last closed chunk ended.
     given: i64,
     open: Option<Collecting>,
+    /// What the last chunk took.
+    room: Room,
     is_done: bool,
 }
 
@@ -73,6 +75,7 @@ impl Collector {
             next: reading.offset,
             given: reading.offset,
             open: None,
+            room: Room::default(),
             is_done: false,
             reading,
         };
@@ -151,7 +154,8 @@ impl Collector {
             self.close(index);
             return;
         }
-        let open = slot.open.get_or_insert_with(|| Collecting::new(now));
+        let room = slot.room;
+        let open = slot.open.get_or_insert_with(|| Collecting::new(now, room));
         let before = open.bytes();
         self.skipped += u64::from(open.push(message, self.tombstones));
         self.open_bytes += open.bytes() - before;
@@ -211,7 +215,8 @@ impl Collector {
         self.open_bytes -= open.as_ref().map_or(0, Collecting::bytes);
         if slot.next > slot.given || slot.is_done {
             slot.given = slot.next;
-            let open = open.unwrap_or_else(|| Collecting::new(Instant::now()));
+            let open = open.unwrap_or_else(|| Collecting::new(Instant::now(), Room::default()));
+            slot.room = open.room();
             let reading = Arc::clone(&slot.reading);
             self.closed
                 .push(open.finish(reading, slot.next, slot.is_done));
