@@ -17,16 +17,16 @@ use wasm_sink_core::source::{Source, SourceContext, SourceEvent};
 use wasm_sink_core::stage::{Purpose, UnitId};
 use wasm_sink_core::{Blame, CommitId, DeadLetter, Error, Kind, Result, Rows, SourceBatch};
 
-use crate::cli::{Beginning, Ended, Host, Outcome, Preview};
-use crate::config::{self, SinkConfigProblem};
+use crate::cli::{Beginning, Ended, Host, Inspection, Outcome, Preview};
+use crate::config::{self, ComponentRef, SinkConfigProblem};
 use crate::control::Server;
-use crate::engine::{Engine, EngineSettings};
+use crate::engine::{Engine, EngineSettings, InstanceLimits};
 use crate::metrics::Metrics;
 use crate::pipeline::{
     self, Destinations, Entropy, LettersElsewhere, LocalHome, LocalState, Logic, OsEntropy,
     Pipeline, Route, Start, StateDirectory, Topics, persist,
 };
-use crate::slot::{Slot, grants};
+use crate::slot::{Slot, builtin, grants};
 use crate::swap::Swaps;
 
 /// Rows per batch that sources are asked for.
@@ -367,6 +367,28 @@ impl Host for Launcher {
         let slot = Slot::of(pipeline);
         let loaded = slot.load(&self.engine, &pipeline.sink.component)?;
         slot.problems(&loaded).await
+    }
+
+    async fn inspect(&self, component: &ComponentRef) -> Result<Inspection> {
+        let limits = InstanceLimits::default();
+        let engine = self.engine.clone();
+        let loaded = match component {
+            ComponentRef::File(path) => engine.load_file(path, None)?,
+            ComponentRef::BuiltIn(name) => engine.load(name, builtin(name)?, None)?,
+        };
+        let schema = loaded.config_schema(&limits).await?;
+        Ok(Inspection {
+            hash: loaded.hash().to_owned(),
+            bytes: loaded.bytes(),
+            contract: loaded.built_for(),
+            imports: loaded.surface().imports().to_vec(),
+            exports: loaded.surface().exports().to_vec(),
+            capabilities: loaded.capabilities().iter().cloned().collect(),
+            schema: serde_json::from_str(&schema).map_err(|error| {
+                let message = "the schema of its configuration is no JSON";
+                Error::new(Kind::Invalid, Blame::Component, message).with_source(error)
+            })?,
+        })
     }
 
     async fn run(

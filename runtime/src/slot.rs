@@ -57,16 +57,7 @@ impl Slot {
             ComponentRef::File(path) => {
                 engine.load_file(&self.directory.join(path), Some(&self.cache))
             }
-            ComponentRef::BuiltIn(name) => {
-                let builtin = wasm_sink_builtin::find(name).ok_or_else(|| {
-                    Error::new(
-                        Kind::Invalid,
-                        Blame::Configuration,
-                        format!("this build has no component `{name}`"),
-                    )
-                })?;
-                engine.load(name, builtin.wasm, Some(&self.cache))
-            }
+            ComponentRef::BuiltIn(name) => engine.load(name, builtin(name)?, Some(&self.cache)),
         }
     }
 
@@ -116,6 +107,21 @@ impl Slot {
             self.limits.clone(),
         )
     }
+}
+
+/// The bytes of a component that is part of the binary.
+///
+/// # Errors
+/// There is none of that name.
+pub(crate) fn builtin(name: &str) -> Result<&'static [u8]> {
+    let found = wasm_sink_builtin::find(name).map(|builtin| builtin.wasm);
+    found.ok_or_else(|| {
+        Error::new(
+            Kind::Invalid,
+            Blame::Configuration,
+            format!("this build has no component `{name}`"),
+        )
+    })
 }
 
 /// The connections of `[sink]`, open.

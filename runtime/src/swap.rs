@@ -18,6 +18,7 @@ use wasm_sink_core::component::Component;
 use wasm_sink_core::stage::UnitId;
 use wasm_sink_core::{Blame, Error, Kind, Result};
 
+use crate::cli::component_of;
 use crate::config::{ComponentRef, SinkConfigProblem};
 use crate::control::{Event, Handler, Positions, Refusal, Request};
 use crate::engine::{Engine, Grants, quietly};
@@ -48,6 +49,8 @@ enum Against {
     Error(Error),
     /// What it has against its configuration.
     Problems(Vec<SinkConfigProblem>),
+    /// Another one is on trial.
+    Busy,
 }
 
 impl From<Error> for Against {
@@ -56,18 +59,17 @@ impl From<Error> for Against {
     }
 }
 
-impl From<Against> for Refusal {
+impl From<Against> for Event {
     fn from(against: Against) -> Self {
-        match against {
-            Against::Error(error) => Self {
-                message: error.to_string(),
-                problems: Vec::new(),
-            },
-            Against::Problems(problems) => Self {
-                message: "the component does not take this pipeline's configuration".to_owned(),
+        let (message, problems) = match against {
+            Against::Busy => return Self::Busy,
+            Against::Error(error) => (error.to_string(), Vec::new()),
+            Against::Problems(problems) => (
+                "the component does not take this pipeline's configuration".to_owned(),
                 problems,
-            },
-        }
+            ),
+        };
+        Self::Refused(Refusal { message, problems })
     }
 }
 
@@ -92,20 +94,12 @@ impl Handler for Swaps {
                 match self.swap(component, trial_epochs, &events).await {
                     Ok(Verdict::Kept) => Event::Kept,
                     Ok(Verdict::Reverted(error)) => Event::Reverted { error },
-                    Err(against) => Event::Refused(against.into()),
+                    Err(against) => against.into(),
                 }
             }
         };
         // Whoever asked may be gone.
         let _ = events.send(last);
-    }
-}
-
-/// A path, or the word of a built-in one.
-pub(crate) fn component_of(text: &str) -> ComponentRef {
-    match text.contains('/') || text.ends_with(".wasm") {
-        true => ComponentRef::File(text.into()),
-        false => ComponentRef::BuiltIn(text.to_owned()),
     }
 }
 
@@ -116,8 +110,7 @@ impl Swaps {
         trial_epochs: u64,
         events: &mpsc::UnboundedSender<Event>,
     ) -> Result<Verdict, Against> {
-        let under_way = || refused("another swap is under way: wait for the end of its trial");
-        let _turn = self.turn.try_lock().map_err(|_| under_way())?;
+        let _turn = self.turn.try_lock().map_err(|_| Against::Busy)?;
         let component = self.make(component, events).await?;
         let (former, hash) = (self.logic.component(), component.hash().to_owned());
         if former.hash() == hash {
@@ -125,7 +118,7 @@ impl Swaps {
         }
         let begun = Instant::now();
         let replacement = self.logic.replace(component, trial_epochs);
-        let mut replacement = replacement.ok_or_else(under_way)?;
+        let mut replacement = replacement.ok_or(Against::Busy)?;
         let positions: Positions = replacement
             .taken_over()
             .await

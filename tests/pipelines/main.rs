@@ -17,6 +17,7 @@ mod faults;
 mod generator;
 mod hostile;
 mod input;
+mod inspected;
 mod kafka;
 mod kafka_example;
 mod kafka_oauth;

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use wasm_sink_core::stage::TablePreview;
 use wasm_sink_core::{Account, Position, Result};
 
-use crate::config::{Pipeline, SinkConfigProblem};
+use crate::config::{ComponentRef, Pipeline, SinkConfigProblem};
 use crate::metrics::Metrics;
 
 /// Where a run begins.
@@ -68,6 +68,25 @@ pub struct Preview {
     pub dead_letters: Vec<String>,
 }
 
+/// What a component says of itself, and what its bytes say of it.
+#[derive(Clone, Debug)]
+pub struct Inspection {
+    /// SHA-256, in hexadecimal digits.
+    pub hash: String,
+    /// Its size.
+    pub bytes: u64,
+    /// The version of the contract that it was built for.
+    pub contract: String,
+    /// Interfaces that it imports.
+    pub imports: Vec<String>,
+    /// Interfaces that it exports.
+    pub exports: Vec<String>,
+    /// Capabilities, by the one word of their connector.
+    pub capabilities: Vec<String>,
+    /// JSON Schema of its configuration.
+    pub schema: serde_json::Value,
+}
+
 /// The engine and the pipeline, as the command line sees them.
 #[async_trait]
 pub trait Host: Send + Sync {
@@ -76,6 +95,12 @@ pub trait Host: Send + Sync {
     /// # Errors
     /// The component cannot be loaded, or its schema is none.
     async fn check_component(&self, pipeline: &Pipeline) -> Result<Vec<SinkConfigProblem>>;
+
+    /// What a component is; a relative path counts from the present directory.
+    ///
+    /// # Errors
+    /// It cannot be loaded, or its schema is none.
+    async fn inspect(&self, component: &ComponentRef) -> Result<Inspection>;
 
     /// Runs until the source is delivered or the process is told to stop.
     ///

@@ -2,8 +2,10 @@
 //! [`Host`].
 
 mod check;
+mod follow;
 mod host;
 mod init;
+mod inspect;
 mod logging;
 mod numbers;
 mod preview;
@@ -20,12 +22,13 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use tokio::sync::watch;
 use wasm_sink_core::{Blame, Error, Kind, Result};
 
-use crate::config::{self, LoadError, Pipeline, Registry};
+use crate::config::{self, ComponentRef, LoadError, Pipeline, Registry};
 use crate::connectors;
 
 pub use check::CheckArgs;
-pub use host::{Beginning, Ended, Host, Outcome, Preview};
+pub use host::{Beginning, Ended, Host, Inspection, Outcome, Preview};
 pub use init::InitArgs;
+pub use inspect::{ExplainArgs, InspectArgs};
 pub use progress::Progress;
 pub use run::RunArgs;
 pub use swap::SwapArgs;
@@ -61,6 +64,10 @@ enum Command {
     Init(InitArgs),
     /// Put another component into a running pipeline
     Swap(SwapArgs),
+    /// Show what a component is and may do
+    Inspect(InspectArgs),
+    /// Show what a component can be told in [sink.config]
+    Explain(ExplainArgs),
 }
 
 /// How a command ended.
@@ -106,14 +113,18 @@ impl Cli {
         let done = match self.command {
             Command::Init(args) => Ok(init::execute(&args, &terminal)),
             Command::Swap(args) => Ok(swap::execute(&args, &terminal).await),
-            Command::Check(args) => {
-                // Signals end it, as they do by default.
-                let (_never, shutdown) = watch::channel(false);
-                match launch(shutdown) {
-                    Ok(host) => Ok(check::execute(&args, &host, &terminal).await),
-                    Err(error) => Err(error),
-                }
-            }
+            Command::Check(args) => match launch(ended_by_signals()) {
+                Ok(host) => Ok(check::execute(&args, &host, &terminal).await),
+                Err(error) => Err(error),
+            },
+            Command::Inspect(args) => match launch(ended_by_signals()) {
+                Ok(host) => Ok(inspect::execute(&args, &host, &terminal).await),
+                Err(error) => Err(error),
+            },
+            Command::Explain(args) => match launch(ended_by_signals()) {
+                Ok(host) => Ok(inspect::explain(&args, &host, &terminal).await),
+                Err(error) => Err(error),
+            },
             Command::Run(args) => match signals::listen(&terminal).and_then(launch) {
                 Ok(host) => Ok(run::execute(args, &host, &terminal).await),
                 Err(error) => Err(error),
@@ -146,6 +157,19 @@ pub fn main<H: Host>(
             Terminal::new(cli.color).error(&error.with_source(source));
             Exit::Failure.into()
         }
+    }
+}
+
+/// For what signals end, as they do by default.
+fn ended_by_signals() -> watch::Receiver<bool> {
+    watch::channel(false).1
+}
+
+/// A path, or the word of a built-in component.
+pub(crate) fn component_of(text: &str) -> ComponentRef {
+    match text.contains('/') || text.ends_with(".wasm") {
+        true => ComponentRef::File(text.into()),
+        false => ComponentRef::BuiltIn(text.to_owned()),
     }
 }
 

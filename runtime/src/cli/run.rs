@@ -8,6 +8,7 @@ use clap::Args;
 use tokio::sync::oneshot;
 use wasm_sink_core::{Position, Result};
 
+use super::follow::Watched;
 use super::host::{Beginning, Ended, Host, Outcome};
 use super::logging::{self, Format, Verbosity};
 use super::numbers::{bytes, count, duration};
@@ -50,6 +51,9 @@ pub struct RunArgs {
     /// or a position
     #[arg(long, value_name = "POSITION")]
     from: Option<MissingFrom>,
+    /// Swap the component in whenever its file changes
+    #[arg(long, conflicts_with = "dry_run")]
+    watch: bool,
     /// Print errors alone
     #[arg(long, short)]
     quiet: bool,
@@ -171,9 +175,16 @@ async fn deliver(
         _ => None,
     };
     let dead_letters = pipeline.dead_letters.clone();
+    let watching = match args.watch {
+        true => Some(tokio::spawn(Watched::of(&pipeline)?.follow())),
+        false => None,
+    };
     let result = host
         .run(pipeline, args.beginning(), Arc::clone(&metrics))
         .await;
+    if let Some(watching) = watching {
+        watching.abort();
+    }
     drop(progress);
     metrics.stopped(result.as_ref().err());
     drop(stop_admin);

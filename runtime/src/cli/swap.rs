@@ -11,7 +11,7 @@ use super::terminal::Terminal;
 use crate::control::{self, Event, Refusal, Request, Running};
 
 /// Committed epochs after which a new component stays.
-const TRIAL_EPOCHS: u64 = 10;
+pub(super) const TRIAL_EPOCHS: u64 = 10;
 /// Digits of a hash that people are shown.
 const HASH_DIGITS: usize = 12;
 /// Partitions that are shown one by one.
@@ -117,6 +117,10 @@ async fn swap(args: &SwapArgs, terminal: &Terminal) -> Result<Exit> {
                     "{hash} failed, and the old component is back; no row is lost: {error}"
                 )));
             }
+            Event::Busy => {
+                let why = "another swap is under way: wait for the end of its trial";
+                return Err(failed(why.to_owned()));
+            }
             Event::Refused(refusal) => return Err(failed(told(&refusal))),
             Event::Hello { .. } => return Err(failed("an answer to another question".to_owned())),
         }
@@ -127,7 +131,7 @@ fn failed(message: String) -> Error {
     Error::new(Kind::Invalid, Blame::Component, message)
 }
 
-fn told(refusal: &Refusal) -> String {
+pub(super) fn told(refusal: &Refusal) -> String {
     let mut told = format!("nothing has changed: {}", refusal.message);
     for problem in &refusal.problems {
         let path = match problem.path.is_empty() {
@@ -233,6 +237,6 @@ async fn is_of(running: &Running, directory: Option<&Path>) -> bool {
     }
 }
 
-fn short(hash: &str) -> String {
+pub(super) fn short(hash: &str) -> String {
     hash.chars().take(HASH_DIGITS).collect()
 }

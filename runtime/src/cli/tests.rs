@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use clap::{CommandFactory, Parser};
 use wasm_sink_core::{Blame, Error, Kind, Result};
 
-use super::{Beginning, Cli, Exit, Host, Outcome, Preview};
-use crate::config::{Pipeline, SinkConfigProblem};
+use super::{Beginning, Cli, Exit, Host, Inspection, Outcome, Preview};
+use crate::config::{ComponentRef, Pipeline, SinkConfigProblem};
 use crate::metrics::Metrics;
 
 /// A host whose component has so many problems, and whose runs fail.
@@ -24,6 +24,10 @@ impl Host for Model {
             help: None,
         };
         Ok(vec![problem; self.problems])
+    }
+
+    async fn inspect(&self, _component: &ComponentRef) -> Result<Inspection> {
+        Err(Error::new(Kind::Other, Blame::Host, "a model has none"))
     }
 
     async fn run(
@@ -57,7 +61,7 @@ fn the_help_teaches() {
     let mut command = Cli::command().term_width(100);
     command.clone().debug_assert();
     let mut help = command.render_long_help().to_string();
-    for name in ["run", "check", "init", "swap"] {
+    for name in ["run", "check", "init", "swap", "inspect", "explain"] {
         let command = command.find_subcommand_mut(name).unwrap();
         help.push_str(&format!("\n--- {name} ---\n{}", command.render_long_help()));
     }

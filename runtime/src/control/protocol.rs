@@ -65,6 +65,8 @@ pub enum Event {
         /// How.
         error: String,
     },
+    /// Another component is on trial; this one may be asked for again when that is over. The last.
+    Busy,
     /// Nothing has changed. The last.
     Refused(Refusal),
 }
@@ -82,7 +84,11 @@ impl Event {
     /// Whether nothing comes after it.
     pub fn is_last(&self) -> bool {
         match self {
-            Self::Hello { .. } | Self::Kept | Self::Reverted { .. } | Self::Refused(_) => true,
+            Self::Hello { .. }
+            | Self::Kept
+            | Self::Reverted { .. }
+            | Self::Busy
+            | Self::Refused(_) => true,
             Self::Compiled { .. } | Self::TakenOver { .. } => false,
         }
     }

@@ -23,6 +23,8 @@ pub struct Loaded(Arc<Inner>);
 struct Inner {
     name: Arc<str>,
     hash: String,
+    bytes: u64,
+    surface: Surface,
     imports: Imports,
     compiled: Compiled,
     engine: wasmtime::Engine,
@@ -100,7 +102,8 @@ impl Engine {
 
     fn load_unnamed(&self, name: &str, wasm: &[u8], cache: Option<&Path>) -> Result<Loaded> {
         self.check_size(wasm.len() as u64)?;
-        let imports = Surface::read(wasm)?.check(&self.capabilities)?;
+        let surface = Surface::read(wasm)?;
+        let imports = surface.check(&self.capabilities)?;
         let hash = cache::hex(&Sha256::digest(wasm));
         let (component, compiled) = cache::compile(&self.wasmtime, wasm, &hash, cache)?;
         let linker = link::linker(&self.wasmtime, &imports, &self.capabilities)?;
@@ -127,6 +130,8 @@ impl Engine {
         Ok(Loaded(Arc::new(Inner {
             name: name.into(),
             hash,
+            bytes: wasm.len() as u64,
+            surface,
             imports,
             compiled,
             engine: self.wasmtime.clone(),
@@ -149,6 +154,26 @@ impl Loaded {
     /// The capabilities that it imports, by the one word of their connector.
     pub fn capabilities(&self) -> &BTreeSet<String> {
         &self.0.imports.capabilities
+    }
+
+    /// Its size.
+    pub fn bytes(&self) -> u64 {
+        self.0.bytes
+    }
+
+    /// The names of what it imports and exports.
+    pub fn surface(&self) -> &Surface {
+        &self.0.surface
+    }
+
+    /// The version of the contract that it was built for.
+    pub fn built_for(&self) -> String {
+        let exports = self.0.surface.exports().iter();
+        let mut versions = exports.filter_map(|name| name.rsplit_once('@'));
+        versions
+            .next()
+            .map(|(_, version)| version.to_owned())
+            .unwrap_or_default()
     }
 
     /// How it came to be runnable.

@@ -47,6 +47,7 @@ pub use contract::{CONTRACT, ContractVersion};
 pub use grant::{Grant, Grants, MissingCapability};
 pub use load::Loaded;
 pub use quiet::quietly;
+pub use surface::Surface;
 
 use link::Capabilities;
 

@@ -15,7 +15,7 @@ const SINK_IMPORTS: [&str; 4] = ["types", "epoch", "dead-letters", "log"];
 
 /// The names at the top level of a component.
 #[derive(Debug, Default)]
-pub(super) struct Surface {
+pub struct Surface {
     imports: Vec<String>,
     exports: Vec<String>,
 }
@@ -36,6 +36,16 @@ fn refusal(blame: Blame, message: impl Into<String>) -> Error {
 }
 
 impl Surface {
+    /// What it imports.
+    pub fn imports(&self) -> &[String] {
+        &self.imports
+    }
+
+    /// What it exports.
+    pub fn exports(&self) -> &[String] {
+        &self.exports
+    }
+
     /// Reads the names of the outermost component.
     ///
     /// # Errors

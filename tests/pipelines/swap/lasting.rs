@@ -3,8 +3,9 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-use wasm_sink_tests::Case;
+use serde_json::json;
 use wasm_sink_tests::kafka::fresh;
+use wasm_sink_tests::{Case, DeltaTable, Signal};
 
 use super::Versions;
 use crate::case::Lake;
@@ -67,6 +68,43 @@ fn sockets_are_their_owners_alone_and_none_is_left() {
     end(process).expect_code(0);
 }
 
+#[test]
+fn a_watched_component_is_swapped_whenever_its_file_changes() {
+    let lake = tempfile::tempdir().unwrap();
+    let case = case("watched", &lake);
+    let file = case.path("one.wasm");
+    let process = case.run().arg("--watch").arg("--json").start();
+    let table = DeltaTable::local(&lake.path().join("t"));
+    let versions = || match table.exists() {
+        true => table.query("select distinct version from t order by version"),
+        false => Vec::new(),
+    };
+    let await_version = |name: &str| {
+        await_that(name, || {
+            let found = versions();
+            (found.contains(&json!({ "version": name })), found)
+        });
+    };
+    let put = |name: &str| {
+        let other = Versions::of("delta").write(&case, name);
+        std::fs::rename(other, &file).unwrap();
+    };
+    await_version("one");
+    put("two");
+    await_version("two");
+    std::fs::write(&file, "not yet").unwrap();
+    process.await_stderr("is not swapped in", super::LIMIT);
+    put("traps");
+    process.await_stderr("the former one goes on", super::LIMIT);
+    put("wider");
+    await_version("wider");
+    end(process).expect_code(0);
+    let found =
+        table.query_one("select count(*)::int = count(distinct \"offset\")::int as once from t");
+    assert_eq!(found, json!({ "once": true }));
+    assert_eq!(versions().len(), 3);
+}
+
 /// A new component waits for a commit that cannot be made, and a process that is told to stop waits for neither.
 #[test]
 fn a_swap_waits_for_the_commit_that_is_under_way() {
@@ -82,16 +120,16 @@ fn a_swap_waits_for_the_commit_that_is_under_way() {
         .arg("--trial-epochs")
         .arg("1")
         .start();
-    process.signal(wasm_sink_tests::Signal::CONT);
+    process.signal(Signal::CONT);
     waiting
         .wait(super::LIMIT)
         .expect_code(0)
         .expect_said("stays");
     end(process).expect_code(0);
-    let table = wasm_sink_tests::DeltaTable::local(&lake.path().join("t"));
+    let table = DeltaTable::local(&lake.path().join("t"));
     let found = table.query_one(
         "select count(*)::int = count(distinct \"offset\")::int as once, \
          count(distinct version)::int as versions from t",
     );
-    assert_eq!(found, serde_json::json!({ "once": true, "versions": 2 }));
+    assert_eq!(found, json!({ "once": true, "versions": 2 }));
 }
