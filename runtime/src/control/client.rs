@@ -33,8 +33,11 @@ pub async fn find(pipeline: &str) -> Result<Vec<Running>> {
     for running in listed {
         match UnixStream::connect(&running.path).await {
             Ok(_) => found.push(running),
-            // Of a process that was killed.
-            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            // Of a process that was killed; one that is about to listen refuses as well.
+            Err(error)
+                if error.kind() == io::ErrorKind::ConnectionRefused
+                    && !is_alive(running.process) =>
+            {
                 let _ = fs::remove_file(&running.path);
             }
             Err(_) => {}
@@ -42,6 +45,10 @@ pub async fn find(pipeline: &str) -> Result<Vec<Running>> {
     }
     found.sort();
     Ok(found)
+}
+
+fn is_alive(process: u32) -> bool {
+    Path::new("/proc").join(process.to_string()).exists()
 }
 
 fn listed(pipeline: &str) -> io::Result<Vec<Running>> {
