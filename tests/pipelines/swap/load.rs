@@ -70,9 +70,9 @@ fn swaps() -> u64 {
     variable("WASM_SINK_SWAPS").unwrap_or(20)
 }
 
-/// Rows for longer than all swaps take: each an epoch or two, or the time until a group has missed who was killed.
-fn rows() -> usize {
-    (15 + swaps() as usize * 3 / 2) * ROWS_PER_SECOND
+/// Rows for longer than all swaps take, given how many seconds each does at most.
+fn rows(seconds_per_swap: f64) -> usize {
+    (15 + (swaps() as f64 * seconds_per_swap) as usize) * ROWS_PER_SECOND
 }
 
 #[test]
@@ -82,7 +82,8 @@ fn from_kafka_to_delta_each_commit_names_who_wrote_it() {
     let folder = tempfile::tempdir().unwrap();
     let out = Out::Lake(folder.path());
     kafka.create(&topic, 4);
-    let count = rows();
+    // An epoch or two, or the time until a group has missed who was killed.
+    let count = rows(1.5);
     let text = format!(
         "name = \"{name}\"\n[source]\nconnection = \"broker\"\ntopics = [\"{topic}\"]\n\
          group_id = \"{topic}\"\n[sink]\ncomponent = \"./one.wasm\"\nconnection = \"out\"\n\
@@ -156,7 +157,7 @@ impl Connected for Database<'_> {
 fn from_a_generator_to_postgres_each_commit_names_who_wrote_it() {
     let server = Postgres::start();
     let name = &fresh("swapped");
-    let count = rows();
+    let count = rows(0.5);
     let text = format!(
         "name = \"{name}\"\n[source]\ntype = \"generator\"\nrows = {count}\nrate = {ROWS_PER_SECOND}\n\
          partitions = 2\n[limits]\ntasks = 2\n[sink]\ncomponent = \"./one.wasm\"\nconnection = \"out\"\n\
