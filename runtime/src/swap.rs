@@ -18,7 +18,6 @@ use wasm_sink_core::component::Component;
 use wasm_sink_core::stage::UnitId;
 use wasm_sink_core::{Blame, Error, Kind, Result};
 
-use crate::cli::component_of;
 use crate::config::{ComponentRef, SinkConfigProblem};
 use crate::control::{Event, Handler, Positions, Refusal, Request};
 use crate::engine::{Engine, Grants, quietly};
@@ -90,7 +89,7 @@ impl Handler for Swaps {
                 component,
                 trial_epochs,
             } => {
-                let component = component_of(&component);
+                let component = ComponentRef::of(&component);
                 match self.swap(component, trial_epochs, &events).await {
                     Ok(Verdict::Kept) => Event::Kept,
                     Ok(Verdict::Reverted(error)) => Event::Reverted { error },

@@ -3,10 +3,11 @@
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::Exit;
 use super::host::{Host, Inspection};
 use super::numbers::grouped;
 use super::terminal::Terminal;
-use super::{Exit, component_of};
+use crate::config::ComponentRef;
 
 /// Where the text of a key begins.
 const INDENT: &str = "    ";
@@ -65,7 +66,7 @@ async fn print(
     terminal: &Terminal,
     show: impl FnOnce(&Inspection) -> String,
 ) -> Exit {
-    match host.inspect(&component_of(component)).await {
+    match host.inspect(&ComponentRef::of(component)).await {
         Ok(inspection) => {
             terminal.result(&show(&inspection));
             Exit::Success

@@ -22,7 +22,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use tokio::sync::watch;
 use wasm_sink_core::{Blame, Error, Kind, Result};
 
-use crate::config::{self, ComponentRef, LoadError, Pipeline, Registry};
+use crate::config::{self, LoadError, Pipeline, Registry};
 use crate::connectors;
 
 pub use check::CheckArgs;
@@ -163,14 +163,6 @@ pub fn main<H: Host>(
 /// For what signals end, as they do by default.
 fn ended_by_signals() -> watch::Receiver<bool> {
     watch::channel(false).1
-}
-
-/// A path, or the word of a built-in component.
-pub(crate) fn component_of(text: &str) -> ComponentRef {
-    match text.contains('/') || text.ends_with(".wasm") {
-        true => ComponentRef::File(text.into()),
-        false => ComponentRef::BuiltIn(text.to_owned()),
-    }
 }
 
 /// With what this build can talk to.

@@ -8,6 +8,7 @@ use wasm_sink_core::{Blame, Error, Kind, Result};
 use super::Exit;
 use super::numbers::{count, duration};
 use super::terminal::Terminal;
+use crate::config::ComponentRef;
 use crate::control::{self, Event, Refusal, Request, Running};
 
 /// Committed epochs after which a new component stays.
@@ -167,8 +168,8 @@ fn named(given: &str) -> Result<(String, Option<PathBuf>)> {
 
 /// As the running process finds it, which stands in another folder.
 fn component(given: &str) -> Result<String> {
-    if !given.contains('/') && !given.ends_with(".wasm") {
-        return Ok(given.to_owned());
+    if let ComponentRef::BuiltIn(word) = ComponentRef::of(given) {
+        return Ok(word);
     }
     let absolute: std::io::Result<PathBuf> = std::fs::canonicalize(given);
     let absolute = absolute.map_err(|error| {

@@ -109,6 +109,17 @@ pub enum ComponentRef {
     File(PathBuf),
 }
 
+impl ComponentRef {
+    /// A text with a separator of folders in it, or with the ending of a component, is a path; any other is the
+    /// word of a built-in component, whether there is one or not.
+    pub fn of(text: &str) -> Self {
+        match text.contains(['/', '\\']) || text.ends_with(".wasm") {
+            true => Self::File(text.into()),
+            false => Self::BuiltIn(text.to_owned()),
+        }
+    }
+}
+
 impl fmt::Display for ComponentRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -258,7 +258,9 @@ impl Running {
             return;
         }
         self.logic.0.change(|state| {
-            let Some(trial) = &mut state.trial else {
+            // Another task may have found a fault meanwhile, and a further component be on trial.
+            let trial = state.trial.as_mut();
+            let Some(trial) = trial.filter(|_| state.current.number == number) else {
                 return;
             };
             trial.epochs_left = trial.epochs_left.saturating_sub(1);

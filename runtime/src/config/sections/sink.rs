@@ -82,9 +82,10 @@ fn component(
         });
         return None;
     }
-    if !text.contains(['/', '\\']) && !text.ends_with(".wasm") {
+    let component = ComponentRef::of(text);
+    if let ComponentRef::BuiltIn(_) = component {
         return match registry.unknown_component(text, span) {
-            None => Some(ComponentRef::BuiltIn(text.to_owned())),
+            None => Some(component),
             Some(problem) => {
                 reader.problem(problem);
                 None
@@ -101,7 +102,7 @@ fn component(
         });
         return None;
     }
-    Some(ComponentRef::File(text.into()))
+    Some(component)
 }
 
 /// Checks `env`, which was obeyed when variables were filled in.
