@@ -2,6 +2,7 @@
 //! with a model.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use async_trait::async_trait;
 use tokio::time::Instant;
@@ -10,6 +11,7 @@ use crate::batch::Rows;
 use crate::dead_letter::DeadLetter;
 use crate::epoch::{Account, CommitId};
 use crate::error::{Error, Result};
+use crate::guest::calls::Call;
 use crate::position::{PartitionKey, Position};
 use crate::stage::{Purpose, Staged, TablePreview, UnitId};
 
@@ -61,6 +63,13 @@ pub trait Component: Send + Sync {
     /// # Errors
     /// What `open` answered, or why there is no instance.
     async fn start(&self, purpose: Purpose) -> Result<Box<dyn Instance>>;
+
+    /// Runs an epoch that failed once more, with capabilities that keep nothing, and keeps what happens for
+    /// `wasm-sink replay`. Where that is; None where it does not fail again, or cannot be kept.
+    async fn keep_failure(&self, id: CommitId, rows: Vec<Rows>) -> Option<PathBuf> {
+        let _ = (id, rows);
+        None
+    }
 }
 
 /// One running instance, fed by one task.
@@ -97,6 +106,11 @@ pub trait Instance: Send {
 
     /// What the open epoch staged so far; only for [`Purpose::Preview`].
     fn preview(&mut self) -> Vec<TablePreview>;
+
+    /// What it has asked the host for since this was asked last; only for [`Purpose::Preview`].
+    fn take_calls(&mut self) -> Vec<Call> {
+        Vec::new()
+    }
 
     /// Whether it holds so many dead handles that it should be replaced between two epochs.
     fn worn(&self) -> bool {

@@ -67,6 +67,7 @@ struct Inner {
     blame: Blame,
     message: String,
     context: Vec<String>,
+    advice: Option<String>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -78,6 +79,7 @@ impl Error {
             blame,
             message: message.into(),
             context: Vec::new(),
+            advice: None,
             source: None,
         }))
     }
@@ -109,6 +111,13 @@ impl Error {
     #[must_use]
     pub fn context(mut self, doing: impl Into<String>) -> Self {
         self.0.context.push(doing.into());
+        self
+    }
+
+    /// Where one can read on; stands behind all else.
+    #[must_use]
+    pub fn advise(mut self, advice: impl Into<String>) -> Self {
+        self.0.advice = Some(advice.into());
         self
     }
 
@@ -154,7 +163,10 @@ impl fmt::Display for Error {
             }
             below = error.source();
         }
-        Ok(())
+        match &self.0.advice {
+            Some(advice) => write!(f, "; {advice}"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -19,6 +19,18 @@ pub(super) enum Level {
     Error,
 }
 
+impl Level {
+    /// The word of the contract.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+        }
+    }
+}
+
 /// Which of the two outputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Output {

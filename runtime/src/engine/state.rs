@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::json;
 use tokio::time::Instant;
 use wasm_sink_core::dead_letter::RefusedBy;
 use wasm_sink_core::error::{Blame, Error, Kind};
@@ -94,6 +95,8 @@ impl HasGuest for State {
 
 impl epoch::Host for State {
     fn commit_within(&mut self, ms: u32) -> wasmtime::Result<()> {
+        self.guest
+            .note("epoch.commit-within", || json!([ms]), None, Ok(()));
         if self.phase == Phase::Epoch {
             let wish = Instant::now() + Duration::from_millis(ms.into());
             self.wish = Some(self.wish.map_or(wish, |earlier| earlier.min(wish)));
@@ -103,6 +106,8 @@ impl epoch::Host for State {
 
     fn skip(&mut self, row_count: u32, reason: String) -> wasmtime::Result<()> {
         self.guest.count_skipped(row_count.into());
+        self.guest
+            .note("epoch.skip", || json!([row_count, reason]), None, Ok(()));
         self.log.write(
             Level::Debug,
             &format!("{row_count} rows are skipped: {reason}"),
@@ -130,6 +135,13 @@ impl dead_letters::Host for State {
         let rejected = self
             .guest
             .reject(&rows, RefusedBy::Component, |_| reason.clone());
+        let answer = rejected.as_ref().map(|()| ());
+        self.guest.note(
+            "dead-letters.reject",
+            || json!([reason]),
+            Some(&rows),
+            answer,
+        );
         Ok(self.guest.answer(rejected))
     }
 }
@@ -142,6 +154,12 @@ impl log::Host for State {
             log::Level::Warn => Level::Warn,
             log::Level::Error => Level::Error,
         };
+        self.guest.note(
+            "log.write",
+            || json!([level.as_str(), message]),
+            None,
+            Ok(()),
+        );
         self.log.write(level, &message);
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! The host side of `wasm-sink:delta/delta`.
 
+use serde_json::json;
 use wasm_sink_core::guest::tables::{Answer, TableHandle as Handle, TableStage};
 use wasm_sink_core::guest::{Batch, Guest, HasGuest, wit};
 use wasmtime::component::{HasSelf, Linker, Resource};
@@ -26,8 +27,13 @@ impl delta::HostTable for Guest {
     }
 
     async fn fields(&mut self, table: Resource<TableHandle>) -> Answer<Option<Vec<wit::Field>>> {
-        self.on_table(&table, async |stage, name| stage.fields(name))
-            .await
+        self.on_table(
+            &table,
+            "fields",
+            || json!([]),
+            async |stage, name| stage.fields(name),
+        )
+        .await
     }
 
     async fn create(
@@ -36,9 +42,12 @@ impl delta::HostTable for Guest {
         fields: Vec<wit::Field>,
         partition_by: Vec<String>,
     ) -> Answer<()> {
-        self.on_table(&table, async |stage, name| {
-            stage.create(name, &fields, &partition_by).await
-        })
+        self.on_table(
+            &table,
+            "create",
+            || json!([fields, partition_by]),
+            async |stage, name| stage.create(name, &fields, &partition_by).await,
+        )
         .await
     }
 
@@ -47,9 +56,12 @@ impl delta::HostTable for Guest {
         table: Resource<TableHandle>,
         fields: Vec<wit::Field>,
     ) -> Answer<()> {
-        self.on_table(&table, async |stage, name| {
-            stage.add_columns(name, &fields).await
-        })
+        self.on_table(
+            &table,
+            "add-columns",
+            || json!([fields]),
+            async |stage, name| stage.add_columns(name, &fields).await,
+        )
         .await
     }
 
@@ -58,8 +70,13 @@ impl delta::HostTable for Guest {
     }
 
     async fn overwrite(&mut self, table: Resource<TableHandle>) -> Answer<()> {
-        self.on_table(&table, async |stage, name| stage.overwrite(name))
-            .await
+        self.on_table(
+            &table,
+            "overwrite",
+            || json!([]),
+            async |stage, name| stage.overwrite(name),
+        )
+        .await
     }
 
     async fn drop(&mut self, table: Resource<TableHandle>) -> wasmtime::Result<()> {

@@ -167,6 +167,8 @@ fn indexed_columns(metadata: &Metadata) -> usize {
 impl TableStage for DeltaStage {
     type Rows = Prepared;
 
+    const RESOURCE: &'static str = "delta.table";
+
     async fn open(&mut self, name: &str) -> Result<()> {
         if self.find(name).is_ok() {
             return Ok(());

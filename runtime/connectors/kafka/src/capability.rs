@@ -1,5 +1,6 @@
 //! The host side of `wasm-sink:kafka/kafka`.
 
+use serde_json::json;
 use wasm_sink_core::guest::tables::{Answer, TableHandle};
 use wasm_sink_core::guest::{Batch, Guest, HasGuest};
 use wasmtime::component::{HasSelf, Linker, Resource};
@@ -30,8 +31,13 @@ impl kafka::HostTopic for Guest {
         topic: Resource<TopicHandle>,
         encoding: kafka::Encoding,
     ) -> Answer<()> {
-        self.on_table(&topic, async |stage, name| stage.encode_as(name, encoding))
-            .await
+        self.on_table(
+            &topic,
+            "encode-as",
+            || json!([encoding]),
+            async |stage, name| stage.encode_as(name, encoding),
+        )
+        .await
     }
 
     async fn assign(
@@ -41,10 +47,15 @@ impl kafka::HostTopic for Guest {
         column: String,
         share: kafka::Share,
     ) -> Answer<()> {
-        self.on_table(&topic, async |stage, name| {
-            stage.layout(name)?.assign(role, column, share);
-            Ok(())
-        })
+        self.on_table(
+            &topic,
+            "assign",
+            || json!([role, column, share]),
+            async |stage, name| {
+                stage.layout(name)?.assign(role, column.clone(), share);
+                Ok(())
+            },
+        )
         .await
     }
 
@@ -53,17 +64,25 @@ impl kafka::HostTopic for Guest {
         topic: Resource<TopicHandle>,
         columns: Vec<String>,
     ) -> Answer<()> {
-        self.on_table(&topic, async |stage, name| {
-            stage.layout(name)?.leave_out(columns);
-            Ok(())
-        })
+        self.on_table(
+            &topic,
+            "leave-out",
+            || json!([columns]),
+            async |stage, name| {
+                stage.layout(name)?.leave_out(columns.clone());
+                Ok(())
+            },
+        )
         .await
     }
 
     async fn key_from(&mut self, topic: Resource<TopicHandle>, template: String) -> Answer<()> {
-        self.on_table(&topic, async |stage, name| {
-            stage.layout(name)?.key_from(&template)
-        })
+        self.on_table(
+            &topic,
+            "key-from",
+            || json!([template]),
+            async |stage, name| stage.layout(name)?.key_from(&template),
+        )
         .await
     }
 
@@ -72,9 +91,12 @@ impl kafka::HostTopic for Guest {
         topic: Resource<TopicHandle>,
         partitioner: kafka::Partitioner,
     ) -> Answer<()> {
-        self.on_table(&topic, async |stage, name| {
-            stage.partition_by(name, partitioner)
-        })
+        self.on_table(
+            &topic,
+            "partition-by",
+            || json!([partitioner]),
+            async |stage, name| stage.partition_by(name, partitioner),
+        )
         .await
     }
 

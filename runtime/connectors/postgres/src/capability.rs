@@ -1,5 +1,6 @@
 //! The host side of `wasm-sink:postgres/postgres`.
 
+use serde_json::json;
 use wasm_sink_core::guest::tables::{Answer, TableHandle as Handle, TableStage};
 use wasm_sink_core::guest::{Batch, Guest, HasGuest, wit};
 use wasmtime::component::{HasSelf, Linker, Resource};
@@ -26,8 +27,13 @@ impl postgres::HostTable for Guest {
     }
 
     async fn fields(&mut self, table: Resource<TableHandle>) -> Answer<Option<Vec<wit::Field>>> {
-        self.on_table(&table, async |stage, name| stage.fields(name))
-            .await
+        self.on_table(
+            &table,
+            "fields",
+            || json!([]),
+            async |stage, name| stage.fields(name),
+        )
+        .await
     }
 
     async fn create(
@@ -35,9 +41,12 @@ impl postgres::HostTable for Guest {
         table: Resource<TableHandle>,
         fields: Vec<wit::Field>,
     ) -> Answer<()> {
-        self.on_table(&table, async |stage, name| {
-            stage.create(name, &fields).await
-        })
+        self.on_table(
+            &table,
+            "create",
+            || json!([fields]),
+            async |stage, name| stage.create(name, &fields).await,
+        )
         .await
     }
 
@@ -46,9 +55,12 @@ impl postgres::HostTable for Guest {
         table: Resource<TableHandle>,
         fields: Vec<wit::Field>,
     ) -> Answer<()> {
-        self.on_table(&table, async |stage, name| {
-            stage.add_columns(name, &fields).await
-        })
+        self.on_table(
+            &table,
+            "add-columns",
+            || json!([fields]),
+            async |stage, name| stage.add_columns(name, &fields).await,
+        )
         .await
     }
 
@@ -57,9 +69,12 @@ impl postgres::HostTable for Guest {
         table: Resource<TableHandle>,
         fields: Vec<wit::Field>,
     ) -> Answer<()> {
-        self.on_table_at_length(&table, async |stage, name| {
-            stage.widen_columns(name, &fields).await
-        })
+        self.on_table_at_length(
+            &table,
+            "widen-columns",
+            || json!([fields]),
+            async |stage, name| stage.widen_columns(name, &fields).await,
+        )
         .await
     }
 
@@ -68,13 +83,23 @@ impl postgres::HostTable for Guest {
     }
 
     async fn overwrite(&mut self, table: Resource<TableHandle>) -> Answer<()> {
-        self.on_table(&table, async |stage, name| stage.overwrite(name))
-            .await
+        self.on_table(
+            &table,
+            "overwrite",
+            || json!([]),
+            async |stage, name| stage.overwrite(name),
+        )
+        .await
     }
 
     async fn upsert_by(&mut self, table: Resource<TableHandle>, keys: Vec<String>) -> Answer<()> {
-        self.on_table(&table, async |stage, name| stage.upsert_by(name, keys))
-            .await
+        self.on_table(
+            &table,
+            "upsert-by",
+            || json!([keys]),
+            async |stage, name| stage.upsert_by(name, keys.clone()),
+        )
+        .await
     }
 
     async fn drop(&mut self, table: Resource<TableHandle>) -> wasmtime::Result<()> {

@@ -379,6 +379,8 @@ impl OpenTable {
 impl TableStage for PostgresStage {
     type Rows = Rows;
 
+    const RESOURCE: &'static str = "postgres.table";
+
     async fn open(&mut self, table: &str) -> Result<()> {
         if self.find(table).is_ok() {
             return Ok(());

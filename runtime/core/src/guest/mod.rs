@@ -2,6 +2,7 @@
 //! the epoch that a guest is working on. A connector links its capability through [`HasGuest`].
 
 mod batch;
+pub mod calls;
 mod charge;
 mod convert;
 pub mod fit;
@@ -32,6 +33,7 @@ pub use ipc::read_stream;
 pub use json::whole as json_texts;
 pub use plan::Plan;
 
+use calls::{Call, Replies};
 use charge::{Charges, Ledger};
 use room::{Full, Room};
 
@@ -42,6 +44,7 @@ pub mod bindings {
         path: "../../wit",
         inline: "package wasm-sink:core-host; world types { import wasm-sink:sink/types@0.1.0; }",
         imports: { default: async | trappable },
+        additional_derives: [serde::Deserialize, serde::Serialize],
         with: {
             "wasm-sink:sink/types.batch": super::Batch,
             "wasm-sink:sink/types.plan": super::Plan,
@@ -96,6 +99,10 @@ pub struct Guest {
     ledger: Ledger,
     /// Bytes of text that plans hold.
     plan_bytes: usize,
+    /// Where somebody listens, the calls so far.
+    calls: Option<Vec<Call>>,
+    /// In place of stages.
+    replies: Option<Box<dyn Replies>>,
 }
 
 impl Guest {
@@ -115,6 +122,16 @@ impl Guest {
             schemas: batch::SchemaIds::default(),
             ledger: Ledger::default(),
             plan_bytes: 0,
+            calls: None,
+            replies: None,
+        }
+    }
+
+    /// Without destinations: capabilities answer from a recording.
+    pub fn offline(replies: Box<dyn Replies>, limits: GuestLimits) -> Self {
+        Self {
+            replies: Some(replies),
+            ..Self::new(BTreeMap::new(), limits)
         }
     }
 
@@ -213,11 +230,7 @@ impl Guest {
     /// [`Kind::Denied`].
     pub fn stage<S: Stage>(&mut self, role: &str) -> Result<&mut S, Error> {
         if self.access == Access::Denied {
-            return Err(Error::new(
-                Kind::Denied,
-                Blame::Component,
-                "capabilities are not available in `validate`",
-            ));
+            return Err(denied());
         }
         let known: Vec<&str> = self.stages.keys().map(String::as_str).collect();
         let refusal = format!(
@@ -348,6 +361,14 @@ impl Guest {
         self.account.rejected += rows.len() as u64;
         Ok(())
     }
+}
+
+fn denied() -> Error {
+    Error::new(
+        Kind::Denied,
+        Blame::Component,
+        "capabilities are not available in `validate`",
+    )
 }
 
 impl From<&Error> for wit::Error {

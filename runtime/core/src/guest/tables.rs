@@ -9,8 +9,12 @@ use std::sync::Arc;
 use arrow::array::{BooleanArray, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use wasmtime::component::Resource;
 
+use super::calls::{Asked, Target};
 use super::{Batch, Guest, wit};
 use crate::batch::Rows;
 use crate::dead_letter::RefusedBy;
@@ -64,11 +68,43 @@ pub struct Refused {
     pub reasons: Vec<String>,
 }
 
+/// What became of rows that were appended.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Appended {
+    /// Rows that the table does not take, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    refused: Vec<(u32, String)>,
+}
+
+impl From<&Refused> for Appended {
+    fn from(refused: &Refused) -> Self {
+        let rows = (0..).zip(refused.rows.iter());
+        let rows = rows.filter_map(|(row, is_refused)| (is_refused == Some(true)).then_some(row));
+        Self {
+            refused: rows.zip(refused.reasons.iter().cloned()).collect(),
+        }
+    }
+}
+
+fn asked<S: TableStage>(function: &str, role: &str, name: &str, arguments: Value) -> Asked {
+    Asked {
+        function: format!("{}.{function}", S::RESOURCE),
+        target: Some(Target {
+            connection: role.to_owned(),
+            name: name.to_owned(),
+        }),
+        arguments,
+    }
+}
+
 /// A stage with tables. A table is opened before anything else is asked of it.
 #[async_trait]
 pub trait TableStage: Stage {
     /// Rows as the stage takes them.
     type Rows: Send;
+
+    /// Interface and resource of the capability: "delta.table".
+    const RESOURCE: &'static str;
 
     /// Opens a table of the connection; one that is missing is no error.
     ///
@@ -160,10 +196,15 @@ impl Guest {
         role: String,
         name: String,
     ) -> Answer<Resource<TableHandle<S>>> {
-        let opened = match self.stage::<S>(&role) {
-            Ok(stage) => stage.open(&name).await,
-            Err(error) => Err(error),
+        let asked = self.asked(|| asked::<S>("open", &role, &name, Value::Null));
+        let opened = match self.replied::<()>(asked.as_ref(), None) {
+            Some(opened) => opened,
+            None => match self.stage::<S>(&role) {
+                Ok(stage) => stage.open(&name).await,
+                Err(error) => Err(error),
+            },
         };
+        self.heard(asked, None, &opened);
         if let Err(error) = self.answer(opened) {
             return Ok(Err(error));
         }
@@ -175,36 +216,45 @@ impl Guest {
         Ok(Ok(self.table().push(handle)?))
     }
 
-    /// Has the stage behind a table do something, within the time that a staging call may take.
+    /// Has the stage behind a table do what `function` of it asks for, within the time that a staging call may
+    /// take. `arguments`: the others, as a list.
     ///
     /// # Errors
     /// A trap for a handle that is none.
-    pub async fn on_table<S: TableStage, T>(
+    pub async fn on_table<S: TableStage, T: Serialize + DeserializeOwned>(
         &mut self,
         table: &Resource<TableHandle<S>>,
+        function: &str,
+        arguments: impl FnOnce() -> Value,
         call: impl AsyncFnOnce(&mut S, &str) -> Result<T>,
     ) -> Answer<T> {
         let wait = self.limits().stage_wait;
-        self.on_table_at_length(table, async |stage: &mut S, name| {
-            within(wait, call(stage, name)).await
-        })
-        .await
+        let call = async |stage: &mut S, name: &str| within(wait, call(stage, name)).await;
+        self.on_table_at_length(table, function, arguments, call)
+            .await
     }
 
     /// The same for what takes as long as the destination needs: cut off, it would only begin anew.
     ///
     /// # Errors
     /// A trap for a handle that is none.
-    pub async fn on_table_at_length<S: TableStage, T>(
+    pub async fn on_table_at_length<S: TableStage, T: Serialize + DeserializeOwned>(
         &mut self,
         table: &Resource<TableHandle<S>>,
+        function: &str,
+        arguments: impl FnOnce() -> Value,
         call: impl AsyncFnOnce(&mut S, &str) -> Result<T>,
     ) -> Answer<T> {
         let handle = self.table().get(table)?.clone();
-        let done = match self.stage::<S>(&handle.role) {
-            Ok(stage) => call(stage, &handle.name).await,
-            Err(error) => Err(error),
+        let asked = self.asked(|| asked::<S>(function, &handle.role, &handle.name, arguments()));
+        let done = match self.replied(asked.as_ref(), None) {
+            Some(done) => done,
+            None => match self.stage::<S>(&handle.role) {
+                Ok(stage) => call(stage, &handle.name).await,
+                Err(error) => Err(error),
+            },
         };
+        self.heard(asked, None, &done);
         Ok(self.answer(done))
     }
 
@@ -219,37 +269,72 @@ impl Guest {
     ) -> Answer<()> {
         let handle = self.table().get(table)?.clone();
         let rows = self.rows(rows)?.clone();
-        let appended = self.stage_rows(&handle, &rows).await;
+        let asked = self.asked(|| asked::<S>("append", &handle.role, &handle.name, Value::Null));
+        let appended = match self.replied::<Appended>(asked.as_ref(), Some(&rows)) {
+            Some(Ok(appended)) => self.leave_out(&rows, appended),
+            Some(Err(error)) => Err(error),
+            None => self.stage_rows(&handle, &rows).await,
+        };
+        self.heard(asked, Some(&rows), &appended);
+        let appended = appended.map(|appended| {
+            let refused: usize = appended.refused.len();
+            self.count_staged(rows.len().saturating_sub(refused) as u64);
+        });
         Ok(self.answer(appended))
+    }
+
+    /// Rejects the rows that a destination refused when it was there.
+    fn leave_out(&mut self, rows: &Rows, appended: Appended) -> Result<Appended> {
+        let mut is_refused = vec![false; rows.len()];
+        for (row, _) in &appended.refused {
+            if let Some(is_refused) = is_refused.get_mut(*row as usize) {
+                *is_refused = true;
+            }
+        }
+        let refused = Refused {
+            rows: is_refused.into(),
+            reasons: appended
+                .refused
+                .iter()
+                .map(|(_, why)| why.clone())
+                .collect(),
+        };
+        self.refuse(rows, &refused)?;
+        Ok(appended)
+    }
+
+    fn refuse(&mut self, rows: &Rows, refused: &Refused) -> Result<()> {
+        let left_out = rows.filter(&refused.rows).map_err(|e| {
+            Error::new(
+                Kind::Other,
+                Blame::Host,
+                "refused rows could not be set aside",
+            )
+            .with_source(e)
+        })?;
+        let reason = |row: usize| refused.reasons.get(row).cloned().unwrap_or_default();
+        self.reject(&left_out, RefusedBy::Host, reason)
     }
 
     async fn stage_rows<S: TableStage>(
         &mut self,
         handle: &TableHandle<S>,
         rows: &Rows,
-    ) -> Result<()> {
+    ) -> Result<Appended> {
         let wait = self.limits().stage_wait;
         let stage = self.stage::<S>(&handle.role)?;
         within(wait, stage.expect(&handle.name, &rows.values().schema())).await?;
         let fitted = stage.fit(&handle.name, rows.values())?;
         // Refusing comes first: where it is not possible, nothing was staged.
+        let mut appended = Appended::default();
         if let Some(refused) = &fitted.refused {
-            let left_out = rows.filter(&refused.rows).map_err(|e| {
-                Error::new(
-                    Kind::Other,
-                    Blame::Host,
-                    "refused rows could not be set aside",
-                )
-                .with_source(e)
-            })?;
-            let reason = |row: usize| refused.reasons.get(row).cloned().unwrap_or_default();
-            self.reject(&left_out, RefusedBy::Host, reason)?;
+            self.refuse(rows, refused)?;
+            appended = refused.into();
         }
         let stage = self.stage::<S>(&handle.role)?;
         stage.prepare(&handle.name).await?;
         within(wait, stage.push(&handle.name, fitted.rows)).await?;
-        self.count_staged(fitted.row_count as u64);
-        Ok(())
+        Ok(appended)
     }
 
     /// `drop` of a table.

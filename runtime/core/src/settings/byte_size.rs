@@ -1,7 +1,7 @@
 //! Numbers of bytes as people write them.
 
 /// "64MiB" as bytes; None where it is something else, or more than an `i64` holds.
-pub(super) fn parse(text: &str) -> Option<i64> {
+pub fn parse(text: &str) -> Option<i64> {
     let text = text.trim();
     let unit_at = text
         .find(|c: char| !c.is_ascii_digit() && c != '.' && c != '_')

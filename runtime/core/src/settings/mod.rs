@@ -8,6 +8,7 @@ mod reader;
 use std::fmt;
 use std::ops::Range;
 
+pub use byte_size::parse as byte_size;
 pub use nearest::nearest;
 pub use reader::Reader;
 

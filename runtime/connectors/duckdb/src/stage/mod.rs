@@ -236,6 +236,8 @@ fn dropped(table: &TableName) -> Error {
 impl TableStage for DuckDbStage {
     type Rows = RecordBatch;
 
+    const RESOURCE: &'static str = "duckdb.table";
+
     async fn open(&mut self, table: &str) -> Result<()> {
         if self.find(table).is_ok() {
             return Ok(());

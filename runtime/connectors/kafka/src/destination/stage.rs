@@ -213,6 +213,8 @@ pub(super) fn check_name(name: &str) -> Result<()> {
 impl TableStage for KafkaStage {
     type Rows = Rows;
 
+    const RESOURCE: &'static str = "kafka.topic";
+
     async fn open(&mut self, topic: &str) -> Result<()> {
         if self.find(topic).is_ok() {
             return Ok(());

@@ -1,0 +1,223 @@
+//! The calls of a guest that leave its sandbox, as they were made and answered: for recordings, which are replayed
+//! without a destination, and for holding two components against each other. What the host computes for a guest
+//! (batches and plans) is not among them: that is computed again.
+
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Access, Guest};
+use crate::batch::Rows;
+use crate::error::{Blame, Error, Kind, Result};
+
+/// A call and its answer.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// What was asked.
+    pub asked: Asked,
+    /// The rows that came with it.
+    pub rows: Option<Rows>,
+    /// What came of it.
+    pub answer: Answered,
+}
+
+/// What a call answered: a value as JSON, or an error.
+pub type Answered = Result<Value, Told>;
+
+/// What a guest asked for, without rows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// Interface, resource and function: "delta.table.append", "epoch.skip".
+    pub function: String,
+    /// What a resource stands for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Target>,
+    /// The arguments in their order, without handles.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub arguments: Value,
+}
+
+/// A table, topic or the like.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Target {
+    /// The role of its connection.
+    pub connection: String,
+    /// Its name there.
+    pub name: String,
+}
+
+/// An error as it was told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// What happened.
+    pub kind: Word,
+    /// Milliseconds to wait; only with `throttled`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
+    /// Whose fault it is.
+    pub blame: Culprit,
+    /// With all that stands around and below it.
+    pub message: String,
+}
+
+/// [`Kind`] as a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs, reason = "those of `Kind`")]
+pub enum Word {
+    Other,
+    Unavailable,
+    Throttled,
+    Conflict,
+    OutcomeUnknown,
+    Rejected,
+    Denied,
+    Invalid,
+}
+
+/// [`Blame`] as a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs, reason = "those of `Blame`")]
+pub enum Culprit {
+    Configuration,
+    Component,
+    Source,
+    Destination,
+    WasmSink,
+}
+
+impl From<&Error> for Told {
+    fn from(error: &Error) -> Self {
+        let (kind, retry_after) = match error.kind() {
+            Kind::Other => (Word::Other, None),
+            Kind::Unavailable => (Word::Unavailable, None),
+            Kind::Throttled { retry_after } => (Word::Throttled, retry_after),
+            Kind::Conflict => (Word::Conflict, None),
+            Kind::OutcomeUnknown => (Word::OutcomeUnknown, None),
+            Kind::Rejected => (Word::Rejected, None),
+            Kind::Denied => (Word::Denied, None),
+            Kind::Invalid => (Word::Invalid, None),
+        };
+        Self {
+            kind,
+            retry_after_ms: retry_after
+                .map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
+            blame: match error.blame() {
+                Blame::Configuration => Culprit::Configuration,
+                Blame::Component => Culprit::Component,
+                Blame::Source => Culprit::Source,
+                Blame::Destination => Culprit::Destination,
+                Blame::Host => Culprit::WasmSink,
+            },
+            message: error.to_string(),
+        }
+    }
+}
+
+impl From<Told> for Error {
+    fn from(told: Told) -> Self {
+        let kind = match told.kind {
+            Word::Other => Kind::Other,
+            Word::Unavailable => Kind::Unavailable,
+            Word::Throttled => Kind::Throttled {
+                retry_after: told.retry_after_ms.map(Duration::from_millis),
+            },
+            Word::Conflict => Kind::Conflict,
+            Word::OutcomeUnknown => Kind::OutcomeUnknown,
+            Word::Rejected => Kind::Rejected,
+            Word::Denied => Kind::Denied,
+            Word::Invalid => Kind::Invalid,
+        };
+        let blame = match told.blame {
+            Culprit::Configuration => Blame::Configuration,
+            Culprit::Component => Blame::Component,
+            Culprit::Source => Blame::Source,
+            Culprit::Destination => Blame::Destination,
+            Culprit::WasmSink => Blame::Host,
+        };
+        Self::new(kind, blame, told.message)
+    }
+}
+
+/// Answers in place of destinations.
+pub trait Replies: Send {
+    /// What a call is answered.
+    fn reply(&mut self, asked: &Asked, rows: Option<&Rows>) -> Answered;
+}
+
+impl Guest {
+    /// Keeps calls from now on, until they are taken.
+    pub fn listen(&mut self) {
+        self.calls.get_or_insert_default();
+    }
+
+    /// The calls since they were taken last; none where nobody listens.
+    pub fn take_calls(&mut self) -> Vec<Call> {
+        self.calls.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Keeps a call that answers nothing.
+    pub fn note(
+        &mut self,
+        function: &str,
+        arguments: impl FnOnce() -> Value,
+        rows: Option<&Rows>,
+        answer: Result<(), &Error>,
+    ) {
+        if let Some(calls) = &mut self.calls {
+            calls.push(Call {
+                asked: Asked {
+                    function: function.to_owned(),
+                    target: None,
+                    arguments: arguments(),
+                },
+                rows: rows.cloned(),
+                answer: answer.map(|()| Value::Null).map_err(Told::from),
+            });
+        }
+    }
+
+    /// What is asked, where somebody wants to know.
+    pub(super) fn asked(&self, asked: impl FnOnce() -> Asked) -> Option<Asked> {
+        (self.calls.is_some() || self.replies.is_some()).then(asked)
+    }
+
+    /// The answer of a recording, where there is no destination.
+    pub(super) fn replied<T: DeserializeOwned>(
+        &mut self,
+        asked: Option<&Asked>,
+        rows: Option<&Rows>,
+    ) -> Option<Result<T>> {
+        let (replies, asked) = self.replies.as_mut().zip(asked)?;
+        if self.access == Access::Denied {
+            return Some(Err(super::denied()));
+        }
+        let reply = replies.reply(asked, rows).map_err(Error::from);
+        Some(reply.and_then(|reply| {
+            serde_json::from_value(reply).map_err(|error| {
+                let message = format!("the recorded answer to `{}` is none", asked.function);
+                Error::new(Kind::Other, Blame::Host, message).with_source(error)
+            })
+        }))
+    }
+
+    /// Keeps a call that was answered.
+    pub(super) fn heard<T: Serialize>(
+        &mut self,
+        asked: Option<Asked>,
+        rows: Option<&Rows>,
+        done: &Result<T>,
+    ) {
+        if let (Some(calls), Some(asked)) = (&mut self.calls, asked) {
+            let answer = done.as_ref().map_err(Told::from);
+            calls.push(Call {
+                asked,
+                rows: rows.cloned(),
+                answer: answer.map(|done| serde_json::to_value(done).unwrap_or_default()),
+            });
+        }
+    }
+}
