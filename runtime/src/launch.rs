@@ -20,17 +20,21 @@ use wasm_sink_core::{Blame, CommitId, DeadLetter, Error, Kind, Result, Rows, Sou
 use crate::cli::{Beginning, Ended, Host, Inspection, Outcome, Preview};
 use crate::config::{self, ComponentRef, SinkConfigProblem};
 use crate::control::Server;
-use crate::engine::{Engine, EngineSettings, InstanceLimits};
+use crate::engine::{Engine, EngineSettings, InstanceLimits, Recordings};
 use crate::metrics::Metrics;
 use crate::pipeline::{
     self, Destinations, Entropy, LettersElsewhere, LocalHome, LocalState, Logic, OsEntropy,
-    Pipeline, Route, Start, StateDirectory, Topics, persist,
+    Pipeline, Route, Samples, Start, StateDirectory, Topics, persist,
 };
+use crate::recording::{Recorder, RecorderSettings};
+use crate::replay::{self, Replayed, Request, Watcher};
 use crate::slot::{Slot, builtin, grants};
 use crate::swap::Swaps;
 
 /// Rows per batch that sources are asked for.
 const BATCH_ROWS: usize = 10_000;
+/// What recordings of failed epochs may hold, in bytes.
+const FAILURES_BYTES: u64 = 256 << 20;
 
 /// The engine of this process, and the word that tells its pipelines to stop.
 #[derive(Debug)]
@@ -66,30 +70,34 @@ impl Launcher {
         &self,
         pipeline: &config::Pipeline,
         connections: &Connections,
+        recordings: Recordings,
     ) -> Result<Arc<dyn Component>> {
         let slot = Slot::of(pipeline);
         let loaded = slot.load(&self.engine, &pipeline.sink.component)?;
-        slot.grant(&loaded, &grants(pipeline, connections))
+        slot.grant(&loaded, &grants(pipeline, connections, recordings))
     }
 
     /// Opens the control socket. A pipeline runs without one as well.
-    fn control(&self, changeable: Changeable<'_>) -> Option<Server> {
+    fn control(&self, changeable: Changeable<'_>, recordings: Recordings) -> Option<Server> {
         let Changeable {
             pipeline,
             connections,
             logic,
+            samples,
             units,
         } = changeable;
         let name = pipeline.name.as_str().to_owned();
         let swaps = Swaps {
             engine: self.engine.clone(),
             slot: Slot::of(pipeline),
-            grants: grants(pipeline, connections),
+            grants: grants(pipeline, connections, recordings),
             logic,
             units,
             pipeline: name.clone(),
             state_dir: pipeline.state_dir.clone(),
             turn: Mutex::default(),
+            samples,
+            comparing: Mutex::default(),
         };
         match Server::open(&name, Arc::new(swaps)) {
             Ok(server) => Some(server),
@@ -109,6 +117,8 @@ pub struct Changeable<'a> {
     pub connections: &'a Connections,
     /// Its component.
     pub logic: Logic,
+    /// Its epochs as they pass.
+    pub samples: Samples,
     /// What it writes to.
     pub units: Vec<UnitId>,
 }
@@ -186,6 +196,18 @@ async fn connect(pipeline: &config::Pipeline, name: &Arc<str>) -> Result<Connect
         connections.insert(label.as_str().to_owned(), opened);
     }
     Ok(connections)
+}
+
+/// Where the boundary of a component is recorded: all of it, if that is wished, and epochs that fail.
+fn recordings(pipeline: &config::Pipeline, all: Option<&RecorderSettings>) -> Result<Recordings> {
+    let failures = RecorderSettings {
+        directory: pipeline.state_dir.join("failures"),
+        max_bytes: FAILURES_BYTES,
+    };
+    Ok(Recordings {
+        all: all.map(Recorder::open).transpose()?,
+        failures: Some(Recorder::open(&failures)?),
+    })
 }
 
 /// What the component opens: it opens its tables in `open`.
@@ -314,16 +336,19 @@ pub async fn deliver(
         );
     }
     let logic = Logic::new(opened.component);
+    let samples = Samples::default();
     let server = control(Changeable {
         pipeline: &pipeline,
         connections: &opened.connections,
         logic: logic.clone(),
+        samples: samples.clone(),
         units,
     });
     let summary = pipeline::run(Pipeline {
         name: pipeline.name.as_str().into(),
         source: opened.source,
         logic,
+        samples,
         destinations,
         epoch: pipeline.epoch,
         limits: pipeline.limits,
@@ -374,7 +399,7 @@ impl Host for Launcher {
         let engine = self.engine.clone();
         let loaded = match component {
             ComponentRef::File(path) => engine.load_file(path, None)?,
-            ComponentRef::BuiltIn(name) => engine.load(name, builtin(name)?, None)?,
+            ComponentRef::BuiltIn(name) => engine.load_builtin(name, builtin(name)?, None)?,
         };
         let schema = loaded.config_schema(&limits).await?;
         Ok(Inspection {
@@ -395,22 +420,28 @@ impl Host for Launcher {
         &self,
         pipeline: config::Pipeline,
         beginning: Beginning,
+        record: Option<RecorderSettings>,
         metrics: Arc<Metrics>,
     ) -> Result<Outcome> {
-        let component = |pipeline: &_, connections: &_| self.grant(pipeline, connections);
+        let recordings = recordings(&pipeline, record.as_ref())?;
+        let kept = recordings.clone();
+        let component = |pipeline: &_, connections: &_| self.grant(pipeline, connections, kept);
         deliver(
             pipeline,
             beginning,
             metrics,
             self.shutdown.clone(),
             component,
-            |changeable| self.control(changeable),
+            |changeable| self.control(changeable, recordings),
         )
         .await
     }
 
     async fn preview(&self, pipeline: config::Pipeline, rows: usize) -> Result<Preview> {
-        let mut opened = open(&pipeline, |connections| self.grant(&pipeline, connections)).await?;
+        let mut opened = open(&pipeline, |connections| {
+            self.grant(&pipeline, connections, Recordings::default())
+        })
+        .await?;
         let mut instance = opened.component.start(Purpose::Preview).await?;
         instance.begin(CommitId::from_random(OsEntropy.next()));
         let first = first_batch(&mut *opened.source).await?;
@@ -442,10 +473,19 @@ impl Host for Launcher {
         Ok(preview)
     }
 
+    async fn replay(
+        &self,
+        request: &Request,
+        watcher: Watcher<'_>,
+        done: &mut (dyn FnMut(Replayed) + Send),
+    ) -> Result<()> {
+        replay::replay(&self.engine, request, watcher, done).await
+    }
+
     async fn restart_consequence(&self, pipeline: &config::Pipeline) -> Result<String> {
         let name: Arc<str> = pipeline.name.as_str().into();
         let connections = connect(pipeline, &name).await?;
-        let component = self.grant(pipeline, &connections)?;
+        let component = self.grant(pipeline, &connections, Recordings::default())?;
         let units = units(&*component).await?;
         let destinations = destinations(&units, pipeline, &connections, None)?;
         let (mut places, mut is_new) = (Vec::new(), true);

@@ -7,6 +7,7 @@
 pub mod admin;
 pub mod allocator;
 pub mod cli;
+pub mod comparison;
 pub mod config;
 pub mod connectors;
 pub mod control;
@@ -14,5 +15,8 @@ pub mod engine;
 pub mod launch;
 pub mod metrics;
 pub mod pipeline;
+pub mod recording;
+pub mod replay;
+mod shadow;
 mod slot;
 mod swap;

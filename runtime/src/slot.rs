@@ -8,7 +8,7 @@ use wasm_sink_core::component::Component;
 use wasm_sink_core::{Blame, Error, Kind, Result};
 
 use crate::config::{self, ComponentRef, SinkConfigProblem, check_sink_config};
-use crate::engine::{Engine, Grant, Grants, InstanceLimits, Loaded};
+use crate::engine::{Engine, Grant, Grants, InstanceLimits, Loaded, Recordings};
 use crate::launch::Connections;
 
 /// What a component gets, whichever it is.
@@ -57,7 +57,9 @@ impl Slot {
             ComponentRef::File(path) => {
                 engine.load_file(&self.directory.join(path), Some(&self.cache))
             }
-            ComponentRef::BuiltIn(name) => engine.load(name, builtin(name)?, Some(&self.cache)),
+            ComponentRef::BuiltIn(name) => {
+                engine.load_builtin(name, builtin(name)?, Some(&self.cache))
+            }
         }
     }
 
@@ -125,8 +127,15 @@ pub(crate) fn builtin(name: &str) -> Result<&'static [u8]> {
 }
 
 /// The connections of `[sink]`, open.
-pub(crate) fn grants(pipeline: &config::Pipeline, connections: &Connections) -> Grants {
-    let mut grants = Grants::default();
+pub(crate) fn grants(
+    pipeline: &config::Pipeline,
+    connections: &Connections,
+    recordings: Recordings,
+) -> Grants {
+    let mut grants = Grants {
+        recordings,
+        ..Grants::default()
+    };
     for (role, label) in &pipeline.sink.connections {
         let connection = connections.get(label.as_str());
         let connector = pipeline.connections.get(label).map(|spec| spec.connector);

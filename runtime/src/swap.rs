@@ -18,11 +18,13 @@ use wasm_sink_core::component::Component;
 use wasm_sink_core::stage::UnitId;
 use wasm_sink_core::{Blame, Error, Kind, Result};
 
+use crate::comparison::Key;
 use crate::config::{ComponentRef, SinkConfigProblem};
 use crate::control::{Event, Handler, Positions, Refusal, Request};
 use crate::engine::{Engine, Grants, quietly};
 use crate::launch::units;
-use crate::pipeline::{Logic, Verdict};
+use crate::pipeline::{Logic, Samples, Verdict};
+use crate::shadow::Shadow;
 use crate::slot::Slot;
 
 /// A line for each swap, in the state directory.
@@ -38,8 +40,11 @@ pub(crate) struct Swaps {
     pub(crate) units: Vec<UnitId>,
     pub(crate) pipeline: String,
     pub(crate) state_dir: PathBuf,
-    /// One at a time.
+    /// One swap at a time.
     pub(crate) turn: Mutex<()>,
+    pub(crate) samples: Samples,
+    /// One comparison at a time.
+    pub(crate) comparing: Mutex<()>,
 }
 
 /// Why a component is not put in the place of another.
@@ -96,6 +101,15 @@ impl Handler for Swaps {
                     Err(against) => against.into(),
                 }
             }
+            Request::Shadow {
+                component,
+                epochs,
+                key,
+            } => {
+                let component = ComponentRef::of(&component);
+                let shadowed = self.shadow(component, epochs, Key(key), &events);
+                shadowed.await.unwrap_or_else(Event::from)
+            }
         };
         // Whoever asked may be gone.
         let _ = events.send(last);
@@ -111,6 +125,7 @@ impl Swaps {
     ) -> Result<Verdict, Against> {
         let _turn = self.turn.try_lock().map_err(|_| Against::Busy)?;
         let component = self.make(component, events).await?;
+        self.has_same_units(&*component).await?;
         let (former, hash) = (self.logic.component(), component.hash().to_owned());
         if former.hash() == hash {
             return Err(refused(format!("the pipeline runs {hash} already")).into());
@@ -170,8 +185,11 @@ impl Swaps {
         if !problems.is_empty() {
             return Err(Against::Problems(problems));
         }
-        let component = self.slot.grant(&loaded, &self.grants)?;
-        let units = units(&*component).await?;
+        Ok(self.slot.grant(&loaded, &self.grants)?)
+    }
+
+    async fn has_same_units(&self, component: &dyn Component) -> Result<(), Against> {
+        let units = units(component).await?;
         if units != self.units {
             return Err(refused(format!(
                 "it writes to {}, and the pipeline to {}: what takes positions is settled when a pipeline \
@@ -181,7 +199,31 @@ impl Swaps {
             ))
             .into());
         }
-        Ok(component)
+        Ok(())
+    }
+
+    /// Holds another component against the one that works.
+    async fn shadow(
+        &self,
+        component: ComponentRef,
+        epochs: u64,
+        key: Key,
+        events: &mpsc::UnboundedSender<Event>,
+    ) -> Result<Event, Against> {
+        let _turn = self.comparing.try_lock().map_err(|_| Against::Busy)?;
+        let new = self.make(component, events).await?;
+        let old = self.logic.component();
+        let shadow = Shadow {
+            samples: &self.samples,
+            old: &*old,
+            new: &*new,
+        };
+        let report = shadow.compare(epochs, key, events).await?;
+        Ok(Event::Reported {
+            former: old.hash().to_owned(),
+            hash: new.hash().to_owned(),
+            report,
+        })
     }
 
     fn note(&self, mut line: serde_json::Value) {

@@ -27,6 +27,7 @@ mod owners;
 mod postgres;
 mod preview;
 mod quickstart;
+mod recorded;
 mod replies;
 mod restart;
 mod routes;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use wasm_sink::pipeline::planted::Fault;
-use wasm_sink::pipeline::{self, EpochLimits, Limits, Logic, Pipeline, Retry, Start};
+use wasm_sink::pipeline::{self, EpochLimits, Limits, Logic, Pipeline, Retry, Samples, Start};
 use wasm_sink_core::budget::Budget;
 
 use crate::component::{Defect, ModelComponent};
@@ -225,6 +225,7 @@ fn assemble(
         name: "model".into(),
         source: Box::new(ModelSource::new(world.clone(), actor)),
         logic: Logic::new(Arc::new(ModelComponent::first(world, actor))),
+        samples: Samples::default(),
         destinations: destination(world, actor).into(),
         epoch,
         limits,

@@ -85,7 +85,10 @@ impl Watched {
         let mut events = control::ask(own, &request).await?;
         loop {
             match events.next().await? {
-                Event::Compiled { .. } | Event::Hello { .. } => {}
+                Event::Compiled { .. }
+                | Event::Hello { .. }
+                | Event::Compared { .. }
+                | Event::Reported { .. } => {}
                 // Its trial goes on; if it fails, the log says so.
                 Event::TakenOver { .. } | Event::Kept | Event::Reverted { .. } => {
                     return Ok(Swapped::Now);

@@ -11,6 +11,8 @@ use wasm_sink_core::{Account, Position, Result};
 
 use crate::config::{ComponentRef, Pipeline, SinkConfigProblem};
 use crate::metrics::Metrics;
+use crate::recording::RecorderSettings;
+use crate::replay::{Replayed, Request, Watcher};
 
 /// Where a run begins.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -110,8 +112,20 @@ pub trait Host: Send + Sync {
         &self,
         pipeline: Pipeline,
         beginning: Beginning,
+        record: Option<RecorderSettings>,
         metrics: Arc<Metrics>,
     ) -> Result<Outcome>;
+
+    /// Replays recordings; see [`crate::replay::replay`].
+    ///
+    /// # Errors
+    /// There are none, or the component cannot run.
+    async fn replay(
+        &self,
+        request: &Request,
+        watcher: Watcher<'_>,
+        done: &mut (dyn FnMut(Replayed) + Send),
+    ) -> Result<()>;
 
     /// Shows what a run would do with the first `rows`, and writes nothing.
     ///

@@ -10,7 +10,9 @@ mod logging;
 mod numbers;
 mod preview;
 mod progress;
+mod replay;
 mod run;
+mod shadow;
 mod signals;
 mod swap;
 mod terminal;
@@ -30,7 +32,9 @@ pub use host::{Beginning, Ended, Host, Inspection, Outcome, Preview};
 pub use init::InitArgs;
 pub use inspect::{ExplainArgs, InspectArgs};
 pub use progress::Progress;
+pub use replay::ReplayArgs;
 pub use run::RunArgs;
+pub use shadow::ShadowArgs;
 pub use swap::SwapArgs;
 pub use terminal::{Color, Terminal};
 
@@ -64,6 +68,10 @@ enum Command {
     Init(InitArgs),
     /// Put another component into a running pipeline
     Swap(SwapArgs),
+    /// Hold another component against the one that runs, and write nothing
+    Shadow(ShadowArgs),
+    /// Run a component on what was recorded, without a destination
+    Replay(ReplayArgs),
     /// Show what a component is and may do
     Inspect(InspectArgs),
     /// Show what a component can be told in [sink.config]
@@ -113,8 +121,13 @@ impl Cli {
         let done = match self.command {
             Command::Init(args) => Ok(init::execute(&args, &terminal)),
             Command::Swap(args) => Ok(swap::execute(&args, &terminal).await),
+            Command::Shadow(args) => Ok(shadow::execute(&args, &terminal).await),
             Command::Check(args) => match launch(ended_by_signals()) {
                 Ok(host) => Ok(check::execute(&args, &host, &terminal).await),
+                Err(error) => Err(error),
+            },
+            Command::Replay(args) => match launch(ended_by_signals()) {
+                Ok(host) => Ok(replay::execute(&args, &host, &terminal).await),
                 Err(error) => Err(error),
             },
             Command::Inspect(args) => match launch(ended_by_signals()) {

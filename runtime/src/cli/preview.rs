@@ -24,7 +24,8 @@ pub(super) fn render(preview: &Preview) -> Result<String> {
     })
 }
 
-type Failure = Box<dyn std::error::Error + Send + Sync>;
+/// Why something cannot be shown.
+pub(super) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 fn render_text(preview: &Preview) -> std::result::Result<String, Failure> {
     let mut out = String::from("The source gives:\n");
@@ -80,7 +81,7 @@ fn fields(out: &mut String, schema: &Schema) -> std::fmt::Result {
 }
 
 /// Columns side by side.
-fn grid(out: &mut String, rows: &RecordBatch) -> std::result::Result<(), Failure> {
+pub(super) fn grid(out: &mut String, rows: &RecordBatch) -> std::result::Result<(), Failure> {
     let options = FormatOptions::new().with_null("null");
     let schema = rows.schema();
     let mut columns = Vec::with_capacity(rows.num_columns());
@@ -106,7 +107,7 @@ fn grid(out: &mut String, rows: &RecordBatch) -> std::result::Result<(), Failure
 }
 
 /// Values come from outside: no control character may reach the terminal.
-fn visible(text: &str) -> String {
+pub(super) fn visible(text: &str) -> String {
     text.chars()
         .map(|c| match c.is_control() {
             true => char::REPLACEMENT_CHARACTER,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use tokio::sync::oneshot;
+use wasm_sink_core::settings::byte_size;
 use wasm_sink_core::{Position, Result};
 
 use super::follow::Watched;
@@ -18,9 +19,12 @@ use super::{Exit, check_component, load, preview};
 use crate::admin::Admin;
 use crate::config::Pipeline;
 use crate::metrics::Metrics;
+use crate::recording::RecorderSettings;
 
 /// Rows that `--dry-run` shows.
 const PREVIEW_ROWS: usize = 5;
+/// The least that `--record-size` takes: an epoch or two should be in it.
+const MIN_RECORD_BYTES: u64 = 16 << 20;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -28,6 +32,7 @@ Examples:
   wasm-sink run pipeline.toml --dry-run
   cat events.jsonl | wasm-sink run from-stdin.toml --quiet
   wasm-sink run pipeline.toml --json 2>run.log
+  wasm-sink run pipeline.toml --record ./recorded
 
 A run continues where the last one ended: what was committed is never read again. Ctrl-C or SIGTERM
 finishes what was begun and stops; a second one stops at once, which loses nothing either.
@@ -54,12 +59,27 @@ pub struct RunArgs {
     /// Swap the component in whenever its file changes
     #[arg(long, conflicts_with = "dry_run")]
     watch: bool,
+    /// Keep all that crosses the boundary of the component in this folder, for `wasm-sink replay`
+    #[arg(long, value_name = "DIR", conflicts_with = "dry_run")]
+    record: Option<PathBuf>,
+    /// What the folder of recordings may hold; the oldest go
+    #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = size, requires = "record")]
+    record_size: u64,
     /// Print errors alone
     #[arg(long, short)]
     quiet: bool,
     /// Log as JSON, also on a terminal
     #[arg(long)]
     json: bool,
+}
+
+fn size(text: &str) -> std::result::Result<u64, String> {
+    let bytes = byte_size(text).and_then(|bytes| u64::try_from(bytes).ok());
+    let bytes = bytes.ok_or("a size looks like 512MiB or 10GiB")?;
+    match bytes < MIN_RECORD_BYTES {
+        true => Err("16MiB is the least".to_owned()),
+        false => Ok(bytes),
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,6 +110,13 @@ impl RunArgs {
             Some(MissingFrom::Beginning) => Beginning::MissingFromBeginning,
             Some(MissingFrom::Position(position)) => Beginning::MissingFrom(position.clone()),
         }
+    }
+
+    fn record(&self) -> Option<RecorderSettings> {
+        self.record.as_ref().map(|directory| RecorderSettings {
+            directory: directory.clone(),
+            max_bytes: self.record_size,
+        })
     }
 
     fn format(&self, terminal: &Terminal) -> Format {
@@ -180,7 +207,12 @@ async fn deliver(
         false => None,
     };
     let result = host
-        .run(pipeline, args.beginning(), Arc::clone(&metrics))
+        .run(
+            pipeline,
+            args.beginning(),
+            args.record(),
+            Arc::clone(&metrics),
+        )
         .await;
     if let Some(watching) = watching {
         watching.abort();

@@ -76,7 +76,7 @@ async fn swap(args: &SwapArgs, terminal: &Terminal) -> Result<Exit> {
     loop {
         match events.next().await? {
             Event::Compiled { hash: of, elapsed } => {
-                hash = short(&of);
+                hash = short(&of).to_owned();
                 terminal.note(&format!("compiled {hash} in {}\n", duration(elapsed)));
             }
             Event::TakenOver {
@@ -123,7 +123,9 @@ async fn swap(args: &SwapArgs, terminal: &Terminal) -> Result<Exit> {
                 return Err(failed(why.to_owned()));
             }
             Event::Refused(refusal) => return Err(failed(told(&refusal))),
-            Event::Hello { .. } => return Err(failed("an answer to another question".to_owned())),
+            Event::Hello { .. } | Event::Compared { .. } | Event::Reported { .. } => {
+                return Err(failed("an answer to another question".to_owned()));
+            }
         }
     }
 }
@@ -148,7 +150,7 @@ pub(super) fn told(refusal: &Refusal) -> String {
 }
 
 /// The name that is given, or that stands in a file, and the folder of that.
-fn named(given: &str) -> Result<(String, Option<PathBuf>)> {
+pub(super) fn named(given: &str) -> Result<(String, Option<PathBuf>)> {
     if !given.ends_with(".toml") && !given.contains('/') {
         return Ok((given.to_owned(), None));
     }
@@ -167,7 +169,7 @@ fn named(given: &str) -> Result<(String, Option<PathBuf>)> {
 }
 
 /// As the running process finds it, which stands in another folder.
-fn component(given: &str) -> Result<String> {
+pub(super) fn component(given: &str) -> Result<String> {
     if let ComponentRef::BuiltIn(word) = ComponentRef::of(given) {
         return Ok(word);
     }
@@ -182,7 +184,11 @@ fn component(given: &str) -> Result<String> {
     })
 }
 
-async fn choose(pipeline: &str, directory: Option<&Path>, process: Option<u32>) -> Result<Running> {
+pub(super) async fn choose(
+    pipeline: &str,
+    directory: Option<&Path>,
+    process: Option<u32>,
+) -> Result<Running> {
     let mut found = Vec::new();
     for running in control::find(pipeline).await? {
         if is_of(&running, directory).await {
@@ -238,6 +244,6 @@ async fn is_of(running: &Running, directory: Option<&Path>) -> bool {
     }
 }
 
-pub(super) fn short(hash: &str) -> String {
-    hash.chars().take(HASH_DIGITS).collect()
+pub(super) fn short(hash: &str) -> &str {
+    hash.get(..HASH_DIGITS).unwrap_or(hash)
 }

@@ -9,6 +9,8 @@ use wasm_sink_core::{Blame, Error, Kind, Result};
 use super::{Beginning, Cli, Exit, Host, Inspection, Outcome, Preview};
 use crate::config::{ComponentRef, Pipeline, SinkConfigProblem};
 use crate::metrics::Metrics;
+use crate::recording::RecorderSettings;
+use crate::replay::{Replayed, Request, Watcher};
 
 /// A host whose component has so many problems, and whose runs fail.
 struct Model {
@@ -34,6 +36,7 @@ impl Host for Model {
         &self,
         _pipeline: Pipeline,
         beginning: Beginning,
+        _record: Option<RecorderSettings>,
         _metrics: Arc<Metrics>,
     ) -> Result<Outcome> {
         match beginning {
@@ -44,6 +47,15 @@ impl Host for Model {
 
     async fn preview(&self, _pipeline: Pipeline, _rows: usize) -> Result<Preview> {
         Err(Error::new(Kind::Other, Blame::Source, "it is gone"))
+    }
+
+    async fn replay(
+        &self,
+        _request: &Request,
+        _watcher: Watcher<'_>,
+        _done: &mut (dyn FnMut(Replayed) + Send),
+    ) -> Result<()> {
+        Err(Error::new(Kind::Other, Blame::Host, "a model has none"))
     }
 
     async fn restart_consequence(&self, _pipeline: &Pipeline) -> Result<String> {
@@ -61,7 +73,9 @@ fn the_help_teaches() {
     let mut command = Cli::command().term_width(100);
     command.clone().debug_assert();
     let mut help = command.render_long_help().to_string();
-    for name in ["run", "check", "init", "swap", "inspect", "explain"] {
+    for name in [
+        "run", "check", "init", "swap", "shadow", "replay", "inspect", "explain",
+    ] {
         let command = command.find_subcommand_mut(name).unwrap();
         help.push_str(&format!("\n--- {name} ---\n{}", command.render_long_help()));
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::comparison::Report;
 use crate::config::SinkConfigProblem;
 
 /// The longest request, in bytes.
@@ -26,6 +27,15 @@ pub enum Request {
         component: String,
         /// Committed epochs after which it stays.
         trial_epochs: u64,
+    },
+    /// What another component would do otherwise.
+    Shadow {
+        /// An absolute path, or the word of a built-in component.
+        component: String,
+        /// Epochs to compare.
+        epochs: u64,
+        /// The column that names records in the report.
+        key: Option<String>,
     },
 }
 
@@ -65,6 +75,20 @@ pub enum Event {
         /// How.
         error: String,
     },
+    /// So many epochs are compared.
+    Compared {
+        /// How many.
+        epochs: u64,
+    },
+    /// All epochs are compared. The last.
+    Reported {
+        /// The hash of what runs.
+        former: String,
+        /// The hash of the other one.
+        hash: String,
+        /// What differs.
+        report: Report,
+    },
     /// Another component is on trial; this one may be asked for again when that is over. The last.
     Busy,
     /// Nothing has changed. The last.
@@ -88,8 +112,9 @@ impl Event {
             | Self::Kept
             | Self::Reverted { .. }
             | Self::Busy
+            | Self::Reported { .. }
             | Self::Refused(_) => true,
-            Self::Compiled { .. } | Self::TakenOver { .. } => false,
+            Self::Compiled { .. } | Self::TakenOver { .. } | Self::Compared { .. } => false,
         }
     }
 }

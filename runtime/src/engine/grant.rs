@@ -2,20 +2,25 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use wasm_sink_core::component::{Component, Instance};
+use chrono::Utc;
+use wasm_sink_core::component::{Component, Failure, Instance};
 use wasm_sink_core::connection::Connection;
 use wasm_sink_core::error::{Blame, Error, Kind, Result};
 use wasm_sink_core::guest::Guest;
+use wasm_sink_core::guest::calls::{Call, Replies};
 use wasm_sink_core::stage::{Purpose, Stage};
+use wasm_sink_core::{CommitId, Rows};
 
 use super::instance::WasmInstance;
-use super::sandbox::Sandbox;
-use super::state::{Identity, Phase, State};
+use super::state::{Identity, State};
 use super::{InstanceLimits, Loaded};
+use crate::recording::{FORMAT, Header, RecordedComponent, Recorder};
 
 /// A connection that a component may use.
 #[derive(Clone)]
@@ -37,6 +42,17 @@ impl fmt::Debug for Grant {
 pub struct Grants {
     /// By role: the keys of `[sink] connections`; `default` for `[sink] connection`.
     pub connections: BTreeMap<String, Grant>,
+    /// What is kept of its runs.
+    pub recordings: Recordings,
+}
+
+/// What is recorded of the instances of a pipeline.
+#[derive(Clone, Debug, Default)]
+pub struct Recordings {
+    /// All that is to be committed.
+    pub all: Option<Recorder>,
+    /// Epochs that failed.
+    pub failures: Option<Recorder>,
 }
 
 impl Grants {
@@ -146,6 +162,56 @@ impl WasmComponent {
     }
 }
 
+impl WasmComponent {
+    fn header(&self, instance: u64) -> Header {
+        let connections = self.grants.connections.iter();
+        let connections = connections.map(|(role, grant)| (role.clone(), grant.connector.clone()));
+        Header {
+            recording: FORMAT,
+            wasm_sink: env!("CARGO_PKG_VERSION").to_owned(),
+            at: Utc::now(),
+            process: wasm_sink_core::process::describe(),
+            pipeline: self.pipeline.to_string(),
+            component: RecordedComponent {
+                name: self.loaded.name().to_owned(),
+                hash: self.loaded.hash().to_owned(),
+            },
+            instance,
+            config: self.config.clone(),
+            connections: connections.collect(),
+            limits: (&self.limits).into(),
+        }
+    }
+
+    async fn instance(
+        &self,
+        purpose: Purpose,
+        recorder: Option<&Recorder>,
+    ) -> Result<WasmInstance> {
+        let instance = self.instances.fetch_add(1, Ordering::Relaxed);
+        let tape =
+            recorder.map(|recorder| recorder.tape(self.header(instance), || self.loaded.wasm()));
+        let mut guest = Guest::new(self.stages(purpose)?, self.limits.guest);
+        if tape.is_some() || purpose == Purpose::Preview {
+            guest.listen();
+        }
+        let identity = Identity {
+            pipeline: Arc::clone(&self.pipeline),
+            component: self.loaded.shared_name(),
+            instance,
+        };
+        let opened = WasmInstance::open(
+            &self.loaded,
+            State::new(identity, guest, &self.limits),
+            &self.config,
+            tape,
+        );
+        let instance = opened.await.map_err(|failure| failure.error)?;
+        tracing::debug!(?purpose, "opened an instance");
+        Ok(instance)
+    }
+}
+
 #[async_trait]
 impl Component for WasmComponent {
     fn hash(&self) -> &str {
@@ -153,22 +219,62 @@ impl Component for WasmComponent {
     }
 
     async fn start(&self, purpose: Purpose) -> Result<Box<dyn Instance>> {
-        let identity = Identity {
-            pipeline: Arc::clone(&self.pipeline),
-            component: self.loaded.shared_name(),
-            instance: self.instances.fetch_add(1, Ordering::Relaxed),
+        let recorder = self.grants.recordings.all.as_ref();
+        let recorder = recorder.filter(|_| purpose == Purpose::Commit);
+        Ok(Box::new(self.instance(purpose, recorder).await?))
+    }
+
+    async fn keep_failure(&self, id: CommitId, rows: Vec<Rows>) -> Option<PathBuf> {
+        let recorder = self.grants.recordings.failures.as_ref()?;
+        let mut instance = self.instance(Purpose::Probe, Some(recorder)).await.ok()?;
+        instance.begin(id);
+        let mut failed = false;
+        for rows in rows {
+            failed = instance.write(rows).await.is_err();
+            if failed {
+                break;
+            }
+        }
+        let is_refused = match failed {
+            true => true,
+            false => match instance.flush().await {
+                Ok(sealed) => !sealed.dead_letters.is_empty(),
+                Err(_) => true,
+            },
         };
-        let guest = Guest::new(self.stages(purpose)?, self.limits.guest);
-        let state = State::new(identity, guest, &self.limits);
-        let mut sandbox =
-            Sandbox::start(self.loaded.engine(), self.loaded.pre(), state, Phase::Open)
-                .await
-                .map_err(|failure| failure.error)?;
-        sandbox
-            .open(&self.config)
-            .await
-            .map_err(|failure| failure.error)?;
-        tracing::debug!(?purpose, "opened an instance");
-        Ok(Box::new(WasmInstance::new(sandbox)))
+        instance.forget().await;
+        let path = instance.close_tape().await?;
+        if !is_refused {
+            recorder.remove(&path);
+        }
+        is_refused.then_some(path)
+    }
+}
+
+impl Loaded {
+    /// An instance as it was when it was recorded, except that it may be another component's. Capabilities answer as
+    /// `replies` say. And what it asked for in `open`.
+    pub(crate) async fn offline(
+        &self,
+        header: &Header,
+        call_deadline: Duration,
+        replies: Box<dyn Replies>,
+    ) -> (Vec<Call>, Result<Box<dyn Instance>, Failure>) {
+        let limits = InstanceLimits {
+            call_deadline,
+            ..(&header.limits).into()
+        };
+        let mut guest = Guest::offline(replies, limits.guest);
+        guest.listen();
+        let identity = Identity {
+            pipeline: header.pipeline.as_str().into(),
+            component: header.component.name.as_str().into(),
+            instance: header.instance,
+        };
+        let state = State::new(identity, guest, &limits);
+        match WasmInstance::open(self, state, &header.config, None).await {
+            Ok(mut instance) => (instance.take_calls(), Ok(Box::new(instance) as _)),
+            Err(failure) => (Vec::new(), Err(failure)),
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! One running instance, epoch by epoch.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -9,11 +10,14 @@ use wasm_sink_core::batch::{Rows, SourceBatch};
 use wasm_sink_core::component::{Failure, FailureCause, Instance, Sealed};
 use wasm_sink_core::epoch::CommitId;
 use wasm_sink_core::error::{Blame, Error, Kind};
+use wasm_sink_core::guest::calls::Call;
 use wasm_sink_core::position::{PartitionKey, Position};
 use wasm_sink_core::stage::{TablePreview, UnitId};
 
+use super::Loaded;
 use super::sandbox::Sandbox;
-use super::state::Phase;
+use super::state::{Phase, State};
+use crate::recording::Tape;
 
 /// An instance that was opened.
 pub(super) struct WasmInstance {
@@ -24,19 +28,46 @@ pub(super) struct WasmInstance {
     is_worn: bool,
     /// Whether a call failed or never came back.
     is_spent: bool,
+    tape: Option<Tape>,
 }
 
 impl WasmInstance {
-    pub(super) fn new(sandbox: Sandbox) -> Self {
+    /// Starts an instance and calls `open`.
+    ///
+    /// # Errors
+    /// The instance is none.
+    pub(super) async fn open(
+        loaded: &Loaded,
+        state: State,
+        config: &str,
+        mut tape: Option<Tape>,
+    ) -> Result<Self, Failure> {
+        let started = Sandbox::start(loaded.engine(), loaded.pre(), state, Phase::Open).await;
+        let mut sandbox = match started {
+            Ok(sandbox) => sandbox,
+            Err(failure) => {
+                if let Some(tape) = &mut tape {
+                    tape.opened(Vec::new(), Some(&failure)).await;
+                }
+                return Err(failure);
+            }
+        };
+        let opened = sandbox.open(config).await;
+        if let Some(tape) = &mut tape {
+            let calls = sandbox.state().guest.take_calls();
+            tape.opened(calls, opened.as_ref().err()).await;
+        }
+        opened?;
         let mut instance = Self {
             sandbox,
             units: Vec::new(),
             admitted: BTreeSet::new(),
             is_worn: false,
             is_spent: false,
+            tape,
         };
         instance.note_units();
-        instance
+        Ok(instance)
     }
 
     fn note_units(&mut self) {
@@ -56,10 +87,31 @@ impl WasmInstance {
         Ok(())
     }
 
-    /// Waits for the stages. The guest has had its say.
-    async fn finish(&mut self) -> Result<Sealed, Failure> {
+    async fn write_rows(&mut self, rows: Rows) -> Result<(), Failure> {
+        if let Some(batch) = rows.source() {
+            let batch = Arc::clone(batch);
+            self.admit(&batch.key, begin(&rows, &batch).as_ref());
+            self.sandbox.state().clock.set(batch.at);
+        }
         let guest = &mut self.sandbox.state().guest;
-        let account = guest.account();
+        guest.count_taken(rows.len() as u64);
+        let handle = guest.push_rows(rows).map_err(|error| Failure {
+            // As where the guest itself makes one handle too many: fewer rows may pass.
+            cause: FailureCause::Trap,
+            error: Error::new(
+                Kind::Other,
+                Blame::Component,
+                "the instance holds too many batches and other handles",
+            )
+            .with_source(error),
+        })?;
+        self.sandbox.write(handle).await
+    }
+
+    /// Has the guest stage what it holds.
+    async fn flush_guest(&mut self) -> Result<(), Failure> {
+        self.sandbox.flush().await?;
+        let account = self.sandbox.state().guest.account();
         if account.is_silent() {
             return Err(answer(Error::new(
                 Kind::Other,
@@ -71,6 +123,17 @@ impl WasmInstance {
                 ),
             )));
         }
+        Ok(())
+    }
+
+    /// Ends the recording. Where it is.
+    pub(super) async fn close_tape(&mut self) -> Option<PathBuf> {
+        self.tape.take()?.close().await
+    }
+
+    /// Waits for the stages. The guest has had its say.
+    async fn finish(&mut self) -> Result<Sealed, Failure> {
+        let guest = &mut self.sandbox.state().guest;
         let mut staged = Vec::new();
         for (_, stage) in guest.stages() {
             staged.extend(stage.finish().await.map_err(answer)?);
@@ -116,6 +179,9 @@ impl Instance for WasmInstance {
         state.wish = None;
         state.enter(Phase::Epoch);
         state.guest.begin_epoch(id);
+        if let Some(tape) = &mut self.tape {
+            tape.began(id);
+        }
     }
 
     /// Tells the stages, once per epoch.
@@ -128,24 +194,13 @@ impl Instance for WasmInstance {
 
     async fn write(&mut self, rows: Rows) -> Result<(), Failure> {
         self.spend()?;
-        if let Some(batch) = rows.source() {
-            let batch = Arc::clone(batch);
-            self.admit(&batch.key, begin(&rows, &batch).as_ref());
-            self.sandbox.state().clock.set(batch.at);
+        let recorded = self.tape.is_some().then(|| rows.clone());
+        let written = self.write_rows(rows).await;
+        if let (Some(tape), Some(rows)) = (&mut self.tape, recorded) {
+            let calls = self.sandbox.state().guest.take_calls();
+            tape.wrote(rows, calls, written.as_ref().err()).await;
         }
-        let guest = &mut self.sandbox.state().guest;
-        guest.count_taken(rows.len() as u64);
-        let handle = guest.push_rows(rows).map_err(|error| Failure {
-            // As where the guest itself makes one handle too many: fewer rows may pass.
-            cause: FailureCause::Trap,
-            error: Error::new(
-                Kind::Other,
-                Blame::Component,
-                "the instance holds too many batches and other handles",
-            )
-            .with_source(error),
-        })?;
-        self.sandbox.write(handle).await?;
+        written?;
         self.note_units();
         self.is_spent = false;
         Ok(())
@@ -157,12 +212,19 @@ impl Instance for WasmInstance {
 
     async fn flush(&mut self) -> Result<Sealed, Failure> {
         self.spend()?;
-        self.sandbox.flush().await?;
+        let flushed = self.flush_guest().await;
+        if let Some(tape) = &mut self.tape {
+            let guest = &mut self.sandbox.state().guest;
+            let (calls, account) = (guest.take_calls(), guest.account());
+            tape.flushed(calls, flushed.as_ref().err(), account).await;
+        }
+        flushed?;
         let sealed = self.finish().await?;
         self.note_units();
         let guest = &mut self.sandbox.state().guest;
         guest.end_epoch();
-        self.is_worn = guest.is_worn() || wears_at_once();
+        let is_recorded = self.tape.as_ref().is_some_and(Tape::is_full);
+        self.is_worn = guest.is_worn() || is_recorded || wears_at_once();
         self.is_spent = false;
         Ok(sealed)
     }
@@ -175,6 +237,9 @@ impl Instance for WasmInstance {
             stage.forget().await;
         }
         guest.end_epoch();
+        if let Some(tape) = &mut self.tape {
+            tape.forgotten().await;
+        }
     }
 
     fn preview(&mut self) -> Vec<TablePreview> {
@@ -184,6 +249,10 @@ impl Instance for WasmInstance {
 
     fn worn(&self) -> bool {
         self.is_worn
+    }
+
+    fn take_calls(&mut self) -> Vec<Call> {
+        self.sandbox.state().guest.take_calls()
     }
 }
 

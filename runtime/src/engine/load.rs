@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -20,8 +20,17 @@ use super::{Engine, link};
 #[derive(Clone)]
 pub struct Loaded(Arc<Inner>);
 
+/// Where the bytes of a component are, should they be needed once more.
+#[derive(Clone, Debug)]
+enum Origin {
+    BuiltIn(&'static [u8]),
+    File(PathBuf),
+    Elsewhere,
+}
+
 struct Inner {
     name: Arc<str>,
+    origin: Origin,
     hash: String,
     bytes: u64,
     surface: Surface,
@@ -49,7 +58,20 @@ impl Engine {
     pub fn load_file(&self, path: &Path, cache: Option<&Path>) -> Result<Loaded> {
         let name = path.display().to_string();
         let wasm = self.read(path).context(|| format!("component `{name}`"))?;
-        self.load(&name, &wasm, cache)
+        self.load_from(&name, &wasm, Origin::File(path.to_owned()), cache)
+    }
+
+    /// Loads a component that is part of this build. Blocks while it is compiled.
+    ///
+    /// # Errors
+    /// As [`Engine::load`].
+    pub fn load_builtin(
+        &self,
+        name: &str,
+        wasm: &'static [u8],
+        cache: Option<&Path>,
+    ) -> Result<Loaded> {
+        self.load_from(name, wasm, Origin::BuiltIn(wasm), cache)
     }
 
     fn read(&self, path: &Path) -> Result<Vec<u8>> {
@@ -96,11 +118,27 @@ impl Engine {
     /// It is too large, truncated, no component, no sink, made for another contract, or imports
     /// what this build does not have.
     pub fn load(&self, name: &str, wasm: &[u8], cache: Option<&Path>) -> Result<Loaded> {
-        self.load_unnamed(name, wasm, cache)
+        self.load_from(name, wasm, Origin::Elsewhere, cache)
+    }
+
+    fn load_from(
+        &self,
+        name: &str,
+        wasm: &[u8],
+        origin: Origin,
+        cache: Option<&Path>,
+    ) -> Result<Loaded> {
+        self.load_unnamed(name, wasm, origin, cache)
             .context(|| format!("component `{name}`"))
     }
 
-    fn load_unnamed(&self, name: &str, wasm: &[u8], cache: Option<&Path>) -> Result<Loaded> {
+    fn load_unnamed(
+        &self,
+        name: &str,
+        wasm: &[u8],
+        origin: Origin,
+        cache: Option<&Path>,
+    ) -> Result<Loaded> {
         self.check_size(wasm.len() as u64)?;
         let surface = Surface::read(wasm)?;
         let imports = surface.check(&self.capabilities)?;
@@ -129,6 +167,7 @@ impl Engine {
         );
         Ok(Loaded(Arc::new(Inner {
             name: name.into(),
+            origin,
             hash,
             bytes: wasm.len() as u64,
             surface,
@@ -149,6 +188,16 @@ impl Loaded {
     /// SHA-256 of its bytes, as hexadecimal digits.
     pub fn hash(&self) -> &str {
         &self.0.hash
+    }
+
+    /// Its bytes, where they can still be found.
+    pub fn wasm(&self) -> Option<Vec<u8>> {
+        let wasm = match &self.0.origin {
+            Origin::BuiltIn(wasm) => wasm.to_vec(),
+            Origin::File(path) => fs::read(path).ok()?,
+            Origin::Elsewhere => return None,
+        };
+        (cache::hex(&Sha256::digest(&wasm)) == self.0.hash).then_some(wasm)
     }
 
     /// The capabilities that it imports, by the one word of their connector.

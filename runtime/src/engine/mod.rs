@@ -44,7 +44,7 @@ use wasmtime::Config;
 pub use cache::Compiled;
 pub use check::ConfigProblem;
 pub use contract::{CONTRACT, ContractVersion};
-pub use grant::{Grant, Grants, MissingCapability};
+pub use grant::{Grant, Grants, MissingCapability, Recordings};
 pub use load::Loaded;
 pub use quiet::quietly;
 pub use surface::Surface;

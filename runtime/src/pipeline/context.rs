@@ -18,11 +18,13 @@ use super::limits::{EpochLimits, Retry};
 use super::logic::Logic;
 use super::observe::Observer;
 use super::quota::Quota;
+use super::samples::Samples;
 use super::state::{LocalState, PendingLetters};
 
 /// What tasks and committer share.
 pub(super) struct Context {
     pub(super) logic: Logic,
+    pub(super) samples: Samples,
     pub(super) destination: Destination,
     pub(super) epoch: EpochLimits,
     pub(super) retry: Retry,

@@ -97,6 +97,7 @@ pub(super) async fn drive(pipeline: Pipeline) -> Result<Summary> {
             let (committer, requests) = mpsc::unbounded_channel();
             let context = Arc::new(Context {
                 logic: pipeline.logic.clone(),
+                samples: pipeline.samples.clone(),
                 destination: destination.clone(),
                 epoch: pipeline.epoch.clone(),
                 retry: pipeline.retry.clone(),

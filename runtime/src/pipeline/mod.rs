@@ -26,6 +26,7 @@ mod poison;
 mod quota;
 mod roll_forward;
 mod route;
+mod samples;
 mod start;
 mod state;
 mod task;
@@ -48,6 +49,7 @@ pub use local_home::LocalHome;
 pub use logic::{Logic, Replacement, Verdict};
 pub use observe::{Committed, Observer};
 pub use route::{Route, Topics};
+pub use samples::Samples;
 pub use state::{Begins, LocalState, PendingLetters, StateDirectory};
 
 /// Where a run begins.
@@ -72,6 +74,8 @@ pub struct Pipeline {
     pub source: Box<dyn Source>,
     /// Compiled, configured, granted; may be replaced.
     pub logic: Logic,
+    /// Gives out epochs as they pass.
+    pub samples: Samples,
     /// Where epochs go.
     pub destinations: Destinations,
     /// `[epoch]`.

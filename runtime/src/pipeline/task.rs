@@ -3,6 +3,7 @@
 //! destination stages durably, the next epoch is written while the last one is committed.
 
 mod commit;
+mod evidence;
 mod recover;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -83,6 +84,8 @@ pub(super) struct Task {
     in_flight: Option<InFlight>,
     /// Whether the last attempt found that the destination had changed under what was staged.
     was_outdated: bool,
+    /// When the next failure is kept; None: at once.
+    evidence_due: Option<Instant>,
 }
 
 impl Task {
@@ -103,6 +106,7 @@ impl Task {
             open: None,
             in_flight: None,
             was_outdated: false,
+            evidence_due: None,
         }
     }
 
@@ -274,6 +278,7 @@ impl Task {
             Sealed::default()
         };
         Step::Staged.reached();
+        self.context.samples.offer(&open.pieces);
         let submitted = match self.submit(open.id, &open.pieces, sealed).await {
             Ok(submitted) => submitted,
             Err(error) => {

@@ -3,6 +3,7 @@
 mod lasting;
 mod load;
 mod refused;
+mod shadowed;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -17,18 +18,18 @@ const MARK: &[u8] = b"wasm-sink-version:";
 const ROOM: usize = 48;
 
 /// A component in as many versions as there are names.
-struct Versions {
+pub struct Versions {
     wasm: Vec<u8>,
 }
 
 impl Versions {
-    fn of(destination: &str) -> Self {
+    pub fn of(destination: &str) -> Self {
         let wasm = std::fs::read(versioned_component(destination)).unwrap();
         Self { wasm }
     }
 
     /// Writes the version of a name into a case's folder.
-    fn write(&self, case: &Case, name: &str) -> PathBuf {
+    pub fn write(&self, case: &Case, name: &str) -> PathBuf {
         let places = self.wasm.windows(MARK.len()).enumerate();
         let mut places = places.filter(|(_, bytes)| *bytes == MARK);
         let (place, _) = places.next().unwrap();
@@ -45,9 +46,14 @@ impl Versions {
 
 /// `wasm-sink swap pipeline.toml <component>`, once the pipeline can be asked.
 fn swap(case: &Case, component: &Path, arguments: &[&str]) -> Outcome {
+    soon(case, "swap", component, arguments)
+}
+
+/// `wasm-sink <command> pipeline.toml <component>`, once the pipeline can be asked.
+fn soon(case: &Case, command: &str, component: &Path, arguments: &[&str]) -> Outcome {
     let started = Instant::now();
     loop {
-        let mut command = case.command("swap").arg(component);
+        let mut command = case.command(command).arg(component);
         for argument in arguments {
             command = command.arg(argument);
         }

@@ -4,7 +4,9 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray};
+use arrow::datatypes::Int64Type;
+use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
 use serde::Deserialize;
 use wasm_sink_sdk::table::Table;
@@ -95,15 +97,45 @@ impl<D: Destination> Sink for Versioned<D> {
     }
 }
 
+fn broken(error: arrow::error::ArrowError) -> Error {
+    Error::other(error.to_string())
+}
+
+/// The column `offset`, which a generator's rows have.
+fn offsets_of(rows: &Batch) -> Result<Vec<i64>> {
+    let ipc = rows.ipc(&["offset".to_owned()])?;
+    let mut reader = StreamReader::try_new(&*ipc, None).map_err(broken)?;
+    let batch = reader.next().transpose().map_err(broken)?;
+    let column = batch.as_ref().and_then(|batch| batch.columns().first());
+    let column = column.and_then(|column| column.as_primitive_opt::<Int64Type>());
+    let values = column.map(|column| column.values().to_vec());
+    values.ok_or_else(|| Error::other("no offsets"))
+}
+
 impl<D: Destination> Versioned<D> {
-    /// With the name in a column; versions that are called so have one more.
+    /// With the name in a column; versions that are called so have one more. What stands behind a plus is not
+    /// part of the name that rows show.
     fn with_version(&self, rows: &Batch) -> Result<Batch> {
-        let broken = |error: arrow::error::ArrowError| Error::other(error.to_string());
-        let names = vec![&*self.version; rows.row_count() as usize];
+        let (name, trait_of) = self.version.split_once('+').unwrap_or((&self.version, ""));
+        let names = vec![name; rows.row_count() as usize];
         let names: ArrayRef = Arc::new(StringArray::from(names));
         let mut columns = vec![("version", Arc::clone(&names), true)];
         if self.version.starts_with("wider") {
             columns.push(("more", names, true));
+        }
+        let mut offsets = None;
+        if !trait_of.is_empty() {
+            let read = offsets.insert(offsets_of(rows)?);
+            let marks = read.iter().map(|offset| match (trait_of, offset % 1000) {
+                ("planted", 7) => "planted",
+                _ => "as ever",
+            });
+            columns.push(("mark", Arc::new(StringArray::from_iter_values(marks)), true));
+        }
+        if trait_of == "traps-on-one"
+            && let Some(offset) = offsets.iter().flatten().find(|offset| **offset == 4321)
+        {
+            panic!("this version traps at offset {offset}");
         }
         let columns = RecordBatch::try_from_iter_with_nullable(columns).map_err(broken)?;
         let mut ipc = Vec::new();

@@ -78,6 +78,7 @@ pub(super) fn component_within(
     };
     let grants = Grants {
         connections: BTreeMap::from([("default".to_owned(), grant)]),
+        ..Grants::default()
     };
     let component = engine()
         .load("guest", &guest.build(), None)

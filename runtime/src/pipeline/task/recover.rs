@@ -100,7 +100,10 @@ impl Task {
             if self.has_landed(&group).await? {
                 continue;
             }
-            match Remedy::of(broken.failure) {
+            let failure = self
+                .keep_evidence(broken.failure, &group.pieces, broken.at)
+                .await;
+            match Remedy::of(failure) {
                 Remedy::Stop(error) => {
                     self.running.failed(error)?;
                     groups.push_front(group);

@@ -1,0 +1,284 @@
+//! The thread that writes a recording down, and the folder that all of them share.
+
+use std::fs::{self, File, OpenOptions};
+use std::hash::Hasher;
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{mpsc, oneshot};
+use twox_hash::XxHash64;
+use wasm_sink_core::{Rows, SourceBatch};
+
+use super::batch;
+use super::digest::hex;
+use super::format::{Header, Line, RecordedBatch, RecordedCall};
+use super::write::Entry;
+
+/// How the files with lines end.
+pub(super) const LINES: &str = "jsonl";
+/// How the files with rows end.
+pub(super) const ROWS: &str = "arrows";
+/// Where components are.
+pub(super) const COMPONENTS: &str = "components";
+
+/// Where recordings are, and how much of them.
+#[derive(Debug)]
+pub(super) struct Folder {
+    path: PathBuf,
+    max_bytes: u64,
+    /// One at a time looks for a free number, or for what can go.
+    turn: Mutex<()>,
+}
+
+impl Folder {
+    pub(super) fn open(path: &Path, max_bytes: u64) -> io::Result<Self> {
+        // They hold what the source holds: nobody else's business.
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path.join(COMPONENTS))?;
+        Ok(Self {
+            path: path.to_owned(),
+            max_bytes,
+            turn: Mutex::new(()),
+        })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes the file of the next recording, and keeps its component.
+    pub(super) fn begin(
+        &self,
+        hash: &str,
+        wasm: impl FnOnce() -> Option<Vec<u8>>,
+    ) -> io::Result<PathBuf> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let component = self.path.join(COMPONENTS).join(format!("{hash}.wasm"));
+        if !component.exists()
+            && let Some(wasm) = wasm()
+        {
+            // Never half of it under its name.
+            let part = tempfile::NamedTempFile::new_in(self.path.join(COMPONENTS))?;
+            fs::write(part.path(), wasm)?;
+            part.persist(component)?;
+        }
+        let mut number = self.numbers()?.last().copied().unwrap_or(0);
+        loop {
+            number += 1;
+            let path = self.path.join(format!("{number:06}.{LINES}"));
+            match private().create_new(true).open(&path) {
+                Ok(_) => return Ok(path),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// The numbers of the recordings that there are, in order.
+    fn numbers(&self) -> io::Result<Vec<u64>> {
+        let mut numbers = Vec::new();
+        for entry in fs::read_dir(&self.path)? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|end| end == LINES) {
+                let number: Option<u64> = path
+                    .file_stem()
+                    .and_then(|stem| stem.to_str()?.parse().ok());
+                numbers.extend(number);
+            }
+        }
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    /// Removes a recording, if it is there.
+    pub(super) fn remove(&self, lines: &Path) {
+        let _ = fs::remove_file(lines.with_extension(ROWS));
+        let _ = fs::remove_file(lines);
+    }
+
+    /// Removes the oldest recordings that nobody writes to, until the rest is as much as there may be.
+    fn trim(&self) -> io::Result<()> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held: Vec<(PathBuf, u64)> = Vec::new();
+        for number in self.numbers()? {
+            let lines = self.path.join(format!("{number:06}.{LINES}"));
+            let bytes = |path: &Path| fs::metadata(path).map_or(0, |metadata| metadata.len());
+            let all = bytes(&lines) + bytes(&lines.with_extension(ROWS));
+            held.push((lines, all));
+        }
+        let mut all: u64 = held.iter().map(|(_, bytes)| bytes).sum();
+        for (lines, bytes) in held {
+            if all <= self.max_bytes {
+                break;
+            }
+            let is_over = File::open(&lines).is_ok_and(|file| file.try_lock().is_ok());
+            if is_over {
+                self.remove(&lines);
+                all = all.saturating_sub(bytes);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Says that there is no recording from here on. The pipeline goes on.
+pub(super) fn gave_up(path: &Path, error: &io::Error) {
+    tracing::warn!(path = %path.display(), "recording stopped, and the pipeline goes on: {error}");
+}
+
+/// Starts the thread of a recording. `written` counts its bytes.
+pub(super) fn start(
+    folder: Arc<Folder>,
+    path: PathBuf,
+    header: Header,
+    mut entries: mpsc::Receiver<Entry>,
+    written: Arc<AtomicU64>,
+) -> io::Result<()> {
+    let work = move || {
+        let mut done = None;
+        let recorded = (|| {
+            let mut files = Files::open(&path, &header, written)?;
+            while let Some(entry) = entries.blocking_recv() {
+                if let Entry::Close(closed) = entry {
+                    done = Some(closed);
+                    break;
+                }
+                files.take(entry)?;
+            }
+            files.line(&Line::Ended)?;
+            files.lines.flush()?;
+            files.rows.flush()
+        })();
+        drop(entries);
+        if let Err(error) = recorded.and_then(|()| folder.trim()) {
+            gave_up(&path, &error);
+        } else if let Some(done) = done {
+            let _: Result<(), ()> = oneshot::Sender::send(done, ());
+        }
+    };
+    std::thread::Builder::new()
+        .name("recording".to_owned())
+        .spawn(work)
+        .map(drop)
+}
+
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).mode(0o600);
+    options
+}
+
+struct Files {
+    lines: BufWriter<File>,
+    rows: BufWriter<File>,
+    /// Bytes in `rows`.
+    at: u64,
+    written: Arc<AtomicU64>,
+    last: Option<Arc<SourceBatch>>,
+}
+
+impl Files {
+    fn open(path: &Path, header: &Header, written: Arc<AtomicU64>) -> io::Result<Self> {
+        let lines = OpenOptions::new().write(true).open(path)?;
+        // As long as it is open, nobody removes it.
+        lines.try_lock().map_err(io::Error::other)?;
+        let rows = private().create(true).open(path.with_extension(ROWS))?;
+        let mut files = Self {
+            lines: BufWriter::new(lines),
+            rows: BufWriter::new(rows),
+            at: 0,
+            written,
+            last: None,
+        };
+        files.line(header)?;
+        Ok(files)
+    }
+
+    fn line(&mut self, line: &impl serde::Serialize) -> io::Result<()> {
+        let mut text = serde_json::to_vec(line)?;
+        text.push(b'\n');
+        self.written.fetch_add(text.len() as u64, Ordering::Relaxed);
+        self.lines.write_all(&text)
+    }
+
+    fn take(&mut self, entry: Entry) -> io::Result<()> {
+        let recorded = |calls: &[_]| calls.iter().map(RecordedCall::from).collect();
+        match entry {
+            Entry::Opened(calls, ended) => self.line(&Line::Opened {
+                calls: recorded(&calls),
+                ended,
+            }),
+            Entry::Began(id) => self.line(&Line::Began {
+                epoch: id.to_string(),
+            }),
+            Entry::Wrote(rows, calls, ended) => {
+                let rows = self.rows(&rows)?;
+                self.line(&Line::Wrote {
+                    rows,
+                    calls: recorded(&calls),
+                    ended,
+                })
+            }
+            Entry::Flushed(calls, ended, account) => {
+                self.last = None;
+                self.line(&Line::Flushed {
+                    calls: recorded(&calls),
+                    ended,
+                    account: account.into(),
+                })?;
+                // What was committed may be looked at.
+                self.rows.flush()?;
+                self.lines.flush()
+            }
+            Entry::Forgotten => self.line(&Line::Forgotten),
+            Entry::Close(_) => Ok(()),
+        }
+    }
+
+    /// Keeps the batch that these rows are of. Which they are, unless they are all.
+    fn rows(&mut self, rows: &Rows) -> io::Result<Option<Vec<u32>>> {
+        let (Some(batch), Some(numbers)) = (rows.source(), rows.source_rows()) else {
+            return Err(io::Error::other("rows without a source were written"));
+        };
+        let is_last = |last: &Arc<SourceBatch>| Arc::ptr_eq(last, batch);
+        if !self.last.as_ref().is_some_and(is_last) {
+            self.batch(batch)?;
+            self.last = Some(Arc::clone(batch));
+        }
+        let is_whole = rows.len() == batch.rows.num_rows();
+        Ok((!is_whole).then(|| numbers.values().to_vec()))
+    }
+
+    fn batch(&mut self, batch: &SourceBatch) -> io::Result<()> {
+        let rows = batch::encode(&batch.rows).map_err(io::Error::other)?;
+        let lineage = batch::lineage(batch).and_then(|lineage| batch::encode(&lineage));
+        let lineage = lineage.map_err(io::Error::other)?;
+        let mut hash = XxHash64::with_seed(0);
+        hash.write(&rows);
+        hash.write(&lineage);
+        let (rows_bytes, lineage_bytes) = (rows.len() as u64, lineage.len() as u64);
+        self.line(&Line::Batch(RecordedBatch {
+            source: batch.key.source().to_owned(),
+            partition: batch.key.partition().to_owned(),
+            begin: batch.begin.as_ref().map(ToString::to_string),
+            end: batch.end.to_string(),
+            time: batch.at,
+            rows: batch.rows.num_rows(),
+            at: self.at,
+            rows_bytes,
+            lineage_bytes,
+            digest: hex(&hash),
+        }))?;
+        self.rows.write_all(&rows)?;
+        self.rows.write_all(&lineage)?;
+        self.at += rows_bytes + lineage_bytes;
+        self.written
+            .fetch_add(rows_bytes + lineage_bytes, Ordering::Relaxed);
+        Ok(())
+    }
+}
