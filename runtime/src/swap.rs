@@ -23,7 +23,7 @@ use crate::config::{ComponentRef, SinkConfigProblem};
 use crate::control::{Event, Handler, Positions, Refusal, Request};
 use crate::engine::{Engine, Grants, quietly};
 use crate::launch::units;
-use crate::pipeline::{Logic, Samples, Verdict};
+use crate::pipeline::{Logic, Samples, TakenOver, Verdict};
 use crate::shadow::Shadow;
 use crate::slot::Slot;
 
@@ -96,8 +96,10 @@ impl Handler for Swaps {
             } => {
                 let component = ComponentRef::of(&component);
                 match self.swap(component, trial_epochs, &events).await {
-                    Ok(Verdict::Kept) => Event::Kept,
-                    Ok(Verdict::Reverted(error)) => Event::Reverted { error },
+                    Ok(Verdict::Kept | Verdict::Going | Verdict::Withdrawn) => Event::Kept,
+                    Ok(Verdict::Reverted(error) | Verdict::Impossible(error)) => {
+                        Event::Reverted { error }
+                    }
                     Err(against) => against.into(),
                 }
             }
@@ -133,9 +135,8 @@ impl Swaps {
         let begun = Instant::now();
         let replacement = self.logic.replace(component, trial_epochs);
         let mut replacement = replacement.ok_or(Against::Busy)?;
-        let positions: Positions = replacement
-            .taken_over()
-            .await
+        let TakenOver { at, pause } = replacement.taken_over().await;
+        let positions: Positions = at
             .into_iter()
             .map(|(key, at)| {
                 let at = at.map_or_else(|| "its beginning".to_owned(), |at| at.to_string());
@@ -154,11 +155,14 @@ impl Swaps {
             former: former.hash().to_owned(),
             positions,
             elapsed: begun.elapsed(),
+            pause,
         });
         let verdict = replacement.verdict().await;
         self.note(match &verdict {
-            Verdict::Kept => json!({ "event": "kept", "component": hash }),
-            Verdict::Reverted(error) => {
+            Verdict::Kept | Verdict::Going | Verdict::Withdrawn => {
+                json!({ "event": "kept", "component": hash })
+            }
+            Verdict::Reverted(error) | Verdict::Impossible(error) => {
                 json!({ "event": "reverted", "from": hash, "to": former.hash(), "error": error })
             }
         });

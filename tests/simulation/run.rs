@@ -6,7 +6,9 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use wasm_sink::pipeline::planted::Fault;
-use wasm_sink::pipeline::{self, EpochLimits, Limits, Logic, Pipeline, Retry, Samples, Start};
+use wasm_sink::pipeline::{
+    self, EpochLimits, Limits, Logic, Pipeline, Retry, Samples, Share, Start,
+};
 use wasm_sink_core::budget::Budget;
 
 use crate::component::{Defect, ModelComponent};
@@ -184,9 +186,27 @@ async fn swap(world: &World, actor: Actor, logic: Logic) {
                 ..ModelComponent::first(world, actor)
             }
         };
-        let defect = component.defect;
+        let mut defect = component.defect;
         let epochs = world.lock().rng.u64(1..4);
-        let Some(mut replacement) = logic.replace(Arc::new(component), epochs) else {
+        let choice = world.lock().rng.u64(..4);
+        let component = Arc::new(component);
+        let replacement = match (logic.canary().is_some(), choice) {
+            (true, 0..2) => {
+                // That was another one's.
+                defect = None;
+                logic.promote(epochs)
+            }
+            (true, _) => {
+                logic.withdraw();
+                continue;
+            }
+            (false, 0) => {
+                let share = Share::of_percent(30.0).unwrap();
+                logic.try_on_some(component, share, epochs)
+            }
+            (false, _) => logic.replace(component, epochs),
+        };
+        let Some(mut replacement) = replacement else {
             world.lock().note(actor, "there is a swap under way");
             continue;
         };
@@ -198,7 +218,9 @@ async fn swap(world: &World, actor: Actor, logic: Logic) {
             let verdict = replacement.verdict().await;
             let mut state = world.lock();
             state.note(actor, &format!("{verdict:?}"));
-            if defect.is_some() && verdict == pipeline::Verdict::Kept {
+            if defect.is_some()
+                && matches!(verdict, pipeline::Verdict::Kept | pipeline::Verdict::Going)
+            {
                 state.violated("a component with a defect was kept".to_owned());
             }
         }

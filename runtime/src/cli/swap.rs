@@ -83,12 +83,14 @@ async fn swap(args: &SwapArgs, terminal: &Terminal) -> Result<Exit> {
                 former,
                 positions,
                 elapsed,
+                pause,
             } => {
                 let mut said = format!(
-                    "{pipeline} (process {}) runs {hash} instead of {}, after {:.1} ms\n",
+                    "{pipeline} (process {}) runs {hash} instead of {}, after {:.1} ms, {:.3} ms of which beside a commit\n",
                     running.process,
                     short(&former),
-                    elapsed.as_secs_f64() * 1e3
+                    elapsed.as_secs_f64() * 1e3,
+                    pause.as_secs_f64() * 1e3
                 );
                 for (partition, at) in positions.iter().take(SHOWN_PARTITIONS) {
                     said.push_str(&format!("  {partition} from {at} on\n"));

@@ -67,6 +67,8 @@ pub enum Event {
         positions: Positions,
         /// From the word to the last task.
         elapsed: Duration,
+        /// The longest that a task stood still, beside the commit that it waited for.
+        pause: Duration,
     },
     /// Its trial is over, and it stays. The last.
     Kept,

@@ -71,6 +71,7 @@ impl Driver {
                 self.positions.insert(key.clone(), at.clone());
             }
             let number = match context.destination.home.lane(&key) {
+                None if let Some(canary) = self.canary_of(&key) => canary,
                 None => self.least_loaded(destination),
                 Some(lane) => self.task_in(lane, destination),
             };
@@ -88,7 +89,8 @@ impl Driver {
     /// A task that has nothing to do, or of those that a destination may have the one with the least.
     fn least_loaded(&mut self, destination: usize) -> TaskNumber {
         let own = self.tasks.iter();
-        let own = own.filter(|(_, task)| task.destination == destination);
+        let own = own
+            .filter(|(number, task)| task.destination == destination && !self.is_canary(**number));
         let numbers: Vec<TaskNumber> = own.map(|(number, _)| *number).collect();
         let load = |number: &TaskNumber| self.ownership.count(*number);
         match numbers.iter().copied().min_by_key(load) {

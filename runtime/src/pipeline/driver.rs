@@ -13,8 +13,10 @@ use wasm_sink_core::source::{Membership, Source, SourceEvent};
 use wasm_sink_core::step::Step;
 use wasm_sink_core::{Blame, Error, Kind, PartitionKey, Position, Result, SourceBatch};
 
+use super::canary::CanaryTask;
 use super::committer::Committer;
 use super::context::{Context, settle_all_letters, settle_unclaimed_letters};
+use super::logic::Logic;
 use super::observe::Observer;
 use super::ownership::Ownership;
 use super::quota::Quota;
@@ -67,6 +69,11 @@ pub(super) struct Driver {
     pub(super) contexts: Vec<Arc<Context>>,
     pub(super) source: Box<dyn Source>,
     pub(super) start: Start,
+    pub(super) logic: Logic,
+    /// Says when `logic` has changed.
+    logic_changes: watch::Receiver<u64>,
+    /// The task of a canary, and its partitions.
+    pub(super) canary: Option<CanaryTask>,
     workers: JoinSet<Result<()>>,
     events: mpsc::UnboundedSender<TaskEvent>,
     inbox: mpsc::UnboundedReceiver<TaskEvent>,
@@ -129,6 +136,9 @@ pub(super) async fn drive(pipeline: Pipeline) -> Result<Summary> {
         destinations: pipeline.destinations,
         source: pipeline.source,
         start: pipeline.start,
+        logic_changes: pipeline.logic.changes(),
+        logic: pipeline.logic,
+        canary: None,
         workers: JoinSet::new(),
         events,
         inbox,
@@ -207,11 +217,21 @@ impl Driver {
                 biased;
                 Some(result) = self.workers.join_next() => worker_result(result)?,
                 Some(event) = self.inbox.recv() => { self.on_task(event).await?; }
+                Ok(()) = self.logic_changes.changed() => self.place_canary().await?,
                 event = self.source.next(), if !self.is_held() => match event {
                     Ok(SourceEvent::Batch(batch)) => self.dispatch(batch),
-                    Ok(SourceEvent::Assigned(keys)) => self.assign(keys).await?,
-                    Ok(SourceEvent::Revoked(keys)) => self.revoke(keys).await?,
-                    Ok(SourceEvent::Lost(keys)) => self.lose(&keys).await?,
+                    Ok(SourceEvent::Assigned(keys)) => {
+                        self.assign(keys).await?;
+                        self.place_canary().await?;
+                    }
+                    Ok(SourceEvent::Revoked(keys)) => {
+                        self.revoke(keys).await?;
+                        self.place_canary().await?;
+                    }
+                    Ok(SourceEvent::Lost(keys)) => {
+                        self.lose(&keys).await?;
+                        self.place_canary().await?;
+                    }
                     Ok(SourceEvent::End) => {
                         if self.commit_all().await? == Settled::InPlace {
                             return Ok(());

@@ -7,6 +7,7 @@
 
 mod assign;
 mod backoff;
+mod canary;
 mod committer;
 mod context;
 mod dead_letters;
@@ -46,7 +47,7 @@ pub use elsewhere::LettersElsewhere;
 pub use entropy::{Entropy, OsEntropy};
 pub use limits::{EpochLimits, Limits, Retry};
 pub use local_home::LocalHome;
-pub use logic::{Logic, Replacement, Verdict};
+pub use logic::{Logic, Replacement, Share, TakenOver, Verdict};
 pub use observe::{Committed, Observer};
 pub use route::{Route, Topics};
 pub use samples::Samples;

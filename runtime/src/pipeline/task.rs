@@ -39,6 +39,8 @@ pub(super) enum Order {
     Batch(SourceBatch),
     /// Commit what there is, then let these partitions go.
     Release(Vec<PartitionKey>, oneshot::Sender<()>),
+    /// Run the component of a canary, while there is one.
+    JoinCanary,
     /// Commit what there is and end.
     Finish,
 }
@@ -149,6 +151,7 @@ impl Task {
                     }
                     let _ = done.send(());
                 }
+                Next::Order(Some(Order::JoinCanary)) => self.running.join_canary(),
                 Next::Order(Some(Order::Finish) | None) => {
                     self.close().await?;
                     return self.settle().await;
@@ -157,12 +160,27 @@ impl Task {
         }
     }
 
-    /// Turns to the component that counts now: an epoch is written by one alone, and written again by the same.
+    /// Turns to the component that counts now: an epoch is written by one alone, and written again by the same. The new
+    /// instance is started while the old one's epoch is committed, so that rows wait for that alone.
     async fn replace(&mut self) -> Result<()> {
-        self.close().await?;
-        self.settle().await?;
+        let next = self.running.target();
+        let starting = next.component.start(Purpose::Commit);
+        let settling = async {
+            self.close().await?;
+            self.settle().await?;
+            Ok::<_, Error>(Instant::now())
+        };
+        let (settled, started) = tokio::join!(settling, starting);
+        let settled = settled?;
         self.drop_instance().await;
-        self.running.turn(&self.next);
+        match started {
+            // It may have failed elsewhere meanwhile.
+            Ok(fresh) if self.running.target().is(&next) => self.instance = Some(fresh),
+            Ok(mut fresh) => fresh.forget().await,
+            // It is started once more, and what is wrong is dealt with then.
+            Err(_) => {}
+        }
+        self.running.turn(&self.next, settled.elapsed());
         Ok(())
     }
 

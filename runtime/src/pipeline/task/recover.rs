@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use wasm_sink_core::component::{Component, Failure, FailureCause, Sealed};
 use wasm_sink_core::home::Staging;
@@ -68,7 +69,7 @@ impl Task {
         }
         while let Some(mut group) = groups.pop_front() {
             if self.running.standing() == Standing::Failed {
-                self.running.turn(&self.next);
+                self.running.turn(&self.next, Duration::ZERO);
             }
             let result = match broken.take() {
                 Some(broken) => Err(broken),
