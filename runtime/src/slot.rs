@@ -8,7 +8,7 @@ use wasm_sink_core::component::Component;
 use wasm_sink_core::{Blame, Error, Kind, Result};
 
 use crate::config::{self, ComponentRef, SinkConfigProblem, check_sink_config};
-use crate::engine::{Engine, Grant, Grants, InstanceLimits, Loaded};
+use crate::engine::{Configuration, Engine, Grant, Grants, InstanceLimits, Loaded};
 use crate::launch::Connections;
 
 /// What a component gets, whichever it is.
@@ -46,6 +46,11 @@ impl Slot {
     /// The folder of pipeline.toml.
     pub(crate) fn directory(&self) -> &Path {
         &self.directory
+    }
+
+    /// What a component is told.
+    pub(crate) fn configuration(&self) -> Configuration {
+        Configuration::new(&self.config)
     }
 
     /// Compiles a component, or takes what was compiled before. Blocks.
@@ -103,7 +108,7 @@ impl Slot {
         loaded.grant(
             &self.pipeline,
             grants.clone(),
-            self.config.to_string(),
+            self.configuration(),
             self.limits.clone(),
         )
     }

@@ -15,7 +15,7 @@ use wasm_sink_core::stage::{Purpose, Stage};
 use super::instance::WasmInstance;
 use super::sandbox::Sandbox;
 use super::state::{Identity, Phase, State};
-use super::{InstanceLimits, Loaded};
+use super::{Configuration, InstanceLimits, Loaded};
 
 /// A connection that a component may use.
 #[derive(Clone)]
@@ -82,8 +82,7 @@ impl Loaded {
             .map(|capability| MissingCapability(capability))
     }
 
-    /// Makes it a component that can be started. `config` is JSON that passed the schema and
-    /// `validate`; `pipeline` is the pipeline's name.
+    /// Makes it a component that can be started. `pipeline` is the pipeline's name.
     ///
     /// # Errors
     /// It imports a capability for which there is no connection.
@@ -91,7 +90,7 @@ impl Loaded {
         &self,
         pipeline: &str,
         grants: Grants,
-        config: String,
+        configuration: Configuration,
         limits: InstanceLimits,
     ) -> Result<Arc<dyn Component>> {
         let connectors: BTreeSet<&str> = grants.connectors().collect();
@@ -104,7 +103,7 @@ impl Loaded {
             loaded: self.clone(),
             pipeline: pipeline.into(),
             grants,
-            config,
+            configuration,
             limits,
             instances: AtomicU64::new(0),
         }))
@@ -116,7 +115,7 @@ struct WasmComponent {
     loaded: Loaded,
     pipeline: Arc<str>,
     grants: Grants,
-    config: String,
+    configuration: Configuration,
     limits: InstanceLimits,
     /// Instances started so far.
     instances: AtomicU64,
@@ -152,6 +151,10 @@ impl Component for WasmComponent {
         self.loaded.hash()
     }
 
+    fn configuration(&self) -> &str {
+        self.configuration.hash()
+    }
+
     async fn start(&self, purpose: Purpose) -> Result<Box<dyn Instance>> {
         let identity = Identity {
             pipeline: Arc::clone(&self.pipeline),
@@ -165,7 +168,7 @@ impl Component for WasmComponent {
                 .await
                 .map_err(|failure| failure.error)?;
         sandbox
-            .open(&self.config)
+            .open(self.configuration.text())
             .await
             .map_err(|failure| failure.error)?;
         tracing::debug!(?purpose, "opened an instance");
