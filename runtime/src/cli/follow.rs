@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use wasm_sink_core::{Blame, Error, Kind, Result};
 
-use super::swap::{TRIAL_EPOCHS, told};
+use super::trial::{TRIAL_EPOCHS, strange, told};
 use crate::config::{ComponentRef, Pipeline};
 use crate::control::{self, Event, Request};
 
@@ -85,7 +85,7 @@ impl Watched {
         let mut events = control::ask(own, &request).await?;
         loop {
             match events.next().await? {
-                Event::Compiled { .. } | Event::Hello { .. } => {}
+                Event::Compiled { .. } => {}
                 // Its trial goes on; if it fails, the log says so.
                 Event::TakenOver { .. } | Event::Kept | Event::Reverted { .. } => {
                     return Ok(Swapped::Now);
@@ -98,6 +98,7 @@ impl Watched {
                     );
                     return Err(Error::new(Kind::Invalid, Blame::Component, message));
                 }
+                Event::Hello { .. } => return Err(strange()),
             }
         }
     }

@@ -11,9 +11,11 @@ mod numbers;
 mod preview;
 mod progress;
 mod run;
+mod running;
 mod signals;
 mod swap;
 mod terminal;
+mod trial;
 
 use std::path::Path;
 use std::process::ExitCode;
