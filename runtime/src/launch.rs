@@ -27,7 +27,7 @@ use crate::pipeline::{
     Pipeline, Route, Start, StateDirectory, Topics, persist,
 };
 use crate::slot::{Slot, builtin, grants};
-use crate::swap::Swaps;
+use crate::swap::{InForce, Journal, Swaps};
 
 /// Rows per batch that sources are asked for.
 const BATCH_ROWS: usize = 10_000;
@@ -83,18 +83,20 @@ impl Launcher {
         let name = pipeline.name.as_str().to_owned();
         let swaps = Swaps {
             engine: self.engine.clone(),
-            slot: Slot::of(pipeline),
             grants: grants(pipeline, connections),
             logic,
             units,
             pipeline: name.clone(),
-            state_dir: pipeline.state_dir.clone(),
-            turn: Mutex::default(),
+            directory: pipeline.directory.clone(),
+            journal: Journal::within(&pipeline.state_dir),
+            in_force: Mutex::new(InForce::of(pipeline)),
         };
         match Server::open(&name, Arc::new(swaps)) {
             Ok(server) => Some(server),
             Err(error) => {
-                tracing::warn!("this process cannot be asked to swap its component: {error}");
+                tracing::warn!(
+                    "this process cannot be asked to swap its component or configuration: {error}"
+                );
                 None
             }
         }

@@ -1,7 +1,7 @@
 //! The place of a component in a pipeline: how any component there is configured, and what it may use.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use wasm_sink_core::component::Component;
@@ -41,11 +41,6 @@ impl Slot {
                 ..InstanceLimits::default()
             },
         }
-    }
-
-    /// The folder of pipeline.toml.
-    pub(crate) fn directory(&self) -> &Path {
-        &self.directory
     }
 
     /// What a component is told.

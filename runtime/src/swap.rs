@@ -1,54 +1,79 @@
-//! Another component in a running pipeline: made beside the one that works, and put in its place once nothing
-//! speaks against it. Until then every mistake leaves things as they are.
+//! Another component, or another configuration, in a running pipeline: made beside what works, and put in its place
+//! once nothing speaks against it. Until then every mistake leaves things as they are.
+
+mod apply;
+mod journal;
 
 use std::collections::BTreeMap;
-use std::fs::OpenOptions;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
-use chrono::Utc;
-use rustix::process::geteuid;
-use serde_json::json;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::spawn_blocking;
 use wasm_sink_core::component::Component;
 use wasm_sink_core::stage::UnitId;
 use wasm_sink_core::{Blame, Error, Kind, Result};
 
-use crate::config::{ComponentRef, SinkConfigProblem};
+use crate::config::{ComponentRef, Pipeline, SinkConfigProblem, Written};
 use crate::control::{Event, Handler, Positions, Refusal, Request};
-use crate::engine::{Engine, Grants, quietly};
+use crate::engine::{Engine, Grants, Loaded, quietly};
 use crate::launch::units;
 use crate::pipeline::{Logic, Verdict};
 use crate::slot::Slot;
+use journal::{Asked, Exchange};
 
-/// A line for each swap, in the state directory.
-const JOURNAL: &str = "swaps.jsonl";
+pub(crate) use journal::Journal;
 
 /// What can be put into one running pipeline, and how.
 pub(crate) struct Swaps {
     pub(crate) engine: Engine,
-    pub(crate) slot: Slot,
     pub(crate) grants: Grants,
     pub(crate) logic: Logic,
     /// What the pipeline writes to. It was told the homes of its positions once, at its start.
     pub(crate) units: Vec<UnitId>,
     pub(crate) pipeline: String,
-    pub(crate) state_dir: PathBuf,
-    /// One at a time.
-    pub(crate) turn: Mutex<()>,
+    /// The folder of its pipeline.toml.
+    pub(crate) directory: PathBuf,
+    pub(crate) journal: Journal,
+    /// Whoever changes something holds it until the trial is over: one at a time.
+    pub(crate) in_force: Mutex<InForce>,
 }
 
-/// Why a component is not put in the place of another.
+/// What counts for a component, and the file that said so.
+pub(crate) struct InForce {
+    slot: Slot,
+    written: Written,
+}
+
+impl InForce {
+    pub(crate) fn of(pipeline: &Pipeline) -> Self {
+        Self {
+            slot: Slot::of(pipeline),
+            written: pipeline.written.clone(),
+        }
+    }
+}
+
+/// Where what happens is told. Whoever asked may be gone.
+struct Listener(mpsc::UnboundedSender<Event>);
+
+impl Listener {
+    fn tell(&self, event: Event) {
+        let _ = self.0.send(event);
+    }
+}
+
+/// Why nothing is put in the place of another.
 enum Against {
     /// It cannot run there.
     Error(Error),
-    /// What it has against its configuration.
+    /// What a component has against its configuration.
     Problems(Vec<SinkConfigProblem>),
-    /// Another one is on trial.
+    /// The file's mistakes, as people see them.
+    Mistakes(String),
+    /// Something else is on trial.
     Busy,
 }
 
@@ -62,6 +87,7 @@ impl From<Against> for Event {
     fn from(against: Against) -> Self {
         let (message, problems) = match against {
             Against::Busy => return Self::Busy,
+            Against::Mistakes(mistakes) => return Self::Misconfigured { mistakes },
             Against::Error(error) => (error.to_string(), Vec::new()),
             Against::Problems(problems) => (
                 "the component does not take this pipeline's configuration".to_owned(),
@@ -72,6 +98,15 @@ impl From<Against> for Event {
     }
 }
 
+impl From<Verdict> for Event {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Kept => Self::Kept,
+            Verdict::Reverted(error) => Self::Reverted { error },
+        }
+    }
+}
+
 fn refused(message: impl Into<String>) -> Error {
     Error::new(Kind::Invalid, Blame::Configuration, message)
 }
@@ -79,26 +114,28 @@ fn refused(message: impl Into<String>) -> Error {
 #[async_trait]
 impl Handler for Swaps {
     async fn handle(&self, request: Request, events: mpsc::UnboundedSender<Event>) {
-        let last = match request {
-            Request::Hello => Event::Hello {
+        let listener = Listener(events);
+        let done = match request {
+            Request::Hello => Ok(Event::Hello {
                 pipeline: self.pipeline.clone(),
-                directory: self.slot.directory().to_owned(),
+                directory: self.directory.clone(),
                 component: self.logic.component().hash().to_owned(),
-            },
+            }),
             Request::Swap {
                 component,
                 trial_epochs,
             } => {
                 let component = ComponentRef::of(&component);
-                match self.swap(component, trial_epochs, &events).await {
-                    Ok(Verdict::Kept) => Event::Kept,
-                    Ok(Verdict::Reverted(error)) => Event::Reverted { error },
-                    Err(against) => against.into(),
-                }
+                let swapped = self.swap(component, trial_epochs, &listener).await;
+                swapped.map(Event::from)
             }
+            Request::Apply {
+                file,
+                extent,
+                style,
+            } => self.apply(file.into(), extent, style, &listener).await,
         };
-        // Whoever asked may be gone.
-        let _ = events.send(last);
+        listener.tell(done.unwrap_or_else(Event::from));
     }
 }
 
@@ -107,14 +144,72 @@ impl Swaps {
         &self,
         component: ComponentRef,
         trial_epochs: u64,
-        events: &mpsc::UnboundedSender<Event>,
+        listener: &Listener,
     ) -> Result<Verdict, Against> {
-        let _turn = self.turn.try_lock().map_err(|_| Against::Busy)?;
-        let component = self.make(component, events).await?;
-        let (former, hash) = (self.logic.component(), component.hash().to_owned());
-        if former.hash() == hash {
+        let in_force = self.in_force.try_lock().map_err(|_| Against::Busy)?;
+        let slot = &in_force.slot;
+        let loaded = self.load(slot, component, listener).await?;
+        let problems = slot.problems(&loaded).await?;
+        if !problems.is_empty() {
+            return Err(Against::Problems(problems));
+        }
+        let component = self.fitting(slot, &loaded).await?;
+        let hash = component.hash();
+        if self.logic.component().hash() == hash {
             return Err(refused(format!("the pipeline runs {hash} already")).into());
         }
+        self.take_over(component, trial_epochs, Asked::Swap, listener)
+            .await
+    }
+
+    /// Compiled; what works does not notice.
+    async fn load(
+        &self,
+        slot: &Slot,
+        component: ComponentRef,
+        listener: &Listener,
+    ) -> Result<Loaded> {
+        let begun = Instant::now();
+        let (engine, slot) = (self.engine.clone(), slot.clone());
+        let loaded = spawn_blocking(move || quietly(|| slot.load(&engine, &component)));
+        let loaded = loaded.await.map_err(|error| {
+            Error::new(Kind::Other, Blame::Host, "compiling broke off").with_source(error)
+        })??;
+        listener.tell(Event::Compiled {
+            hash: loaded.hash().to_owned(),
+            elapsed: begun.elapsed(),
+        });
+        Ok(loaded)
+    }
+
+    /// Opened, on no rows: it writes to the same tables as what works.
+    async fn fitting(&self, slot: &Slot, loaded: &Loaded) -> Result<Arc<dyn Component>> {
+        let component = slot.grant(loaded, &self.grants)?;
+        let units = units(&*component).await?;
+        if units != self.units {
+            return Err(refused(format!(
+                "it writes to {}, and the pipeline to {}: what takes positions is settled when a pipeline \
+                 starts. Stop it, and start it with this component and configuration",
+                named(&units),
+                named(&self.units)
+            )));
+        }
+        Ok(component)
+    }
+
+    /// Puts it in the place of what works, between two epochs, and waits for the end of its trial.
+    async fn take_over(
+        &self,
+        component: Arc<dyn Component>,
+        trial_epochs: u64,
+        asked: Asked,
+        listener: &Listener,
+    ) -> Result<Verdict, Against> {
+        let exchange = Exchange {
+            asked,
+            from: self.logic.component().writer(),
+            to: component.writer(),
+        };
         let begun = Instant::now();
         let replacement = self.logic.replace(component, trial_epochs);
         let mut replacement = replacement.ok_or(Against::Busy)?;
@@ -128,81 +223,22 @@ impl Swaps {
             })
             .collect();
         tracing::info!(
-            former = former.hash(),
-            component = hash,
-            "the component was swapped"
+            component = exchange.to.component,
+            configuration = exchange.to.configuration,
+            former_component = exchange.from.component,
+            former_configuration = exchange.from.configuration,
+            "{asked}: another component or configuration has taken over"
         );
-        self.note(
-            json!({ "event": "taken-over", "from": former.hash(), "to": hash, "at": positions }),
-        );
-        let _ = events.send(Event::TakenOver {
-            former: former.hash().to_owned(),
+        self.journal.taken_over(&exchange, &positions);
+        listener.tell(Event::TakenOver {
+            former: exchange.from.component.clone(),
             positions,
             elapsed: begun.elapsed(),
         });
         let verdict = replacement.verdict().await;
-        self.note(match &verdict {
-            Verdict::Kept => json!({ "event": "kept", "component": hash }),
-            Verdict::Reverted(error) => {
-                json!({ "event": "reverted", "from": hash, "to": former.hash(), "error": error })
-            }
-        });
+        self.journal.ended(&exchange, &verdict);
         Ok(verdict)
     }
-
-    /// Compiled, checked and tried on no rows; the one that works does not notice.
-    async fn make(
-        &self,
-        component: ComponentRef,
-        events: &mpsc::UnboundedSender<Event>,
-    ) -> Result<Arc<dyn Component>, Against> {
-        let begun = Instant::now();
-        let (engine, slot) = (self.engine.clone(), self.slot.clone());
-        let loaded = spawn_blocking(move || quietly(|| slot.load(&engine, &component)));
-        let loaded = loaded.await.map_err(|error| {
-            Error::new(Kind::Other, Blame::Host, "compiling broke off").with_source(error)
-        })??;
-        let _ = events.send(Event::Compiled {
-            hash: loaded.hash().to_owned(),
-            elapsed: begun.elapsed(),
-        });
-        let problems = self.slot.problems(&loaded).await?;
-        if !problems.is_empty() {
-            return Err(Against::Problems(problems));
-        }
-        let component = self.slot.grant(&loaded, &self.grants)?;
-        let units = units(&*component).await?;
-        if units != self.units {
-            return Err(refused(format!(
-                "it writes to {}, and the pipeline to {}: what takes positions is settled when a pipeline \
-                 starts. Stop it, and start it with this component",
-                named(&units),
-                named(&self.units)
-            ))
-            .into());
-        }
-        Ok(component)
-    }
-
-    fn note(&self, mut line: serde_json::Value) {
-        if let Some(line) = line.as_object_mut() {
-            line.insert("time".to_owned(), json!(Utc::now()));
-            line.insert(
-                "process".to_owned(),
-                json!(wasm_sink_core::process::describe()),
-            );
-            line.insert("user".to_owned(), json!(geteuid().as_raw()));
-        }
-        let path = self.state_dir.join(JOURNAL);
-        if let Err(error) = append(&path, &line) {
-            tracing::warn!(path = %path.display(), "a swap could not be noted down: {error}");
-        }
-    }
-}
-
-fn append(path: &Path, line: &serde_json::Value) -> std::io::Result<()> {
-    let mut file = OpenOptions::new().create(true).append(true).open(path)?;
-    file.write_all(format!("{line}\n").as_bytes())
 }
 
 fn named(units: &[UnitId]) -> String {

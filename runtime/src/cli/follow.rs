@@ -98,7 +98,11 @@ impl Watched {
                     );
                     return Err(Error::new(Kind::Invalid, Blame::Component, message));
                 }
-                Event::Hello { .. } => return Err(strange()),
+                Event::Hello { .. }
+                | Event::Differs { .. }
+                | Event::Same
+                | Event::Possible
+                | Event::Misconfigured { .. } => return Err(strange()),
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The command line: one file per command. What the commands need from below comes through
 //! [`Host`].
 
+mod apply;
 mod check;
 mod follow;
 mod host;
@@ -27,6 +28,7 @@ use wasm_sink_core::{Blame, Error, Kind, Result};
 use crate::config::{self, LoadError, Pipeline, Registry};
 use crate::connectors;
 
+pub use apply::ApplyArgs;
 pub use check::CheckArgs;
 pub use host::{Beginning, Ended, Host, Inspection, Outcome, Preview};
 pub use init::InitArgs;
@@ -66,6 +68,8 @@ enum Command {
     Init(InitArgs),
     /// Put another component into a running pipeline
     Swap(SwapArgs),
+    /// Change the configuration of a running pipeline
+    Apply(ApplyArgs),
     /// Show what a component is and may do
     Inspect(InspectArgs),
     /// Show what a component can be told in [sink.config]
@@ -115,6 +119,7 @@ impl Cli {
         let done = match self.command {
             Command::Init(args) => Ok(init::execute(&args, &terminal)),
             Command::Swap(args) => Ok(swap::execute(&args, &terminal).await),
+            Command::Apply(args) => Ok(apply::execute(&args, &terminal).await),
             Command::Check(args) => match launch(ended_by_signals()) {
                 Ok(host) => Ok(check::execute(&args, &host, &terminal).await),
                 Err(error) => Err(error),

@@ -95,7 +95,11 @@ async fn swap(args: &SwapArgs, terminal: &Terminal) -> Result<Exit> {
             }
             Event::Busy => return Err(busy()),
             Event::Refused(refusal) => return Err(failed(told(&refusal))),
-            Event::Hello { .. } => return Err(strange()),
+            Event::Hello { .. }
+            | Event::Differs { .. }
+            | Event::Same
+            | Event::Possible
+            | Event::Misconfigured { .. } => return Err(strange()),
         }
     }
 }

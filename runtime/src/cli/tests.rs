@@ -61,7 +61,9 @@ fn the_help_teaches() {
     let mut command = Cli::command().term_width(100);
     command.clone().debug_assert();
     let mut help = command.render_long_help().to_string();
-    for name in ["run", "check", "init", "swap", "inspect", "explain"] {
+    for name in [
+        "run", "check", "init", "swap", "apply", "inspect", "explain",
+    ] {
         let command = command.find_subcommand_mut(name).unwrap();
         help.push_str(&format!("\n--- {name} ---\n{}", command.render_long_help()));
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::SinkConfigProblem;
+use crate::config::{SinkConfigProblem, Style};
 
 /// The longest request, in bytes.
 pub(super) const MAX_REQUEST_BYTES: u64 = 64 << 10;
@@ -27,6 +27,28 @@ pub enum Request {
         /// Committed epochs after which it stays.
         trial_epochs: u64,
     },
+    /// What a pipeline.toml says now, in the place of what it said.
+    Apply {
+        /// Its absolute path.
+        file: String,
+        /// How far to go.
+        extent: Extent,
+        /// How its mistakes are shown.
+        style: Style,
+    },
+}
+
+/// How far a request goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Extent {
+    /// It says what would change.
+    Show,
+    /// It changes that.
+    Change {
+        /// Committed epochs after which it stays.
+        trial_epochs: u64,
+    },
 }
 
 /// What happens, in this order. The last one of a request ends the connection.
@@ -41,6 +63,11 @@ pub enum Event {
         directory: PathBuf,
         /// The hash of its component.
         component: String,
+    },
+    /// What differs from what runs, a line each.
+    Differs {
+        /// Without secrets.
+        changes: Vec<String>,
     },
     /// The component can run.
     Compiled {
@@ -65,8 +92,17 @@ pub enum Event {
         /// How.
         error: String,
     },
-    /// Another component is on trial; this one may be asked for again when that is over. The last.
+    /// What was asked for is what runs. The last.
+    Same,
+    /// It could be changed, and was only to be shown. The last.
+    Possible,
+    /// Something else is on trial; this may be asked for again when that is over. The last.
     Busy,
+    /// The file has mistakes, and nothing has changed. The last.
+    Misconfigured {
+        /// As people are to see them.
+        mistakes: String,
+    },
     /// Nothing has changed. The last.
     Refused(Refusal),
 }
@@ -87,9 +123,12 @@ impl Event {
             Self::Hello { .. }
             | Self::Kept
             | Self::Reverted { .. }
+            | Self::Same
+            | Self::Possible
             | Self::Busy
+            | Self::Misconfigured { .. }
             | Self::Refused(_) => true,
-            Self::Compiled { .. } | Self::TakenOver { .. } => false,
+            Self::Differs { .. } | Self::Compiled { .. } | Self::TakenOver { .. } => false,
         }
     }
 }
