@@ -29,7 +29,7 @@ use crate::pipeline::{
 use crate::recording::{Recorder, RecorderSettings};
 use crate::replay::{self, Replayed, Request, Watcher};
 use crate::slot::{Slot, builtin, grants};
-use crate::swap::Swaps;
+use crate::swap::{InForce, Journal, Swaps};
 
 /// Rows per batch that sources are asked for.
 const BATCH_ROWS: usize = 10_000;
@@ -89,20 +89,22 @@ impl Launcher {
         let name = pipeline.name.as_str().to_owned();
         let swaps = Swaps {
             engine: self.engine.clone(),
-            slot: Slot::of(pipeline),
             grants: grants(pipeline, connections, recordings),
             logic,
             units,
             pipeline: name.clone(),
-            state_dir: pipeline.state_dir.clone(),
-            turn: Mutex::default(),
+            directory: pipeline.directory.clone(),
+            journal: Journal::within(&pipeline.state_dir),
+            in_force: Mutex::new(InForce::of(pipeline)),
             samples,
             comparing: Mutex::default(),
         };
         match Server::open(&name, Arc::new(swaps)) {
             Ok(server) => Some(server),
             Err(error) => {
-                tracing::warn!("this process cannot be asked to swap its component: {error}");
+                tracing::warn!(
+                    "this process cannot be asked to swap its component or configuration: {error}"
+                );
                 None
             }
         }

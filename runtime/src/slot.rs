@@ -1,14 +1,14 @@
 //! The place of a component in a pipeline: how any component there is configured, and what it may use.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use wasm_sink_core::component::Component;
 use wasm_sink_core::{Blame, Error, Kind, Result};
 
 use crate::config::{self, ComponentRef, SinkConfigProblem, check_sink_config};
-use crate::engine::{Engine, Grant, Grants, InstanceLimits, Loaded, Recordings};
+use crate::engine::{Configuration, Engine, Grant, Grants, InstanceLimits, Loaded, Recordings};
 use crate::launch::Connections;
 
 /// What a component gets, whichever it is.
@@ -43,9 +43,9 @@ impl Slot {
         }
     }
 
-    /// The folder of pipeline.toml.
-    pub(crate) fn directory(&self) -> &Path {
-        &self.directory
+    /// What a component is told.
+    pub(crate) fn configuration(&self) -> Configuration {
+        Configuration::new(&self.config)
     }
 
     /// Compiles a component, or takes what was compiled before. Blocks.
@@ -105,7 +105,7 @@ impl Slot {
         loaded.grant(
             &self.pipeline,
             grants.clone(),
-            self.config.to_string(),
+            self.configuration(),
             self.limits.clone(),
         )
     }

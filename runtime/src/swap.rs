@@ -1,59 +1,86 @@
-//! Another component in a running pipeline: made beside the one that works, and put in its place once nothing
-//! speaks against it. Until then every mistake leaves things as they are.
+//! Another component, or another configuration, in a running pipeline: made beside what works, and put in its place
+//! once nothing speaks against it. Until then every mistake leaves things as they are.
+
+mod apply;
+mod canary;
+mod compare;
+mod journal;
 
 use std::collections::BTreeMap;
-use std::fs::OpenOptions;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
-use chrono::Utc;
-use rustix::process::geteuid;
-use serde_json::json;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::spawn_blocking;
 use wasm_sink_core::component::Component;
 use wasm_sink_core::stage::UnitId;
-use wasm_sink_core::{Blame, Error, Kind, Result};
+use wasm_sink_core::{Blame, Error, Kind, Position, Result};
 
 use crate::comparison::Key;
-use crate::config::{ComponentRef, SinkConfigProblem};
-use crate::control::{Event, Handler, Positions, Refusal, Request};
-use crate::engine::{Engine, Grants, quietly};
+use crate::config::{ComponentRef, Pipeline, SinkConfigProblem, Written};
+use crate::control::{Event, Handler, Positions, Refusal, Request, SwapExtent};
+use crate::engine::{Engine, Grants, Loaded, quietly};
 use crate::launch::units;
-use crate::pipeline::{Logic, Samples, TakenOver, Verdict};
-use crate::shadow::Shadow;
+use crate::pipeline::{Logic, Replacement, Samples, TakenOver, Verdict};
 use crate::slot::Slot;
+use journal::{Asked, Exchange};
 
-/// A line for each swap, in the state directory.
-const JOURNAL: &str = "swaps.jsonl";
+pub(crate) use journal::Journal;
 
 /// What can be put into one running pipeline, and how.
 pub(crate) struct Swaps {
     pub(crate) engine: Engine,
-    pub(crate) slot: Slot,
     pub(crate) grants: Grants,
     pub(crate) logic: Logic,
     /// What the pipeline writes to. It was told the homes of its positions once, at its start.
     pub(crate) units: Vec<UnitId>,
     pub(crate) pipeline: String,
-    pub(crate) state_dir: PathBuf,
-    /// One swap at a time.
-    pub(crate) turn: Mutex<()>,
+    /// The folder of its pipeline.toml.
+    pub(crate) directory: PathBuf,
+    pub(crate) journal: Journal,
+    /// Whoever changes something holds it until the trial is over: one at a time.
+    pub(crate) in_force: Mutex<InForce>,
+    /// Its epochs as they pass.
     pub(crate) samples: Samples,
     /// One comparison at a time.
     pub(crate) comparing: Mutex<()>,
 }
 
-/// Why a component is not put in the place of another.
+/// What counts for a component, and the file that said so.
+pub(crate) struct InForce {
+    slot: Slot,
+    written: Written,
+}
+
+impl InForce {
+    pub(crate) fn of(pipeline: &Pipeline) -> Self {
+        Self {
+            slot: Slot::of(pipeline),
+            written: pipeline.written.clone(),
+        }
+    }
+}
+
+/// Where what happens is told. Whoever asked may be gone.
+struct Listener(mpsc::UnboundedSender<Event>);
+
+impl Listener {
+    fn tell(&self, event: Event) {
+        let _ = self.0.send(event);
+    }
+}
+
+/// Why nothing is put in the place of another.
 enum Against {
     /// It cannot run there.
     Error(Error),
-    /// What it has against its configuration.
+    /// What a component has against its configuration.
     Problems(Vec<SinkConfigProblem>),
-    /// Another one is on trial.
+    /// The file's mistakes, as people see them.
+    Mistakes(String),
+    /// Something else is on trial.
     Busy,
 }
 
@@ -67,6 +94,7 @@ impl From<Against> for Event {
     fn from(against: Against) -> Self {
         let (message, problems) = match against {
             Against::Busy => return Self::Busy,
+            Against::Mistakes(mistakes) => return Self::Misconfigured { mistakes },
             Against::Error(error) => (error.to_string(), Vec::new()),
             Against::Problems(problems) => (
                 "the component does not take this pipeline's configuration".to_owned(),
@@ -77,6 +105,21 @@ impl From<Against> for Event {
     }
 }
 
+impl From<Verdict> for Event {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Kept => Self::Kept,
+            Verdict::Going => Self::Going,
+            Verdict::Withdrawn => Self::Withdrawn,
+            Verdict::Reverted(error) => Self::Reverted { error },
+            Verdict::Impossible(message) => Self::Refused(Refusal {
+                message,
+                problems: Vec::new(),
+            }),
+        }
+    }
+}
+
 fn refused(message: impl Into<String>) -> Error {
     Error::new(Kind::Invalid, Blame::Configuration, message)
 }
@@ -84,37 +127,42 @@ fn refused(message: impl Into<String>) -> Error {
 #[async_trait]
 impl Handler for Swaps {
     async fn handle(&self, request: Request, events: mpsc::UnboundedSender<Event>) {
-        let last = match request {
-            Request::Hello => Event::Hello {
+        let listener = Listener(events);
+        let done = match request {
+            Request::Hello => Ok(Event::Hello {
                 pipeline: self.pipeline.clone(),
-                directory: self.slot.directory().to_owned(),
+                directory: self.directory.clone(),
                 component: self.logic.component().hash().to_owned(),
-            },
+            }),
             Request::Swap {
                 component,
                 trial_epochs,
+                extent,
             } => {
                 let component = ComponentRef::of(&component);
-                match self.swap(component, trial_epochs, &events).await {
-                    Ok(Verdict::Kept | Verdict::Going | Verdict::Withdrawn) => Event::Kept,
-                    Ok(Verdict::Reverted(error) | Verdict::Impossible(error)) => {
-                        Event::Reverted { error }
-                    }
-                    Err(against) => against.into(),
-                }
+                let swapped = self.swap(component, trial_epochs, extent, &listener);
+                swapped.await.map(Event::from)
             }
+            Request::Promote { trial_epochs } => {
+                let promoted = self.promote(trial_epochs, &listener).await;
+                promoted.map(Event::from)
+            }
+            Request::Withdraw => self.withdraw(),
             Request::Shadow {
                 component,
                 epochs,
                 key,
             } => {
                 let component = ComponentRef::of(&component);
-                let shadowed = self.shadow(component, epochs, Key(key), &events);
-                shadowed.await.unwrap_or_else(Event::from)
+                self.shadow(component, epochs, Key(key), &listener).await
             }
+            Request::Apply {
+                file,
+                extent,
+                style,
+            } => self.apply(file.into(), extent, style, &listener).await,
         };
-        // Whoever asked may be gone.
-        let _ = events.send(last);
+        listener.tell(done.unwrap_or_else(Event::from));
     }
 }
 
@@ -123,132 +171,137 @@ impl Swaps {
         &self,
         component: ComponentRef,
         trial_epochs: u64,
-        events: &mpsc::UnboundedSender<Event>,
+        extent: SwapExtent,
+        listener: &Listener,
     ) -> Result<Verdict, Against> {
-        let _turn = self.turn.try_lock().map_err(|_| Against::Busy)?;
-        let component = self.make(component, events).await?;
-        self.has_same_units(&*component).await?;
-        let (former, hash) = (self.logic.component(), component.hash().to_owned());
-        if former.hash() == hash {
+        self.no_canary()?;
+        let in_force = self.in_force.try_lock().map_err(|_| Against::Busy)?;
+        let slot = &in_force.slot;
+        let loaded = self.checked(slot, component, listener).await?;
+        let component = self.fitting(slot, &loaded).await?;
+        let hash = component.hash();
+        if self.logic.component().hash() == hash {
             return Err(refused(format!("the pipeline runs {hash} already")).into());
         }
-        let begun = Instant::now();
-        let replacement = self.logic.replace(component, trial_epochs);
-        let mut replacement = replacement.ok_or(Against::Busy)?;
-        let TakenOver { at, pause } = replacement.taken_over().await;
-        let positions: Positions = at
-            .into_iter()
-            .map(|(key, at)| {
-                let at = at.map_or_else(|| "its beginning".to_owned(), |at| at.to_string());
-                (key.to_string(), at)
-            })
-            .collect();
-        tracing::info!(
-            former = former.hash(),
-            component = hash,
-            "the component was swapped"
-        );
-        self.note(
-            json!({ "event": "taken-over", "from": former.hash(), "to": hash, "at": positions }),
-        );
-        let _ = events.send(Event::TakenOver {
-            former: former.hash().to_owned(),
-            positions,
-            elapsed: begun.elapsed(),
-            pause,
-        });
-        let verdict = replacement.verdict().await;
-        self.note(match &verdict {
-            Verdict::Kept | Verdict::Going | Verdict::Withdrawn => {
-                json!({ "event": "kept", "component": hash })
+        match extent {
+            SwapExtent::All => {
+                self.take_over(component, trial_epochs, Asked::Swap, listener)
+                    .await
             }
-            Verdict::Reverted(error) | Verdict::Impossible(error) => {
-                json!({ "event": "reverted", "from": hash, "to": former.hash(), "error": error })
+            SwapExtent::Canary { percent } => {
+                self.try_on_some(component, percent, trial_epochs, listener)
+                    .await
             }
-        });
-        Ok(verdict)
+        }
     }
 
-    /// Compiled, checked and tried on no rows; the one that works does not notice.
-    async fn make(
+    /// Compiled, and it has nothing against its place.
+    async fn checked(
         &self,
+        slot: &Slot,
         component: ComponentRef,
-        events: &mpsc::UnboundedSender<Event>,
-    ) -> Result<Arc<dyn Component>, Against> {
+        listener: &Listener,
+    ) -> Result<Loaded, Against> {
+        let loaded = self.load(slot, component, listener).await?;
+        let problems = slot.problems(&loaded).await?;
+        match problems.is_empty() {
+            true => Ok(loaded),
+            false => Err(Against::Problems(problems)),
+        }
+    }
+
+    /// Compiled; what works does not notice.
+    async fn load(
+        &self,
+        slot: &Slot,
+        component: ComponentRef,
+        listener: &Listener,
+    ) -> Result<Loaded> {
         let begun = Instant::now();
-        let (engine, slot) = (self.engine.clone(), self.slot.clone());
+        let (engine, slot) = (self.engine.clone(), slot.clone());
         let loaded = spawn_blocking(move || quietly(|| slot.load(&engine, &component)));
         let loaded = loaded.await.map_err(|error| {
             Error::new(Kind::Other, Blame::Host, "compiling broke off").with_source(error)
         })??;
-        let _ = events.send(Event::Compiled {
+        listener.tell(Event::Compiled {
             hash: loaded.hash().to_owned(),
             elapsed: begun.elapsed(),
         });
-        let problems = self.slot.problems(&loaded).await?;
-        if !problems.is_empty() {
-            return Err(Against::Problems(problems));
-        }
-        Ok(self.slot.grant(&loaded, &self.grants)?)
+        Ok(loaded)
     }
 
-    async fn has_same_units(&self, component: &dyn Component) -> Result<(), Against> {
-        let units = units(component).await?;
+    /// Opened, on no rows: it writes to the same tables as what works.
+    async fn fitting(&self, slot: &Slot, loaded: &Loaded) -> Result<Arc<dyn Component>> {
+        let component = slot.grant(loaded, &self.grants)?;
+        let units = units(&*component).await?;
         if units != self.units {
             return Err(refused(format!(
                 "it writes to {}, and the pipeline to {}: what takes positions is settled when a pipeline \
-                 starts. Stop it, and start it with this component",
+                 starts. Stop it, and start it with this component and configuration",
                 named(&units),
                 named(&self.units)
-            ))
-            .into());
+            )));
         }
-        Ok(())
+        Ok(component)
     }
 
-    /// Holds another component against the one that works.
-    async fn shadow(
+    /// Puts it in the place of what works, between two epochs, and waits for the end of its trial.
+    async fn take_over(
         &self,
-        component: ComponentRef,
-        epochs: u64,
-        key: Key,
-        events: &mpsc::UnboundedSender<Event>,
-    ) -> Result<Event, Against> {
-        let _turn = self.comparing.try_lock().map_err(|_| Against::Busy)?;
-        let new = self.make(component, events).await?;
-        let old = self.logic.component();
-        let shadow = Shadow {
-            samples: &self.samples,
-            old: &*old,
-            new: &*new,
+        component: Arc<dyn Component>,
+        trial_epochs: u64,
+        asked: Asked,
+        listener: &Listener,
+    ) -> Result<Verdict, Against> {
+        let exchange = Exchange {
+            asked,
+            from: self.logic.component().writer(),
+            to: component.writer(),
         };
-        let report = shadow.compare(epochs, key, events).await?;
-        Ok(Event::Reported {
-            former: old.hash().to_owned(),
-            hash: new.hash().to_owned(),
-            report,
-        })
+        let begun = Instant::now();
+        let replacement = self.logic.replace(component, trial_epochs);
+        let mut replacement = replacement.ok_or(Against::Busy)?;
+        self.follow(&mut replacement, begun, &exchange, listener)
+            .await
     }
 
-    fn note(&self, mut line: serde_json::Value) {
-        if let Some(line) = line.as_object_mut() {
-            line.insert("time".to_owned(), json!(Utc::now()));
-            line.insert(
-                "process".to_owned(),
-                json!(wasm_sink_core::process::describe()),
+    /// Tells how a replacement goes, until something is settled.
+    async fn follow(
+        &self,
+        replacement: &mut Replacement,
+        begun: Instant,
+        exchange: &Exchange,
+        listener: &Listener,
+    ) -> Result<Verdict, Against> {
+        let TakenOver { at, pause } = replacement.taken_over().await;
+        let shown = |at: Option<Position>| at.map(|at| at.to_string());
+        let shown = |at| shown(at).unwrap_or_else(|| "its beginning".to_owned());
+        let positions: Positions = at
+            .into_iter()
+            .map(|(key, at)| (key.to_string(), shown(at)))
+            .collect();
+        // A canary that found no partitions has taken nothing over.
+        if !positions.is_empty() || exchange.asked != Asked::Canary {
+            tracing::info!(
+                component = exchange.to.component,
+                configuration = exchange.to.configuration,
+                former_component = exchange.from.component,
+                former_configuration = exchange.from.configuration,
+                "{}: another component or configuration has taken over",
+                exchange.asked
             );
-            line.insert("user".to_owned(), json!(geteuid().as_raw()));
+            self.journal.taken_over(exchange, &positions);
+            listener.tell(Event::TakenOver {
+                former: exchange.from.component.clone(),
+                positions,
+                elapsed: begun.elapsed(),
+                pause,
+            });
         }
-        let path = self.state_dir.join(JOURNAL);
-        if let Err(error) = append(&path, &line) {
-            tracing::warn!(path = %path.display(), "a swap could not be noted down: {error}");
-        }
+        let verdict = replacement.verdict().await;
+        self.journal.ended(exchange, &verdict);
+        Ok(verdict)
     }
-}
-
-fn append(path: &Path, line: &serde_json::Value) -> std::io::Result<()> {
-    let mut file = OpenOptions::new().create(true).append(true).open(path)?;
-    file.write_all(format!("{line}\n").as_bytes())
 }
 
 fn named(units: &[UnitId]) -> String {

@@ -87,6 +87,10 @@ impl Component for Native {
         "native"
     }
 
+    fn configuration(&self) -> &str {
+        "none"
+    }
+
     async fn start(&self, purpose: Purpose) -> Result<Box<dyn Instance>> {
         let stage = self.0.stage(purpose);
         let stages = stage.map(|stage| (ROLE.to_owned(), stage)).into_iter();

@@ -7,7 +7,7 @@ use arrow::array::{AsArray, UInt32Array};
 use arrow::datatypes::Int64Type;
 use async_trait::async_trait;
 use tokio::time::Instant;
-use wasm_sink_core::component::{Component, Failure, FailureCause, Instance, Sealed};
+use wasm_sink_core::component::{Component, Failure, FailureCause, Instance, Sealed, Writer};
 use wasm_sink_core::epoch::Account;
 use wasm_sink_core::stage::{Purpose, Staged, TablePreview, UnitId};
 use wasm_sink_core::{Blame, CommitId, Error, Kind, PartitionKey, Position, Result, Rows};
@@ -32,7 +32,7 @@ impl Defect {
 pub struct ModelComponent {
     pub world: World,
     pub actor: Actor,
-    pub hash: String,
+    pub writer: Writer,
     pub defect: Option<Defect>,
 }
 
@@ -42,7 +42,10 @@ impl ModelComponent {
         Self {
             world: world.clone(),
             actor,
-            hash: "first".to_owned(),
+            writer: Writer {
+                component: "first".to_owned(),
+                configuration: "first".to_owned(),
+            },
             defect: None,
         }
     }
@@ -51,7 +54,11 @@ impl ModelComponent {
 #[async_trait]
 impl Component for ModelComponent {
     fn hash(&self) -> &str {
-        &self.hash
+        &self.writer.component
+    }
+
+    fn configuration(&self) -> &str {
+        &self.writer.configuration
     }
 
     async fn start(&self, purpose: Purpose) -> Result<Box<dyn Instance>> {
@@ -63,7 +70,7 @@ impl Component for ModelComponent {
         Ok(Box::new(ModelInstance {
             world: self.world.clone(),
             actor: self.actor,
-            hash: self.hash.clone(),
+            writer: self.writer.clone(),
             defect: self.defect,
             purpose,
             id: CommitId::from_random(0),
@@ -78,7 +85,7 @@ impl Component for ModelComponent {
 struct ModelInstance {
     world: World,
     actor: Actor,
-    hash: String,
+    writer: Writer,
     defect: Option<Defect>,
     purpose: Purpose,
     id: CommitId,
@@ -219,13 +226,13 @@ impl Instance for ModelInstance {
                 payload: Arc::new(id),
             });
             let schema = state.home.schema;
-            let component = self.hash.clone();
+            let writer = self.writer.clone();
             state.files.insert(
                 id,
                 File {
                     rows,
                     schema,
-                    component,
+                    writer,
                 },
             );
         }

@@ -113,7 +113,7 @@ fn land(state: &mut State, version: u64, commit: &Commit) -> Result<(), AttemptE
     }
     state.home.version += 1;
     for epoch in &commit.epochs {
-        state.show(epoch.id, staged_file(epoch), &commit.component);
+        state.show(epoch.id, staged_file(epoch), &commit.writer);
         state.trace.push(format!(
             "home v{} takes {} {:?}",
             state.home.version,

@@ -10,6 +10,7 @@ use wasm_sink::pipeline::{
     self, EpochLimits, Limits, Logic, Pipeline, Retry, Samples, Share, Start,
 };
 use wasm_sink_core::budget::Budget;
+use wasm_sink_core::component::Writer;
 
 use crate::component::{Defect, ModelComponent};
 use crate::disk::ModelDisk;
@@ -178,10 +179,18 @@ async fn swap(world: &World, actor: Actor, logic: Logic) {
             let mut state = world.lock();
             state.swaps_left -= 1;
             let defect = state.rng.choice(Defect::ALL).filter(|_| state.rng.bool());
-            let hash = format!("swapped-{}", state.swaps_left);
-            state.note(actor, &format!("SWAP to {hash} {defect:?}"));
+            let name = format!("swapped-{}", state.swaps_left);
+            // Another component, another configuration of the same one, or both.
+            let writer = Writer {
+                component: match state.rng.bool() {
+                    true => name.clone(),
+                    false => "first".to_owned(),
+                },
+                configuration: name,
+            };
+            state.note(actor, &format!("SWAP to {writer:?} {defect:?}"));
             ModelComponent {
-                hash,
+                writer,
                 defect,
                 ..ModelComponent::first(world, actor)
             }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use wasm_sink::pipeline::{Entropy, PendingLetters};
+use wasm_sink_core::component::Writer;
 use wasm_sink_core::home::{Intent, Stored};
 use wasm_sink_core::position::Move;
 use wasm_sink_core::{CommitId, PartitionKey, Position};
@@ -102,7 +103,7 @@ pub struct File {
     /// The home's schema as it was staged for.
     pub schema: u64,
     /// Who staged it.
-    pub component: String,
+    pub writer: Writer,
 }
 
 #[derive(Debug, Default)]
@@ -280,14 +281,14 @@ impl State {
         self.violation.get_or_insert(what);
     }
 
-    /// Makes an epoch's rows visible in the home, by a commit that names a component.
-    pub fn show(&mut self, id: CommitId, file: Option<CommitId>, component: &str) {
+    /// Makes an epoch's rows visible in the home, by a commit that names what wrote them.
+    pub fn show(&mut self, id: CommitId, file: Option<CommitId>, named: &Writer) {
         self.home.history.insert(id);
         let Some(file) = file else { return };
         self.home.referenced.insert(file);
-        let writer = self.files.get(&file).map(|file| file.component.clone());
-        if writer.is_some_and(|writer| writer != component) {
-            self.violated(format!("commit {id} names another component than wrote it"));
+        let writer = self.files.get(&file).map(|file| &file.writer);
+        if writer.is_some_and(|writer| writer != named) {
+            self.violated(format!("commit {id} names something else than wrote it"));
         }
         let rows = self.files.get(&file).map(|file| file.rows.clone());
         match rows {

@@ -52,11 +52,31 @@ pub struct Sealed {
     pub dead_letters: Vec<DeadLetter>,
 }
 
+/// What wrote an epoch, as commits name it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Writer {
+    /// Hash of the component.
+    pub component: String,
+    /// Hash of the configuration that it ran with.
+    pub configuration: String,
+}
+
 /// A compiled component with its configuration and grants.
 #[async_trait]
 pub trait Component: Send + Sync {
-    /// Hash of the component, as commits carry it.
+    /// Hash of the component.
     fn hash(&self) -> &str;
+
+    /// Hash of its configuration.
+    fn configuration(&self) -> &str;
+
+    /// As commits name it.
+    fn writer(&self) -> Writer {
+        Writer {
+            component: self.hash().to_owned(),
+            configuration: self.configuration().to_owned(),
+        }
+    }
 
     /// A fresh instance, `open` called.
     ///

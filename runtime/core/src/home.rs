@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::component::Writer;
 use crate::epoch::{Account, CommitId};
 use crate::error::{Error, Result};
 use crate::position::{Move, PartitionKey, Position};
@@ -94,8 +95,8 @@ pub enum CommitPurpose {
 pub struct Commit {
     /// At least one.
     pub epochs: Vec<EpochCommit>,
-    /// Hash of the component that wrote them.
-    pub component: String,
+    /// What wrote them.
+    pub writer: Writer,
     /// Why.
     pub purpose: CommitPurpose,
 }

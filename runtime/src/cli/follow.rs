@@ -5,9 +5,9 @@ use std::time::{Duration, SystemTime};
 
 use wasm_sink_core::{Blame, Error, Kind, Result};
 
-use super::swap::{TRIAL_EPOCHS, told};
+use super::trial::{TRIAL_EPOCHS, strange, told};
 use crate::config::{ComponentRef, Pipeline};
-use crate::control::{self, Event, Request};
+use crate::control::{self, Event, Request, SwapExtent};
 
 /// How often the file is looked at. Whoever writes it is done when it is the same twice.
 const LOOK: Duration = Duration::from_millis(300);
@@ -81,14 +81,12 @@ impl Watched {
         let request = Request::Swap {
             component: path.display().to_string(),
             trial_epochs: TRIAL_EPOCHS,
+            extent: SwapExtent::All,
         };
         let mut events = control::ask(own, &request).await?;
         loop {
             match events.next().await? {
-                Event::Compiled { .. }
-                | Event::Hello { .. }
-                | Event::Compared { .. }
-                | Event::Reported { .. } => {}
+                Event::Compiled { .. } => {}
                 // Its trial goes on; if it fails, the log says so.
                 Event::TakenOver { .. } | Event::Kept | Event::Reverted { .. } => {
                     return Ok(Swapped::Now);
@@ -101,6 +99,7 @@ impl Watched {
                     );
                     return Err(Error::new(Kind::Invalid, Blame::Component, message));
                 }
+                _ => return Err(strange()),
             }
         }
     }

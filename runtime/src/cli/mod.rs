@@ -1,6 +1,7 @@
 //! The command line: one file per command. What the commands need from below comes through
 //! [`Host`].
 
+mod apply;
 mod check;
 mod follow;
 mod host;
@@ -12,10 +13,12 @@ mod preview;
 mod progress;
 mod replay;
 mod run;
+mod running;
 mod shadow;
 mod signals;
 mod swap;
 mod terminal;
+mod trial;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -27,6 +30,7 @@ use wasm_sink_core::{Blame, Error, Kind, Result};
 use crate::config::{self, LoadError, Pipeline, Registry};
 use crate::connectors;
 
+pub use apply::ApplyArgs;
 pub use check::CheckArgs;
 pub use host::{Beginning, Ended, Host, Inspection, Outcome, Preview};
 pub use init::InitArgs;
@@ -68,6 +72,8 @@ enum Command {
     Init(InitArgs),
     /// Put another component into a running pipeline
     Swap(SwapArgs),
+    /// Change the configuration of a running pipeline
+    Apply(ApplyArgs),
     /// Hold another component against the one that runs, and write nothing
     Shadow(ShadowArgs),
     /// Run a component on what was recorded, without a destination
@@ -121,6 +127,7 @@ impl Cli {
         let done = match self.command {
             Command::Init(args) => Ok(init::execute(&args, &terminal)),
             Command::Swap(args) => Ok(swap::execute(&args, &terminal).await),
+            Command::Apply(args) => Ok(apply::execute(&args, &terminal).await),
             Command::Shadow(args) => Ok(shadow::execute(&args, &terminal).await),
             Command::Check(args) => match launch(ended_by_signals()) {
                 Ok(host) => Ok(check::execute(&args, &host, &terminal).await),

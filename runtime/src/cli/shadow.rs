@@ -5,8 +5,10 @@ use wasm_sink_core::{Blame, Error, Kind, Result};
 
 use super::Exit;
 use super::numbers::{count, duration};
-use super::swap::{choose, component, named, short, told};
+use super::running::Meant;
+use super::swap::component;
 use super::terminal::Terminal;
+use super::trial::{short, strange, told};
 use crate::control::{self, Event, Request};
 
 const EXAMPLES: &str = "\
@@ -57,9 +59,8 @@ pub(super) async fn execute(args: &ShadowArgs, terminal: &Terminal) -> Exit {
 }
 
 async fn shadow(args: &ShadowArgs, terminal: &Terminal) -> Result<Exit> {
-    let (pipeline, directory) = named(&args.pipeline)?;
     let component = component(&args.component)?;
-    let running = choose(&pipeline, directory.as_deref(), args.process).await?;
+    let running = Meant::by(&args.pipeline)?.process(args.process).await?;
     let request = Request::Shadow {
         component,
         epochs: args.epochs,
@@ -95,9 +96,12 @@ async fn shadow(args: &ShadowArgs, terminal: &Terminal) -> Result<Exit> {
                     false => Exit::Failure,
                 });
             }
-            Event::Busy => return Err(failed("another comparison is under way: wait for its end")),
+            Event::Busy => {
+                let why = "another comparison or swap is under way: wait for its end";
+                return Err(failed(why));
+            }
             Event::Refused(refusal) => return Err(failed(told(&refusal))),
-            _ => return Err(failed("an answer to another question")),
+            _ => return Err(strange()),
         }
     }
 }

@@ -74,7 +74,7 @@ fn the_help_teaches() {
     command.clone().debug_assert();
     let mut help = command.render_long_help().to_string();
     for name in [
-        "run", "check", "init", "swap", "shadow", "replay", "inspect", "explain",
+        "run", "check", "init", "swap", "apply", "shadow", "replay", "inspect", "explain",
     ] {
         let command = command.find_subcommand_mut(name).unwrap();
         help.push_str(&format!("\n--- {name} ---\n{}", command.render_long_help()));

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet, normalize_untrusted_str};
+use serde::{Deserialize, Serialize};
 use wasm_sink_core::settings::{Problem, Span};
 
 use super::codes::Code;
@@ -37,7 +38,8 @@ impl SourceText {
 }
 
 /// How many columns and colours there are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Style {
     /// Text alone.
     Plain,

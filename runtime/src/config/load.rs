@@ -8,6 +8,7 @@ use std::sync::Arc;
 use wasm_sink_core::settings::Problem;
 use wasm_sink_core::{Blame, Error, Kind};
 
+use super::changes::Written;
 use super::codes::Code;
 use super::diagnostics::{Diagnostics, SourceText};
 use super::environment::{self, Filled, Lookup};
@@ -100,6 +101,7 @@ pub fn read(
         let file = SourceText::new(name, text, Filled::default());
         return Err(Diagnostics::new(Arc::new(file), problems));
     };
+    let written = Written::new(document.clone());
     let filled = environment::fill(&mut document, &text, lookup, &mut problems);
     let mut found = Vec::new();
     let parts = sections::read(&document, &directory, registry, &mut found);
@@ -111,7 +113,7 @@ pub fn read(
     let diagnostics = Diagnostics::new(Arc::clone(&file), problems);
     match parts {
         Some(parts) if diagnostics.mistakes.is_empty() => {
-            Ok(parts.into_pipeline(directory, file, diagnostics.warnings))
+            Ok(parts.into_pipeline(directory, written, file, diagnostics.warnings))
         }
         _ => Err(diagnostics),
     }

@@ -5,6 +5,7 @@
 //! [`Code`], points at its line and says what to write instead. No diagnostic shows a value from
 //! the environment, or what looks like a secret in the file.
 
+mod changes;
 mod codes;
 mod diagnostics;
 mod environment;
@@ -29,6 +30,7 @@ use wasm_sink_core::source::SourceSpec;
 
 use crate::pipeline::limits::{EpochLimits, Limits, Retry};
 
+pub use changes::{Change, Differences, Key, Written};
 pub use codes::Code;
 pub use diagnostics::{Diagnostics, SourceText, Style};
 pub use environment::Lookup;
@@ -63,6 +65,8 @@ pub struct Pipeline {
     pub dead_letters: DeadLetters,
     /// `[admin]`: where metrics and health are served; always loopback.
     pub admin: Option<SocketAddr>,
+    /// As it was written, to be compared with what the file says later.
+    pub written: Written,
     /// For problems that are found later, and points at them.
     pub file: Arc<SourceText>,
     /// What is odd and does not keep it from running.

@@ -1,4 +1,4 @@
-//! The control socket of a running pipeline: how `wasm-sink swap` reaches it. Its owner alone does: the folder is
+//! The control socket of a running pipeline: how `wasm-sink swap` and `apply` reach it. Its owner alone does: the folder is
 //! theirs and closed to others, and who connects is asked for their user id.
 //!
 //! A request is a line of JSON, and each event of its work another one.
@@ -9,5 +9,5 @@ mod protocol;
 mod server;
 
 pub use client::{Running, ask, find};
-pub use protocol::{Event, Positions, Refusal, Request};
+pub use protocol::{Event, Extent, Positions, Refusal, Request, SwapExtent};
 pub use server::{Handler, Server};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::comparison::Report;
-use crate::config::SinkConfigProblem;
+use crate::config::{SinkConfigProblem, Style};
 
 /// The longest request, in bytes.
 pub(super) const MAX_REQUEST_BYTES: u64 = 64 << 10;
@@ -16,7 +16,7 @@ pub(super) const MAX_REQUEST_BYTES: u64 = 64 << 10;
 pub type Positions = BTreeMap<String, String>;
 
 /// What is asked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Request {
     /// Who is there.
@@ -27,7 +27,16 @@ pub enum Request {
         component: String,
         /// Committed epochs after which it stays.
         trial_epochs: u64,
+        /// How much of the pipeline it gets.
+        extent: SwapExtent,
     },
+    /// All partitions go the way of the canary.
+    Promote {
+        /// Committed epochs after which it stays.
+        trial_epochs: u64,
+    },
+    /// The canary's partitions go back.
+    Withdraw,
     /// What another component would do otherwise.
     Shadow {
         /// An absolute path, or the word of a built-in component.
@@ -36,6 +45,41 @@ pub enum Request {
         epochs: u64,
         /// The column that names records in the report.
         key: Option<String>,
+    },
+    /// What a pipeline.toml says now, in the place of what it said.
+    Apply {
+        /// Its absolute path.
+        file: String,
+        /// How far to go.
+        extent: Extent,
+        /// How its mistakes are shown.
+        style: Style,
+    },
+}
+
+/// How much of a pipeline another component gets.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SwapExtent {
+    /// All of it.
+    All,
+    /// Some source partitions.
+    Canary {
+        /// How many of a hundred.
+        percent: f64,
+    },
+}
+
+/// How far a request goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Extent {
+    /// It says what would change.
+    Show,
+    /// It changes that.
+    Change {
+        /// Committed epochs after which it stays.
+        trial_epochs: u64,
     },
 }
 
@@ -51,6 +95,11 @@ pub enum Event {
         directory: PathBuf,
         /// The hash of its component.
         component: String,
+    },
+    /// What differs from what runs, a line each.
+    Differs {
+        /// Without secrets.
+        changes: Vec<String>,
     },
     /// The component can run.
     Compiled {
@@ -72,6 +121,10 @@ pub enum Event {
     },
     /// Its trial is over, and it stays. The last.
     Kept,
+    /// As a canary it has committed its first epochs, and goes on. The last.
+    Going,
+    /// The canary has no partitions any more. The last.
+    Withdrawn,
     /// It failed, and the former one is back. The last.
     Reverted {
         /// How.
@@ -91,8 +144,17 @@ pub enum Event {
         /// What differs.
         report: Report,
     },
-    /// Another component is on trial; this one may be asked for again when that is over. The last.
+    /// What was asked for is what runs. The last.
+    Same,
+    /// It could be changed, and was only to be shown. The last.
+    Possible,
+    /// Something else is on trial; this may be asked for again when that is over. The last.
     Busy,
+    /// The file has mistakes, and nothing has changed. The last.
+    Misconfigured {
+        /// As people are to see them.
+        mistakes: String,
+    },
     /// Nothing has changed. The last.
     Refused(Refusal),
 }
@@ -112,11 +174,19 @@ impl Event {
         match self {
             Self::Hello { .. }
             | Self::Kept
+            | Self::Going
+            | Self::Withdrawn
             | Self::Reverted { .. }
+            | Self::Same
+            | Self::Possible
             | Self::Busy
             | Self::Reported { .. }
+            | Self::Misconfigured { .. }
             | Self::Refused(_) => true,
-            Self::Compiled { .. } | Self::TakenOver { .. } | Self::Compared { .. } => false,
+            Self::Differs { .. }
+            | Self::Compiled { .. }
+            | Self::TakenOver { .. }
+            | Self::Compared { .. } => false,
         }
     }
 }

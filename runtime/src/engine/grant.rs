@@ -19,7 +19,7 @@ use wasm_sink_core::{CommitId, Rows};
 
 use super::instance::WasmInstance;
 use super::state::{Identity, State};
-use super::{InstanceLimits, Loaded};
+use super::{Configuration, InstanceLimits, Loaded};
 use crate::recording::{FORMAT, Header, RecordedComponent, Recorder};
 
 /// A connection that a component may use.
@@ -98,8 +98,7 @@ impl Loaded {
             .map(|capability| MissingCapability(capability))
     }
 
-    /// Makes it a component that can be started. `config` is JSON that passed the schema and
-    /// `validate`; `pipeline` is the pipeline's name.
+    /// Makes it a component that can be started. `pipeline` is the pipeline's name.
     ///
     /// # Errors
     /// It imports a capability for which there is no connection.
@@ -107,7 +106,7 @@ impl Loaded {
         &self,
         pipeline: &str,
         grants: Grants,
-        config: String,
+        configuration: Configuration,
         limits: InstanceLimits,
     ) -> Result<Arc<dyn Component>> {
         let connectors: BTreeSet<&str> = grants.connectors().collect();
@@ -120,7 +119,7 @@ impl Loaded {
             loaded: self.clone(),
             pipeline: pipeline.into(),
             grants,
-            config,
+            configuration,
             limits,
             instances: AtomicU64::new(0),
         }))
@@ -132,7 +131,7 @@ struct WasmComponent {
     loaded: Loaded,
     pipeline: Arc<str>,
     grants: Grants,
-    config: String,
+    configuration: Configuration,
     limits: InstanceLimits,
     /// Instances started so far.
     instances: AtomicU64,
@@ -177,7 +176,7 @@ impl WasmComponent {
                 hash: self.loaded.hash().to_owned(),
             },
             instance,
-            config: self.config.clone(),
+            config: self.configuration.text().to_owned(),
             connections: connections.collect(),
             limits: (&self.limits).into(),
         }
@@ -203,7 +202,7 @@ impl WasmComponent {
         let opened = WasmInstance::open(
             &self.loaded,
             State::new(identity, guest, &self.limits),
-            &self.config,
+            self.configuration.text(),
             tape,
         );
         let instance = opened.await.map_err(|failure| failure.error)?;
@@ -216,6 +215,10 @@ impl WasmComponent {
 impl Component for WasmComponent {
     fn hash(&self) -> &str {
         self.loaded.hash()
+    }
+
+    fn configuration(&self) -> &str {
+        self.configuration.hash()
     }
 
     async fn start(&self, purpose: Purpose) -> Result<Box<dyn Instance>> {

@@ -14,6 +14,7 @@ mod bindings;
 mod cache;
 mod check;
 mod clock;
+mod configuration;
 mod contract;
 mod deadline;
 mod grant;
@@ -43,6 +44,7 @@ use wasmtime::Config;
 
 pub use cache::Compiled;
 pub use check::ConfigProblem;
+pub use configuration::Configuration;
 pub use contract::{CONTRACT, ContractVersion};
 pub use grant::{Grant, Grants, MissingCapability, Recordings};
 pub use load::Loaded;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep};
+use wasm_sink_core::component::Writer;
 use wasm_sink_core::home::{
     Admission, AttemptError, Base, Commit, CommitPurpose, EpochCommit, History, Staging, Stored,
     Winner, admit,
@@ -46,8 +47,8 @@ pub(super) enum Outcome {
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) epoch: ReadyEpoch,
-    /// The hash of the component that wrote it.
-    pub(super) component: Arc<str>,
+    /// What wrote it.
+    pub(super) writer: Writer,
     pub(super) purpose: CommitPurpose,
     pub(super) outcome: oneshot::Sender<Outcome>,
 }
@@ -133,19 +134,19 @@ impl Committer {
         if joined == 0 {
             return Ok(());
         }
-        // A restart is a commit of its own: it moves positions back. So are the epochs of each component, which
-        // the commit names.
+        // A restart is a commit of its own: it moves positions back. So are the epochs of each writer, which the
+        // commit names.
         let Some(first) = self.waiting.front() else {
             return Ok(());
         };
-        let (purpose, component) = (first.request.purpose, Arc::clone(&first.request.component));
+        let (purpose, writer) = (first.request.purpose, first.request.writer.clone());
         let joined = self
             .waiting
             .iter()
             .take(joined)
             .take_while(|waiting| {
                 let request = &waiting.request;
-                request.purpose == purpose && request.component == component
+                request.purpose == purpose && request.writer == writer
             })
             .count();
         let epochs: Vec<EpochCommit> = self
@@ -160,7 +161,7 @@ impl Committer {
         }
         let commit = Commit {
             epochs,
-            component: component.to_string(),
+            writer,
             purpose,
         };
         let begun = Instant::now();

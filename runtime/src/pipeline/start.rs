@@ -107,7 +107,7 @@ async fn move_alone(context: &Context, moves: Vec<Move>, purpose: CommitPurpose)
     };
     let request = Request {
         epoch,
-        component: context.logic.component().hash().into(),
+        writer: context.logic.component().writer(),
         purpose,
         outcome,
     };

@@ -183,6 +183,24 @@ fn names_are_the_same_in_any_letters() {
     );
 }
 
+/// The table of commits gets the column that an earlier version made it without.
+#[test]
+fn tables_of_an_earlier_version_get_what_they_lack() {
+    let database = DuckDb::start();
+    let case = case(&database, "", &[json!({"id": 1})]);
+    case.run().finish().expect_code(0);
+    database.run("alter table _wasm_sink_commits drop column configuration");
+    case.write("rows.jsonl", "{\"id\": 1}\n{\"id\": 2}\n");
+    case.run().finish().expect_code(0);
+    assert_eq!(
+        database.query(
+            "select count(*) as commits, count(configuration) as named, max(length(configuration)) as digits
+             from _wasm_sink_commits"
+        ),
+        [json!({"commits": 2, "named": 1, "digits": 64})]
+    );
+}
+
 /// What examples/duckdb/README.md says.
 #[test]
 fn the_example_fills_a_table_once() {

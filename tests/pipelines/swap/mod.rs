@@ -1,5 +1,7 @@
-//! Another component in the place of one that works: rows go on, each once, and each commit names who wrote it.
+//! Another component, or another configuration, in the place of what works: rows go on, each once, and each commit names
+//! what wrote it.
 
+mod applied;
 mod lasting;
 mod load;
 mod refused;

@@ -145,7 +145,8 @@ impl DeltaHome {
             .map(|(key, (end, _))| (key.to_string(), end.to_string()))
             .collect();
         let extra = json!({
-            "component": commit.component,
+            "component": commit.writer.component,
+            "configuration": commit.writer.configuration,
             "rowsIn": rows.taken,
             "rowsStaged": rows.staged,
             "rowsRejected": rows.rejected,

@@ -34,6 +34,7 @@ const CREATION: &str = "
         committed_at timestamp not null,
         process varchar not null,
         component varchar not null,
+        configuration varchar,
         rows_taken bigint not null,
         rows_staged bigint not null,
         rows_rejected bigint not null,
@@ -44,6 +45,8 @@ const CREATION: &str = "
         table_name varchar not null,
         commit_id bigint not null
     );
+    -- Earlier versions made the table without it.
+    alter table main._wasm_sink_commits add column if not exists configuration varchar;
     commit;";
 
 /// A moment in UTC as `make_timestamp` takes it: µs since 1970. The database's own clock would ask for an

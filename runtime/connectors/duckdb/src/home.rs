@@ -102,9 +102,9 @@ impl DuckDbHome {
             .execute(
                 "recording the commit",
                 &format!(
-                    "insert into {COMMITS} (pipeline, commit_id, committed_at, is_first, process, component,
+                    "insert into {COMMITS} (pipeline, commit_id, committed_at, is_first, process, component, configuration,
                                             rows_taken, rows_staged, rows_rejected, rows_skipped)
-                     values (?, ?, make_timestamp(?), ?, ?, ?, ?, ?, ?, ?)"
+                     values (?, ?, make_timestamp(?), ?, ?, ?, ?, ?, ?, ?, ?)"
                 ),
                 &[
                     self.pipeline(),
@@ -112,7 +112,8 @@ impl DuckDbHome {
                     micros_ago(Duration::ZERO),
                     Parameter::Bool(base.positions.is_empty()),
                     Parameter::Text(process::describe()),
-                    commit.component.as_str().into(),
+                    commit.writer.component.as_str().into(),
+                    commit.writer.configuration.as_str().into(),
                     Parameter::count(account.taken),
                     Parameter::count(account.staged),
                     Parameter::count(account.rejected),

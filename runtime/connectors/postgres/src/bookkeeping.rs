@@ -64,6 +64,7 @@ impl Book {
                    committed_at timestamptz not null default now(),
                    process text not null,
                    component text not null,
+                   configuration text,
                    rows_taken bigint not null,
                    rows_staged bigint not null,
                    rows_rejected bigint not null,
@@ -78,6 +79,18 @@ impl Book {
             }
         }
     }
+}
+
+/// A column that the table of commits did not have from the beginning. It takes nulls: processes of earlier versions
+/// may go on writing beside this one.
+const LATER: (&str, &str) = ("configuration", "text");
+
+/// What is to be made.
+#[derive(Clone, Copy, Debug)]
+enum Missing {
+    Table(Book),
+    /// [`LATER`], in a table that an earlier version made.
+    Column,
 }
 
 /// A book with its schema, as SQL takes it.
@@ -96,8 +109,9 @@ impl Bookkeeping {
     /// They are not there and may not be made.
     pub(crate) async fn open(client: &Client, pipeline: &str) -> Result<Self> {
         let found = Self::find(client).await?;
-        for book in found.missing(client).await? {
-            let statement = found.creation(book);
+        let missing = found.missing(client).await?;
+        for lacking in &missing {
+            let statement = found.creation(*lacking);
             match client.batch_execute(&statement).await {
                 Ok(()) => {}
                 // Somebody else was at it.
@@ -106,9 +120,16 @@ impl Bookkeeping {
                         Some(&SqlState::UNIQUE_VIOLATION),
                         Some(&SqlState::DUPLICATE_OBJECT),
                         Some(&SqlState::DUPLICATE_TABLE),
+                        Some(&SqlState::DUPLICATE_COLUMN),
                     ]
                     .contains(&error.code()) => {}
-                Err(error) => return Err(found.unavailable(book, error)),
+                Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
+                    return Err(found.not_allowed(&missing).with_source(error));
+                }
+                Err(error) => {
+                    let doing = format!("making the tables of positions in {}", found.schema);
+                    return Err(server_error(&doing, error));
+                }
             }
         }
         let old = format!(
@@ -128,20 +149,27 @@ impl Bookkeeping {
     /// Neither.
     pub(crate) async fn check(client: &Client) -> Result<()> {
         let found = Self::find(client).await?;
-        if found.missing(client).await?.is_empty() {
-            return Ok(());
+        let missing = found.missing(client).await?;
+        for lacking in &missing {
+            let (question, about) = match lacking {
+                Missing::Table(_) => (
+                    "select has_schema_privilege($1, 'create')",
+                    found.schema.as_str().to_owned(),
+                ),
+                Missing::Column => (
+                    "select pg_has_role(relowner, 'usage') from pg_class where oid = to_regclass($1)",
+                    found.at(Book::Commits).to_string(),
+                ),
+            };
+            let row = client
+                .query_one(question, &[&about])
+                .await
+                .map_err(|error| server_error("asking for privileges", error))?;
+            if !row.get::<_, bool>(0) {
+                return Err(found.not_allowed(&missing));
+            }
         }
-        let row = client
-            .query_one(
-                "select has_schema_privilege($1, 'create')",
-                &[&found.schema.as_str()],
-            )
-            .await
-            .map_err(|error| server_error("asking for privileges", error))?;
-        match row.get(0) {
-            true => Ok(()),
-            false => Err(found.not_allowed()),
-        }
+        Ok(())
     }
 
     async fn find(client: &Client) -> Result<Self> {
@@ -163,7 +191,7 @@ impl Bookkeeping {
         })
     }
 
-    async fn missing(&self, client: &Client) -> Result<Vec<Book>> {
+    async fn missing(&self, client: &Client) -> Result<Vec<Missing>> {
         let mut missing = Vec::new();
         for book in Book::ALL {
             let row = client
@@ -174,36 +202,45 @@ impl Bookkeeping {
                 .await
                 .map_err(|error| server_error("looking for the positions", error))?;
             if row.get(0) {
-                missing.push(book);
+                missing.push(Missing::Table(book));
             }
+        }
+        // Looked for, since adding it would ask for the table's owner, and lock it, also where it is there.
+        let row = client
+            .query_one(
+                "select exists (select from pg_class where oid = to_regclass($1)) \
+                 and not exists (select from pg_attribute \
+                                 where attrelid = to_regclass($1) and attname = $2 and not attisdropped)",
+                &[&self.at(Book::Commits).to_string(), &LATER.0],
+            )
+            .await
+            .map_err(|error| server_error("looking at the table of commits", error))?;
+        if row.get(0) {
+            missing.push(Missing::Column);
         }
         Ok(missing)
     }
 
-    fn creation(&self, book: Book) -> String {
-        format!(
-            "create table if not exists {} ({})",
-            self.at(book),
-            book.columns()
-        )
-    }
-
-    fn unavailable(&self, book: Book, error: tokio_postgres::Error) -> Error {
-        match error.code() {
-            Some(&SqlState::INSUFFICIENT_PRIVILEGE) => self.not_allowed().with_source(error),
-            _ => server_error(&format!("creating {}", self.at(book)), error),
+    fn creation(&self, missing: Missing) -> String {
+        match missing {
+            Missing::Table(book) => {
+                let columns = book.columns();
+                format!("create table if not exists {} ({columns})", self.at(book))
+            }
+            Missing::Column => {
+                let (name, data_type) = LATER;
+                let commits = self.at(Book::Commits);
+                format!("alter table {commits} add column if not exists {name} {data_type}")
+            }
         }
     }
 
-    fn not_allowed(&self) -> Error {
-        let statements: Vec<String> = Book::ALL
-            .into_iter()
-            .map(|book| {
-                let words: Vec<_> = self
-                    .creation(book)
-                    .split_whitespace()
-                    .map(str::to_owned)
-                    .collect();
+    fn not_allowed(&self, missing: &[Missing]) -> Error {
+        let statements: Vec<String> = missing
+            .iter()
+            .map(|missing| {
+                let statement = self.creation(*missing);
+                let words: Vec<_> = statement.split_whitespace().collect();
                 format!("  {};", words.join(" "))
             })
             .collect();
@@ -211,7 +248,7 @@ impl Bookkeeping {
             Kind::Denied,
             Blame::Configuration,
             format!(
-                "positions are kept in tables of the schema {}, in which this user may create none. \
+                "positions are kept in tables of the schema {}, which this user may not create or alter. \
                  Have them made, and give it select, insert, update and delete on them:\n{}\n",
                 self.schema,
                 statements.join("\n")

@@ -91,20 +91,21 @@ impl PostgresHome {
             .execute(
                 "recording the commit",
                 &format!(
-                    "insert into {commits} (pipeline, commit_id, is_first, process, component, \
+                    "insert into {commits} (pipeline, commit_id, is_first, process, component, configuration, \
                                             rows_taken, rows_staged, rows_rejected, rows_skipped) \
-                     values ($1, $2, $9, $3, $4, $5, $6, $7, $8)"
+                     values ($1, $2, $9, $3, $4, $10, $5, $6, $7, $8)"
                 ),
                 &[
                     &self.shared.pipeline,
                     &epoch.id.slot(),
                     &process::describe(),
-                    &commit.component,
+                    &commit.writer.component,
                     &count(account.taken),
                     &count(account.staged),
                     &count(account.rejected),
                     &count(account.skipped),
                     &base.positions.is_empty(),
+                    &commit.writer.configuration,
                 ],
             )
             .await?;

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use wasm_sink_core::settings::{Entry, Node, Problem, Reader, Table, Value};
 
+use super::changes::Written;
 use super::codes::Code;
 use super::diagnostics::SourceText;
 use super::names::{Label, PipelineName};
@@ -52,6 +53,7 @@ impl Parts {
     pub(super) fn into_pipeline(
         self,
         directory: PathBuf,
+        written: Written,
         file: Arc<SourceText>,
         warnings: Vec<Problem>,
     ) -> Pipeline {
@@ -67,6 +69,7 @@ impl Parts {
             retry: self.retry,
             dead_letters: self.dead_letters,
             admin: self.admin,
+            written,
             file,
             warnings,
         }

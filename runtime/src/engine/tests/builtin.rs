@@ -4,6 +4,7 @@ use wasm_sink_core::epoch::CommitId;
 use wasm_sink_core::stage::Purpose;
 
 use super::super::{Engine, EngineSettings, Grants, InstanceLimits, Loaded};
+use super::destination::unconfigured;
 use super::rows::rows;
 
 fn discard(cache: Option<&std::path::Path>) -> Loaded {
@@ -24,7 +25,7 @@ async fn discard_skips_what_it_is_given() {
     assert!(loaded.validate("{}", &limits).await.unwrap().is_empty());
 
     let component = loaded
-        .grant("pipeline", Grants::default(), "{}".to_owned(), limits)
+        .grant("pipeline", Grants::default(), unconfigured(), limits)
         .unwrap();
     assert_eq!(component.hash(), loaded.hash());
     let mut instance = component.start(Purpose::Commit).await.unwrap();

@@ -21,7 +21,7 @@ use wasmtime::component::Linker;
 
 use super::super::link::Capabilities;
 use super::super::state::State;
-use super::super::{Engine, EngineSettings, Grant, Grants, InstanceLimits};
+use super::super::{Configuration, Engine, EngineSettings, Grant, Grants, InstanceLimits};
 use super::guest::Guest;
 
 /// `put` of so many rows answers `unavailable`.
@@ -42,6 +42,11 @@ pub(super) fn engine() -> Engine {
         link,
     };
     Engine::with_capabilities(&EngineSettings::default(), depot).unwrap()
+}
+
+/// What a component is told that needs nothing.
+pub(super) fn unconfigured() -> Configuration {
+    Configuration::new(&serde_json::json!({}))
 }
 
 /// Little memory, and the usual deadline: host calls count while they wait for a core, which takes
@@ -83,7 +88,7 @@ pub(super) fn component_within(
     let component = engine()
         .load("guest", &guest.build(), None)
         .unwrap()
-        .grant("pipeline", grants, "{}".to_owned(), limits)
+        .grant("pipeline", grants, unconfigured(), limits)
         .unwrap();
     (component, heard)
 }

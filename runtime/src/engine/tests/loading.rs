@@ -7,7 +7,7 @@ use wasm_sink_core::error::{Blame, Error, Kind};
 
 use super::super::link::Capabilities;
 use super::super::{Engine, EngineSettings, Grants, InstanceLimits};
-use super::destination::engine;
+use super::destination::{engine, unconfigured};
 use super::guest::Guest;
 
 fn refusal(wasm: &[u8]) -> Error {
@@ -222,7 +222,7 @@ fn a_capability_without_a_connection() {
     let granted = loaded.grant(
         "p",
         Grants::default(),
-        "{}".into(),
+        unconfigured(),
         InstanceLimits::default(),
     );
     let Err(error) = granted else {

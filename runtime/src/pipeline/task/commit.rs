@@ -109,7 +109,7 @@ impl Task {
         let (outcome, answer) = oneshot::channel();
         let request = Request {
             epoch,
-            component: self.running.component().hash().into(),
+            writer: self.running.component().writer(),
             purpose: CommitPurpose::Deliver,
             outcome,
         };

@@ -47,6 +47,7 @@ async fn data_and_positions_become_visible_together() {
         (&info["rowsIn"], &info["component"]),
         (&10.into(), &"sha256:0".into())
     );
+    assert_eq!(info["configuration"], "sha256:1");
     assert!(
         lake.actions(1, "txn")
             .iter()

@@ -7,6 +7,7 @@ use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch};
 use arrow::compute::concat_batches;
 use arrow::datatypes::Int64Type;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use wasm_sink_core::component::Writer;
 use wasm_sink_core::connection::{Connection, ConnectionContext, ConnectionSpec};
 use wasm_sink_core::guest::tables::TableStage;
 use wasm_sink_core::guest::wit;
@@ -224,7 +225,10 @@ pub(super) fn epoch(
 pub(super) fn commit(epochs: Vec<EpochCommit>) -> Commit {
     Commit {
         epochs,
-        component: "sha256:0".to_owned(),
+        writer: Writer {
+            component: "sha256:0".to_owned(),
+            configuration: "sha256:1".to_owned(),
+        },
         purpose: CommitPurpose::Deliver,
     }
 }

@@ -1,0 +1,93 @@
+//! What takes over in a running pipeline, as people are told.
+
+use std::time::Duration;
+
+use clap::Args;
+use wasm_sink_core::{Blame, Error, Kind};
+
+use super::numbers::count;
+use super::terminal::Terminal;
+use crate::control::{Positions, Refusal};
+
+/// Committed epochs after which what is new stays.
+pub(super) const TRIAL_EPOCHS: u64 = 10;
+/// Digits of a hash that people are shown.
+const HASH_DIGITS: usize = 12;
+/// Partitions that are shown one by one.
+const SHOWN_PARTITIONS: usize = 8;
+
+/// How something new takes over, and in which process.
+#[derive(Args, Debug)]
+pub(super) struct TrialArgs {
+    /// Committed epochs in which a failure puts back what ran before; 0: none
+    #[arg(long, value_name = "N", default_value_t = TRIAL_EPOCHS)]
+    pub(super) trial_epochs: u64,
+    /// Which process, where several run the pipeline
+    #[arg(long, value_name = "PID")]
+    pub(super) process: Option<u32>,
+    /// Do not wait for the end of the trial
+    #[arg(long)]
+    pub(super) no_wait: bool,
+}
+
+impl TrialArgs {
+    /// Says that something has taken over, where, and for how long it is on trial. `what`: "payments runs …".
+    pub(super) fn tell_taken_over(
+        &self,
+        what: &str,
+        positions: &Positions,
+        elapsed: Duration,
+        pause: Duration,
+        terminal: &Terminal,
+    ) {
+        let [elapsed, pause] = [elapsed, pause].map(|time| time.as_secs_f64() * 1e3);
+        let mut said =
+            format!("{what}, after {elapsed:.1} ms, {pause:.3} ms of them beside a commit\n");
+        for (partition, at) in positions.iter().take(SHOWN_PARTITIONS) {
+            said.push_str(&format!("  {partition} from {at} on\n"));
+        }
+        if let Some(more @ 1..) = positions.len().checked_sub(SHOWN_PARTITIONS) {
+            said.push_str(&format!("  and {more} more partitions\n"));
+        }
+        if self.trial_epochs > 0 {
+            said.push_str(&format!(
+                "on trial for its first {}; the old one stands by\n",
+                count(self.trial_epochs, "epoch")
+            ));
+        }
+        terminal.note(&said);
+    }
+}
+
+/// Something else is on trial.
+pub(super) fn busy() -> Error {
+    let message = "another swap is under way: wait for the end of its trial";
+    Error::new(Kind::Invalid, Blame::Configuration, message)
+}
+
+/// An event that does not belong to what was asked.
+pub(super) fn strange() -> Error {
+    let message = "the process that runs the pipeline answered another question";
+    Error::new(Kind::Other, Blame::Host, message)
+}
+
+/// Why nothing has changed.
+pub(super) fn told(refusal: &Refusal) -> String {
+    let mut told = format!("nothing has changed: {}", refusal.message);
+    for problem in &refusal.problems {
+        let path = match problem.path.is_empty() {
+            true => String::new(),
+            false => format!("`{}`: ", problem.path.join(".")),
+        };
+        told.push_str(&format!("\n  {path}{}", problem.message));
+        if let Some(help) = &problem.help {
+            told.push_str(&format!("\n    help: {help}"));
+        }
+    }
+    told
+}
+
+/// A hash as people are shown it.
+pub(super) fn short(hash: &str) -> &str {
+    hash.get(..HASH_DIGITS).unwrap_or(hash)
+}
