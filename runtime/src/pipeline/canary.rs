@@ -45,7 +45,8 @@ impl Driver {
             Choice::None(why) => self.logic.refuse_canary(why),
             Choice::Task(number) => {
                 let chosen = self.ownership.of(number).cloned().collect();
-                self.send_canary(number, chosen);
+                self.canary = Some(CanaryTask { number, chosen });
+                self.send_canary(number);
             }
             Choice::Partitions(destination, chosen) => {
                 let answers = self.release(&chosen, || chosen.clone());
@@ -55,8 +56,11 @@ impl Driver {
                     moved.extend(self.ownership.take(&key).map(|_| key));
                 }
                 let number = self.start_task(destination, None);
-                self.send_canary(number, moved.iter().cloned().collect());
+                let chosen = moved.iter().cloned().collect();
+                self.canary = Some(CanaryTask { number, chosen });
                 self.assign(moved).await?;
+                // Before its first rows, and where its partitions stand is known by then.
+                self.send_canary(number);
             }
         }
         Ok(())
@@ -74,11 +78,10 @@ impl Driver {
         canary.is_some_and(|canary| canary.number == number)
     }
 
-    fn send_canary(&mut self, number: TaskNumber, chosen: BTreeSet<PartitionKey>) {
+    fn send_canary(&self, number: TaskNumber) {
         if let Some(task) = self.tasks.get(&number) {
             let _ = task.orders.send(Order::JoinCanary);
         }
-        self.canary = Some(CanaryTask { number, chosen });
     }
 
     fn choose(&self, share: Share) -> Choice {

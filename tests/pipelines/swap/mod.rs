@@ -2,6 +2,7 @@
 //! what wrote it.
 
 mod applied;
+mod canary;
 mod lasting;
 mod load;
 mod refused;
