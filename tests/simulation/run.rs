@@ -170,7 +170,8 @@ async fn one_life(world: &World, actor: Actor, planted: Option<Fault>) -> bool {
 /// Replaces the component now and then, also by one that fails.
 async fn swap(world: &World, actor: Actor, logic: Logic) {
     loop {
-        let wait = world.lock().rng.u64(1..1_500);
+        let longest = world.lock().rng.choice([100, 1_500]).unwrap_or(100);
+        let wait = world.lock().rng.u64(1..longest);
         tokio::time::sleep(Duration::from_millis(wait)).await;
         if world.lock().swaps_left == 0 {
             return std::future::pending().await;
@@ -179,14 +180,17 @@ async fn swap(world: &World, actor: Actor, logic: Logic) {
             let mut state = world.lock();
             state.swaps_left -= 1;
             let defect = state.rng.choice(Defect::ALL).filter(|_| state.rng.bool());
-            let name = format!("swapped-{}", state.swaps_left);
+            let new = format!("swapped-{}", state.swaps_left);
+            let same = || "first".to_owned();
             // Another component, another configuration of the same one, or both.
+            let (component, configuration) = match state.rng.u8(..3) {
+                0 => (new, same()),
+                1 => (same(), new),
+                _ => (new.clone(), new),
+            };
             let writer = Writer {
-                component: match state.rng.bool() {
-                    true => name.clone(),
-                    false => "first".to_owned(),
-                },
-                configuration: name,
+                component,
+                configuration,
             };
             state.note(actor, &format!("SWAP to {writer:?} {defect:?}"));
             ModelComponent {
