@@ -49,18 +49,20 @@ fn the_protocol_holds() {
         }
         return;
     }
-    let mut steps = 0;
+    let (mut steps, mut canary_epochs) = (0, 0);
     for seed in 0..seeds() {
         let verdict = run(Scenario::of(seed), None);
         steps += verdict.steps;
+        canary_epochs += verdict.canary_epochs;
         if verdict.violation.is_some() {
             fail(seed, &verdict);
         }
     }
     println!(
-        "{} seeds, {steps} steps: every row once and in order",
+        "{} seeds, {steps} steps, {canary_epochs} epochs of canaries: every row once and in order",
         seeds()
     );
+    assert!(canary_epochs > seeds() / 50, "canaries get nothing to do");
 }
 
 #[test]
@@ -83,6 +85,7 @@ fn an_epoch_that_is_outdated_twice_stops_the_pipeline() {
         poison: None,
         schema_changes: SchemaChanges::Always,
         disturbances: 0,
+        swaps: 0,
         ..Scenario::of(1)
     };
     let why = stop(scenario).unwrap();
@@ -101,6 +104,7 @@ fn overlaps(home: HomeKind) -> bool {
         max_batch_rows: 2,
         poison: None,
         disturbances: 0,
+        swaps: 0,
         ..Scenario::of(1)
     };
     let verdict = run(scenario, None);

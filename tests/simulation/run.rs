@@ -21,11 +21,16 @@ use crate::world::{Actor, Scenario, World};
 /// Longer than any honest run of a seed, in virtual time.
 const LIMIT: Duration = Duration::from_secs(24 * 3600);
 
+/// How the names of components begin that are tried on some partitions.
+pub const CANARY: &str = "canary";
+
 /// What came of a seed.
 pub struct Verdict {
     pub violation: Option<String>,
     pub trace: Vec<String>,
     pub steps: u64,
+    /// Epochs of components that had some partitions alone, at first.
+    pub canary_epochs: u64,
 }
 
 fn virtual_time() -> Runtime {
@@ -57,6 +62,7 @@ pub fn run(scenario: Scenario, planted: Option<Fault>) -> Verdict {
         violation: state.violation.take(),
         trace: std::mem::take(&mut state.trace),
         steps: state.steps,
+        canary_epochs: state.canary_epochs,
     }
 }
 
@@ -176,11 +182,14 @@ async fn swap(world: &World, actor: Actor, logic: Logic) {
         if world.lock().swaps_left == 0 {
             return std::future::pending().await;
         }
+        let choice = world.lock().rng.u64(..4);
+        let is_canary = choice == 0;
         let component = {
             let mut state = world.lock();
             state.swaps_left -= 1;
             let defect = state.rng.choice(Defect::ALL).filter(|_| state.rng.bool());
-            let new = format!("swapped-{}", state.swaps_left);
+            let how = if is_canary { CANARY } else { "swapped" };
+            let new = format!("{how}-{}", state.swaps_left);
             let same = || "first".to_owned();
             // Another component, another configuration of the same one, or both.
             let (component, configuration) = match state.rng.u8(..3) {
@@ -201,10 +210,9 @@ async fn swap(world: &World, actor: Actor, logic: Logic) {
         };
         let mut defect = component.defect;
         let epochs = world.lock().rng.u64(1..4);
-        let choice = world.lock().rng.u64(..4);
         let component = Arc::new(component);
         let replacement = match (logic.canary().is_some(), choice) {
-            (true, 0..2) => {
+            (true, 1..3) => {
                 // That was another one's.
                 defect = None;
                 logic.promote(epochs)
@@ -213,7 +221,7 @@ async fn swap(world: &World, actor: Actor, logic: Logic) {
                 logic.withdraw();
                 continue;
             }
-            (false, 0) => {
+            (false, _) if is_canary => {
                 let share = Share::of_percent(30.0).unwrap();
                 logic.try_on_some(component, share, epochs)
             }

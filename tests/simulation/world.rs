@@ -12,6 +12,8 @@ use wasm_sink_core::home::{Intent, Stored};
 use wasm_sink_core::position::Move;
 use wasm_sink_core::{CommitId, PartitionKey, Position};
 
+use crate::run::CANARY;
+
 /// How a home checks positions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HomeKind {
@@ -169,6 +171,8 @@ pub struct State {
     pub trace: Vec<String>,
     pub violation: Option<String>,
     pub steps: u64,
+    /// Epochs that were shown of components that began as canaries.
+    pub canary_epochs: u64,
 }
 
 /// The world of one seed.
@@ -207,6 +211,7 @@ impl World {
             trace: Vec::new(),
             violation: None,
             steps: 0,
+            canary_epochs: 0,
             scenario,
         };
         Self {
@@ -286,6 +291,8 @@ impl State {
         self.home.history.insert(id);
         let Some(file) = file else { return };
         self.home.referenced.insert(file);
+        let names = [&named.component, &named.configuration];
+        self.canary_epochs += u64::from(names.iter().any(|name| name.starts_with(CANARY)));
         let writer = self.files.get(&file).map(|file| &file.writer);
         if writer.is_some_and(|writer| writer != named) {
             self.violated(format!("commit {id} names something else than wrote it"));

@@ -4,6 +4,9 @@
 //! component once its outstanding commit is settled. For its first epochs the new one is on trial: what fails
 //! for its own sake takes the pipeline back to the former one, which writes the epoch again.
 
+mod replacement;
+mod running;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,11 +14,17 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use wasm_sink_core::component::Component;
-use wasm_sink_core::{Error, PartitionKey, Position, Result};
+use wasm_sink_core::{PartitionKey, Position};
 
 use super::quota::Standing;
 
+pub use replacement::{Replacement, TakenOver, Verdict};
+pub(super) use running::Running;
+
 type Positions = BTreeMap<PartitionKey, Option<Position>>;
+
+/// Verdicts that are kept for those who wait for them.
+const VERDICTS: usize = 8;
 
 /// Of a pipeline's source partitions, how many a canary gets, in percent: at least one, and never all.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -78,8 +87,10 @@ struct State {
     pause: Duration,
     tasks_begun: u64,
     failed: BTreeSet<u64>,
-    /// How the last trial ended, and whose it was.
-    verdict: Option<(u64, Verdict)>,
+    /// Canaries that were withdrawn, and may have an epoch under way.
+    withdrawn: BTreeSet<u64>,
+    /// How the last trials ended, by whose they were.
+    verdicts: BTreeMap<u64, Verdict>,
 }
 
 /// The first epochs of a component.
@@ -102,39 +113,6 @@ enum Part {
     Current,
     /// The canary's, while there is one.
     Canary,
-}
-
-/// How a replacement ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// The new component stays.
-    Kept,
-    /// It failed, and the former one is back. Why.
-    Reverted(String),
-    /// As a canary it has committed its first epochs, and goes on.
-    Going,
-    /// It is a canary no more, and the other one has its partitions.
-    Withdrawn,
-    /// It can be no canary. Why.
-    Impossible(String),
-}
-
-/// A component that another one was replaced by, or that some partitions were given to.
-#[derive(Debug)]
-pub struct Replacement {
-    logic: Logic,
-    number: u64,
-    part: Part,
-    changes: watch::Receiver<u64>,
-}
-
-/// A component is in its place.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TakenOver {
-    /// Where partitions stood then; None: at their beginning.
-    pub at: BTreeMap<PartitionKey, Option<Position>>,
-    /// The longest that a task stood still, beside the commit that it waited for.
-    pub pause: Duration,
 }
 
 impl fmt::Debug for Logic {
@@ -163,6 +141,13 @@ impl State {
         canary.is_some_and(|canary| canary.version.number == number)
     }
 
+    fn judge(&mut self, number: u64, verdict: Verdict) {
+        self.verdicts.insert(number, verdict);
+        while self.verdicts.len() > VERDICTS {
+            self.verdicts.pop_first();
+        }
+    }
+
     fn try_out(&mut self, next: Version, epochs: u64) {
         let number = next.number;
         let former = std::mem::replace(&mut self.current, next);
@@ -172,15 +157,18 @@ impl State {
             former,
             epochs_left: epochs,
         });
+        // A canary has had one before.
+        self.verdicts.remove(&number);
         if epochs == 0 {
-            self.verdict = Some((number, Verdict::Kept));
+            self.judge(number, Verdict::Kept);
         }
     }
 
     fn standing(&self, number: u64) -> Standing {
+        let is_tried = self.trial.is_some() && self.current.number == number;
         if self.failed.contains(&number) {
             Standing::Failed
-        } else if self.trial.is_some() && self.current.number == number || self.is_canary(number) {
+        } else if is_tried || self.is_canary(number) || self.withdrawn.contains(&number) {
             Standing::OnTrial
         } else {
             Standing::Proven
@@ -216,7 +204,8 @@ impl Logic {
             pause: Duration::ZERO,
             tasks_begun: 0,
             failed: BTreeSet::new(),
-            verdict: None,
+            withdrawn: BTreeSet::new(),
+            verdicts: BTreeMap::new(),
         };
         Self(Arc::new(Shared {
             state: Mutex::new(state),
@@ -283,7 +272,9 @@ impl Logic {
     pub fn withdraw(&self) -> Option<Arc<dyn Component>> {
         self.0.change(|state| {
             let canary = state.canary.take()?;
-            state.verdict = Some((canary.version.number, Verdict::Withdrawn));
+            // What it fails at from now on is its own fault as before.
+            state.withdrawn.insert(canary.version.number);
+            state.judge(canary.version.number, Verdict::Withdrawn);
             Some(canary.version.component)
         })
     }
@@ -304,7 +295,7 @@ impl Logic {
     pub(super) fn refuse_canary(&self, why: String) {
         self.0.change(|state| {
             if let Some(canary) = state.canary.take() {
-                state.verdict = Some((canary.version.number, Verdict::Impossible(why)));
+                state.judge(canary.version.number, Verdict::Impossible(why));
             }
         });
     }
@@ -338,187 +329,5 @@ impl Logic {
             part: Part::Current,
             changes,
         }
-    }
-}
-
-impl Replacement {
-    /// Waits until no task runs an older one, or for a canary until one runs it; where their partitions stood (None:
-    /// at their beginning). Nowhere where it came to its end before.
-    pub async fn taken_over(&mut self) -> TakenOver {
-        let (number, part) = (self.number, self.part);
-        self.wait(|state| {
-            let mut tasks = state.tasks.values();
-            let is_over = match part {
-                Part::Current => tasks.all(|task| *task >= number),
-                Part::Canary => tasks.any(|task| *task == number) || !state.is_canary(number),
-            };
-            is_over.then(|| TakenOver {
-                at: state.turned.clone(),
-                pause: state.pause,
-            })
-        })
-        .await
-    }
-
-    /// Waits for the end of its trial; as a canary, for that of its first epochs.
-    pub async fn verdict(&mut self) -> Verdict {
-        let number = self.number;
-        self.wait(|state| match &state.verdict {
-            Some((of, verdict)) if *of == number => Some(verdict.clone()),
-            _ => None,
-        })
-        .await
-    }
-
-    /// Waits for the end of a canary: None where it was promoted.
-    pub async fn end(&mut self) -> Option<Verdict> {
-        let number = self.number;
-        self.wait(|state| match &state.verdict {
-            _ if state.is_canary(number) => None,
-            Some((of, verdict)) if *of == number => Some(match verdict {
-                // Kept or not, that is for who has promoted it.
-                Verdict::Going | Verdict::Kept => None,
-                verdict => Some(verdict.clone()),
-            }),
-            _ => Some(None),
-        })
-        .await
-    }
-
-    async fn wait<T>(&mut self, found: impl Fn(&State) -> Option<T>) -> T {
-        loop {
-            self.changes.mark_unchanged();
-            if let Some(found) = found(&self.logic.0.state()) {
-                return found;
-            }
-            // The sender is as old as `self.logic`.
-            let _ = self.changes.changed().await;
-        }
-    }
-}
-
-/// What one task runs, until it is dropped.
-pub(super) struct Running {
-    logic: Logic,
-    place: u64,
-    version: Version,
-    part: Part,
-    changes: watch::Receiver<u64>,
-}
-
-impl Running {
-    pub(super) fn component(&self) -> &Arc<dyn Component> {
-        &self.version.component
-    }
-
-    pub(super) fn standing(&self) -> Standing {
-        self.logic.0.state().standing(self.version.number)
-    }
-
-    /// From now on this task runs the canary's component, while there is one.
-    pub(super) fn join_canary(&mut self) {
-        self.part = Part::Canary;
-    }
-
-    /// What this task is to run.
-    pub(super) fn target(&self) -> Version {
-        self.logic.0.state().target(self.part).clone()
-    }
-
-    /// Waits until there is another component than the one that this task runs. Safe to cancel.
-    pub(super) async fn replaced(&mut self) {
-        loop {
-            self.changes.mark_unchanged();
-            if self.logic.0.state().target(self.part).number != self.version.number {
-                return;
-            }
-            let _ = self.changes.changed().await;
-        }
-    }
-
-    /// Turns to the component that counts now; nothing of the former one is under way. `at`: where the task's
-    /// partitions stand; `pause`: how long it stood still.
-    pub(super) fn turn(&mut self, at: &Positions, pause: Duration) {
-        self.version = self.logic.0.change(|state| {
-            let version = state.target(self.part).clone();
-            state.tasks.insert(self.place, version.number);
-            let at = at.iter().map(|(key, at)| (key.clone(), at.clone()));
-            state.turned.extend(at);
-            state.pause = state.pause.max(pause);
-            version
-        });
-    }
-
-    /// An epoch of what this task runs is committed.
-    pub(super) fn committed(&self) {
-        let number = self.version.number;
-        if self.standing() != Standing::OnTrial {
-            return;
-        }
-        self.logic.0.change(|state| {
-            if state.is_canary(number) {
-                if let Some(canary) = &mut state.canary {
-                    canary.epochs_left = canary.epochs_left.saturating_sub(1);
-                    if canary.epochs_left == 0 {
-                        state.verdict = Some((number, Verdict::Going));
-                    }
-                }
-                return;
-            }
-            // Another task may have found a fault meanwhile, and a further component be on trial.
-            let trial = state.trial.as_mut();
-            let Some(trial) = trial.filter(|_| state.current.number == number) else {
-                return;
-            };
-            trial.epochs_left = trial.epochs_left.saturating_sub(1);
-            if trial.epochs_left == 0 {
-                state.trial = None;
-                state.verdict = Some((number, Verdict::Kept));
-            }
-        });
-    }
-
-    /// What this task runs has failed. Where it is on trial, or another task has found the same before, the
-    /// former one is back and this task turns to it: its epoch is to be written again.
-    ///
-    /// # Errors
-    /// The same where there is no former one.
-    pub(super) fn failed(&mut self, error: Error) -> Result<Error> {
-        let number = self.version.number;
-        let is_back = self.logic.0.change(|state| {
-            match state.standing(number) {
-                Standing::Proven => return None,
-                Standing::Failed => return Some(()),
-                Standing::OnTrial => {}
-            }
-            if state.is_canary(number) {
-                state.canary = None;
-            } else {
-                let trial = state.trial.take()?;
-                state.current = Version {
-                    number: state.next_number(),
-                    component: trial.former.component,
-                };
-            }
-            state.failed.insert(number);
-            state.verdict = Some((number, Verdict::Reverted(error.to_string())));
-            Some(())
-        });
-        if is_back.is_none() {
-            return Err(error);
-        }
-        tracing::error!(
-            component = self.version.component.hash(),
-            "the new component failed, and the former one goes on: {error}"
-        );
-        self.turn(&Positions::new(), Duration::ZERO);
-        Ok(error)
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let place = self.place;
-        self.logic.0.change(|state| state.tasks.remove(&place));
     }
 }

@@ -83,7 +83,7 @@ fn from_kafka_to_delta_each_commit_names_who_wrote_it() {
     let out = Out::Lake(folder.path());
     kafka.create(&topic, 4);
     // An epoch or two, or the time until a group has missed who was killed.
-    let count = rows(1.5);
+    let count = rows(2.0);
     let text = format!(
         "name = \"{name}\"\n[source]\nconnection = \"broker\"\ntopics = [\"{topic}\"]\n\
          group_id = \"{topic}\"\n[sink]\ncomponent = \"./one.wasm\"\nconnection = \"out\"\n\
