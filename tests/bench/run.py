@@ -21,6 +21,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import changes
 import kafka
 import postgres
 from measuring import BINARY, BINARY_COPY, CACHE, HERE, NATIVE, compare, measure
@@ -288,6 +289,16 @@ def start(folder, _rows):
         print(f"  {name}   {statistics.median(times):6.0f} ms   (of {', '.join(f'{t:.0f}' for t in times)})")
 
 
+def recording(folder, rows):
+    changes.recording(folder, files(input_file(rows)))
+
+
+def shadowing(folder, rows):
+    changes.shadowing(folder, files(input_file(rows)))
+
+
+recording.__doc__, shadowing.__doc__ = changes.recording.__doc__, changes.shadowing.__doc__
+
 MEASUREMENTS = {
     "component": component,
     "file_to_delta": file_to_delta,
@@ -297,6 +308,10 @@ MEASUREMENTS = {
     "memory": memory,
     "discard": discard,
     "start": start,
+    "swap_pause": changes.pause,
+    "swap_compiling": changes.compiling,
+    "recording": recording,
+    "shadowing": shadowing,
     "kafka_to_discard": kafka.to_discard,
     "kafka_to_delta": kafka.to_delta,
     "kafka_memory": kafka.memory,

@@ -16,6 +16,7 @@ mod duckdb;
 mod faults;
 mod generator;
 mod hostile;
+mod hot_swap_example;
 mod input;
 mod inspected;
 mod kafka;

@@ -5,6 +5,9 @@ mod matching;
 mod report;
 mod text;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 

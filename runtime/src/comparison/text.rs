@@ -17,8 +17,9 @@ impl Report {
     fn write(&self, out: &mut String, old: &str, new: &str) -> std::fmt::Result {
         writeln!(
             out,
-            "{} rows in {} epochs, by {old} (-) and {new} (+)",
-            self.rows, self.epochs
+            "{} in {}, by {old} (-) and {new} (+)",
+            counted(self.rows, "row"),
+            counted(self.epochs, "epoch")
         )?;
         if self.is_same() {
             writeln!(out, "the destination would be the same")?;
@@ -103,7 +104,7 @@ impl Table {
                 out,
                 "  column {}: {} differ",
                 visible(&column.column),
-                counted(column.rows)
+                counted(column.rows, "row")
             )?;
             for example in &column.examples {
                 let record = visible(&example.record);
@@ -124,7 +125,7 @@ impl Differing {
         writeln!(
             out,
             "  {sign} {} that the other has not",
-            counted(self.rows)
+            counted(self.rows, "row")
         )?;
         for record in &self.examples {
             writeln!(out, "    {}", visible(record))?;
@@ -151,10 +152,10 @@ fn sides(
     writeln!(out, "{indent}+ {}", visible(new.unwrap_or(otherwise)))
 }
 
-fn counted(rows: u64) -> String {
-    match rows {
-        1 => "1 row".to_owned(),
-        rows => format!("{rows} rows"),
+fn counted(number: u64, noun: &str) -> String {
+    match number {
+        1 => format!("1 {noun}"),
+        number => format!("{number} {noun}s"),
     }
 }
 

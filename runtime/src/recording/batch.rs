@@ -1,4 +1,4 @@
-//! Rows of a source as two Arrow IPC streams: the rows, and what the source knows of each.
+//! Rows of a source as three Arrow IPC streams: the rows, what the source knows of each, and what it knows of all.
 
 use std::sync::Arc;
 
@@ -17,7 +17,6 @@ use wasm_sink_core::dead_letter::RowOrigin;
 use wasm_sink_core::{Lineage, MetadataKey, Position, SourceBatch};
 
 /// Names of the columns beside those of the metadata.
-const POSITION: &str = "position after";
 const NAME: &str = "origin";
 const LINE: &str = "line";
 const OFFSET: &str = "byte or broker offset";
@@ -47,74 +46,94 @@ pub(super) fn decode(bytes: &[u8]) -> Result<RecordBatch, ArrowError> {
     reader.next().unwrap_or_else(|| Err(none()))
 }
 
-/// What the source knows of each row, as columns.
-pub(super) fn lineage(batch: &SourceBatch) -> Result<RecordBatch, ArrowError> {
+/// What the source knows of each row, as columns: those that differ from row to row, and in a batch of one row those
+/// that do not. (Positions are not among them: to compute that of each row a source may have to read it once more.)
+///
+/// # Errors
+/// The source gives columns of another length.
+pub(super) fn lineage(batch: &SourceBatch) -> Result<[RecordBatch; 2], ArrowError> {
     let numbers = UInt32Array::from_iter_values(0..batch.rows.num_rows() as u32);
-    let rows = || numbers.values().iter().copied();
-    let origins: Vec<RowOrigin> = rows().map(|row| batch.lineage.origin(row)).collect();
-    let positions = rows().map(|row| batch.lineage.position_after(row));
-    let positions = positions.map(|position| position.map(|position| position.to_string()));
+    let rows = numbers.values().iter();
+    let origins: Vec<RowOrigin> = rows.map(|row| batch.lineage.origin(*row)).collect();
+    let names = origins.iter().map(|origin| &origin.name);
+    let number = |of: fn(&RowOrigin) -> Option<u64>| -> ArrayRef {
+        Arc::new(UInt64Array::from_iter(origins.iter().map(of)))
+    };
     let mut columns: Vec<(&str, ArrayRef)> = vec![
-        (POSITION, Arc::new(StringArray::from_iter(positions))),
-        (
-            NAME,
-            Arc::new(StringArray::from_iter_values(
-                origins.iter().map(|origin| &origin.name),
-            )),
-        ),
-        (
-            LINE,
-            Arc::new(UInt64Array::from_iter(
-                origins.iter().map(|origin| origin.line),
-            )),
-        ),
-        (
-            OFFSET,
-            Arc::new(UInt64Array::from_iter(
-                origins.iter().map(|origin| origin.offset),
-            )),
-        ),
+        (NAME, Arc::new(StringArray::from_iter_values(names))),
+        (LINE, number(|origin| origin.line)),
+        (OFFSET, number(|origin| origin.offset)),
     ];
     for key in MetadataKey::ALL {
         if let Some(column) = batch.lineage.metadata(key, &numbers) {
             columns.push((key.as_str(), column));
         }
     }
+    let (same, varying): (Vec<_>, Vec<_>) = columns
+        .into_iter()
+        .partition(|(_, column)| is_constant(column));
+    let same = same.into_iter().map(|(name, column)| {
+        let length = column.len().min(1);
+        (name, column.slice(0, length))
+    });
+    Ok([
+        together(varying, numbers.len())?,
+        together(same.collect(), numbers.len().min(1))?,
+    ])
+}
+
+fn together(columns: Vec<(&str, ArrayRef)>, rows: usize) -> Result<RecordBatch, ArrowError> {
     let (names, columns): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
     let fields = names.into_iter().zip(&columns);
     let fields = fields.map(|(name, column)| Field::new(name, column.data_type().clone(), true));
-    let options = RecordBatchOptions::new().with_row_count(Some(numbers.len()));
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
     let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
     RecordBatch::try_new_with_options(schema, columns, &options)
 }
 
+/// Whether all rows have the same value.
+fn is_constant(column: &ArrayRef) -> bool {
+    let length = column.len();
+    length < 2 || column.slice(0, length - 1).as_ref() == column.slice(1, length - 1).as_ref()
+}
+
 /// What a source knew.
 #[derive(Debug)]
-pub(super) struct RecordedLineage(pub(super) RecordBatch);
+pub(super) struct RecordedLineage {
+    pub(super) varying: RecordBatch,
+    /// One row, which stands for all.
+    pub(super) same: RecordBatch,
+}
 
 impl RecordedLineage {
-    fn text(&self, column: &str, row: u32) -> Option<&str> {
-        let column = self.0.column_by_name(column)?.as_string_opt::<i32>()?;
-        let row = row as usize;
-        (row < column.len() && column.is_valid(row)).then(|| column.value(row))
+    /// A column, and which row of it counts.
+    fn column(&self, name: &str, row: u32) -> Option<(&ArrayRef, usize)> {
+        let varying = self.varying.column_by_name(name);
+        let (column, row) = match varying {
+            Some(column) => (column, row as usize),
+            None => (self.same.column_by_name(name)?, 0),
+        };
+        (row < column.len() && column.is_valid(row)).then_some((column, row))
     }
 
-    fn number(&self, column: &str, row: u32) -> Option<u64> {
-        let column = self.0.column_by_name(column)?;
-        let column = column.as_primitive_opt::<UInt64Type>()?;
-        let row = row as usize;
-        (row < column.len() && column.is_valid(row)).then(|| column.value(row))
+    fn number(&self, name: &str, row: u32) -> Option<u64> {
+        let (column, row) = self.column(name, row)?;
+        Some(column.as_primitive_opt::<UInt64Type>()?.value(row))
     }
 }
 
 impl Lineage for RecordedLineage {
-    fn position_after(&self, row: u32) -> Option<Position> {
-        self.text(POSITION, row)?.parse().ok()
+    fn position_after(&self, _: u32) -> Option<Position> {
+        None
     }
 
     fn origin(&self, row: u32) -> RowOrigin {
+        let name = self.column(NAME, row).and_then(|(column, row)| {
+            let names = column.as_string_opt::<i32>()?;
+            Some(names.value(row).to_owned())
+        });
         RowOrigin {
-            name: self.text(NAME, row).unwrap_or_default().to_owned(),
+            name: name.unwrap_or_default(),
             line: self.number(LINE, row),
             offset: self.number(OFFSET, row),
         }
@@ -125,6 +144,11 @@ impl Lineage for RecordedLineage {
     }
 
     fn metadata(&self, key: MetadataKey, rows: &UInt32Array) -> Option<ArrayRef> {
-        take(self.0.column_by_name(key.as_str())?, rows, None).ok()
+        let name = key.as_str();
+        if let Some(column) = self.varying.column_by_name(name) {
+            return take(column, rows, None).ok();
+        }
+        let all_the_first = UInt32Array::from(vec![0; rows.len()]);
+        take(self.same.column_by_name(name)?, &all_the_first, None).ok()
     }
 }

@@ -158,21 +158,19 @@ pub struct RecordedBatch {
     pub time: DateTime<Utc>,
     /// Number of rows.
     pub rows: usize,
-    /// Where two streams are: the rows, and what the source knows of each.
+    /// Where three streams are: the rows, what the source knows of each, and what it knows of all.
     pub at: u64,
-    /// How long the first is, in bytes.
-    pub rows_bytes: u64,
-    /// How long the second is, in bytes.
-    pub lineage_bytes: u64,
-    /// XXH64 of both.
+    /// How long they are, in bytes.
+    pub lengths: [u64; 3],
+    /// XXH64 of all.
     pub digest: String,
 }
 
 impl RecordedBatch {
     /// Where its streams end; None where there can be no such byte.
     pub fn end_byte(&self) -> Option<u64> {
-        let rows = self.at.checked_add(self.rows_bytes)?;
-        rows.checked_add(self.lineage_bytes)
+        let add = |end: u64, length: &u64| end.checked_add(*length);
+        self.lengths.iter().try_fold(self.at, add)
     }
 }
 

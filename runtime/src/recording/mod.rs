@@ -18,6 +18,9 @@ mod read;
 mod thread;
 mod write;
 
+#[cfg(test)]
+mod tests;
+
 pub use digest::digest;
 pub use format::{
     Ending, FORMAT, Header, Line, RecordedAccount, RecordedBatch, RecordedCall, RecordedComponent,

@@ -6,6 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use sha2::{Digest, Sha256};
 use twox_hash::XxHash64;
 use wasm_sink_core::error::Context;
@@ -185,12 +186,19 @@ impl Recording {
         if hex(&hash) != line.digest {
             return Err(damaged());
         }
-        let (rows, lineage) = bytes
-            .split_at_checked(line.rows_bytes as usize)
-            .ok_or_else(damaged)?;
-        let rows = decode(rows).map_err(|error| damaged().with_source(error))?;
-        let lineage = decode(lineage).map_err(|error| damaged().with_source(error))?;
-        if rows.num_rows() != line.rows || lineage.num_rows() != line.rows {
+        let mut rest = bytes.as_slice();
+        let mut batches = Vec::with_capacity(line.lengths.len());
+        for length in line.lengths {
+            let length = usize::try_from(length).map_err(|_| damaged())?;
+            let (stream, further) = rest.split_at_checked(length).ok_or_else(damaged)?;
+            batches.push(decode(stream).map_err(|error| damaged().with_source(error))?);
+            rest = further;
+        }
+        let Ok([rows, varying, same]) = <[RecordBatch; 3]>::try_from(batches) else {
+            return Err(damaged());
+        };
+        let is_whole = varying.num_rows() == rows.num_rows() && same.num_rows() == line.rows.min(1);
+        if rows.num_rows() != line.rows || !is_whole {
             return Err(damaged());
         }
         let position = |text: &str| text.parse::<Position>().map_err(|_| damaged());
@@ -200,7 +208,7 @@ impl Recording {
             end: position(&line.end)?,
             bytes: rows.get_array_memory_size(),
             rows,
-            lineage: Arc::new(RecordedLineage(lineage)),
+            lineage: Arc::new(RecordedLineage { varying, same }),
             undecodable: Vec::new(),
             at: line.time,
             reservation: None,

@@ -255,13 +255,18 @@ impl Files {
     }
 
     fn batch(&mut self, batch: &SourceBatch) -> io::Result<()> {
-        let rows = batch::encode(&batch.rows).map_err(io::Error::other)?;
-        let lineage = batch::lineage(batch).and_then(|lineage| batch::encode(&lineage));
-        let lineage = lineage.map_err(io::Error::other)?;
+        let [varying, same] = batch::lineage(batch).map_err(io::Error::other)?;
+        let mut streams = Vec::with_capacity(3);
         let mut hash = XxHash64::with_seed(0);
-        hash.write(&rows);
-        hash.write(&lineage);
-        let (rows_bytes, lineage_bytes) = (rows.len() as u64, lineage.len() as u64);
+        for rows in [&batch.rows, &varying, &same] {
+            let stream = batch::encode(rows).map_err(io::Error::other)?;
+            hash.write(&stream);
+            streams.push(stream);
+        }
+        let mut lengths = [0; 3];
+        for (length, stream) in lengths.iter_mut().zip(&streams) {
+            *length = stream.len() as u64;
+        }
         self.line(&Line::Batch(RecordedBatch {
             source: batch.key.source().to_owned(),
             partition: batch.key.partition().to_owned(),
@@ -270,15 +275,15 @@ impl Files {
             time: batch.at,
             rows: batch.rows.num_rows(),
             at: self.at,
-            rows_bytes,
-            lineage_bytes,
+            lengths,
             digest: hex(&hash),
         }))?;
-        self.rows.write_all(&rows)?;
-        self.rows.write_all(&lineage)?;
-        self.at += rows_bytes + lineage_bytes;
-        self.written
-            .fetch_add(rows_bytes + lineage_bytes, Ordering::Relaxed);
+        for stream in streams {
+            self.rows.write_all(&stream)?;
+        }
+        let bytes: u64 = lengths.iter().sum();
+        self.at += bytes;
+        self.written.fetch_add(bytes, Ordering::Relaxed);
         Ok(())
     }
 }

@@ -13,7 +13,7 @@ use crate::recording::{Line, RecordedCall, Recording};
 /// What is answered.
 #[derive(Debug)]
 pub(super) struct Script {
-    /// What the recorded one asked its destinations in this call of the host, and was not asked yet.
+    /// What the recorded one asked in this call of the host, and was not asked yet.
     expected: VecDeque<RecordedCall>,
     /// The columns of tables, as far as they are known.
     tables: BTreeMap<Target, Value>,
@@ -31,13 +31,12 @@ impl Scripted {
 
     /// The next call of the host begins.
     pub(super) fn expect(&self, recorded: &[RecordedCall]) {
-        let asks = recorded.iter().filter(|call| call.asked.target.is_some());
-        self.script().expected = asks.cloned().collect();
+        self.script().expected = recorded.iter().cloned().collect();
     }
 }
 
 impl Replies for Scripted {
-    fn reply(&mut self, asked: &Asked, rows: Option<&Rows>) -> Answered {
+    fn reply(&mut self, asked: &Asked, rows: Option<&Rows>) -> Option<Answered> {
         self.script().reply(asked, rows)
     }
 }
@@ -70,26 +69,24 @@ impl Script {
         }
     }
 
-    fn reply(&mut self, asked: &Asked, rows: Option<&Rows>) -> Answered {
+    fn reply(&mut self, asked: &Asked, rows: Option<&Rows>) -> Option<Answered> {
         let place = self.expected.iter().position(|call| call.asked == *asked);
         let recorded = place.and_then(|place| self.expected.drain(..=place).next_back());
         let answer = match recorded {
             Some(recorded) if is_of_these(&recorded, rows) => recorded.answer,
-            _ => self.made_up(asked),
+            _ => self.made_up(asked)?,
         };
         if let Ok(answer) = &answer {
             self.learn(asked, answer);
         }
-        answer
+        Some(answer)
     }
 
     /// What a table would answer to which nothing happens.
-    fn made_up(&self, asked: &Asked) -> Answered {
-        let Some(target) = &asked.target else {
-            return Ok(Value::Null);
-        };
+    fn made_up(&self, asked: &Asked) -> Option<Answered> {
+        let target = asked.target.as_ref()?;
         if !self.roles.contains(&target.connection) {
-            return Err(Told {
+            return Some(Err(Told {
                 kind: Word::Denied,
                 retry_after_ms: None,
                 blame: Culprit::Configuration,
@@ -98,13 +95,13 @@ impl Script {
                     target.connection,
                     self.roles.iter().cloned().collect::<Vec<_>>().join(", ")
                 ),
-            });
+            }));
         }
-        Ok(match function(asked) {
+        Some(Ok(match function(asked) {
             "fields" => self.tables.get(target).cloned().unwrap_or_default(),
             "append" => json!({}),
             _ => Value::Null,
-        })
+        }))
     }
 
     fn learn(&mut self, asked: &Asked, answer: &Value) {

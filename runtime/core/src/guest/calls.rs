@@ -1,6 +1,6 @@
 //! The calls of a guest that leave its sandbox, as they were made and answered: for recordings, which are replayed
 //! without a destination, and for holding two components against each other. What the host computes for a guest
-//! (batches and plans) is not among them: that is computed again.
+//! (batches and plans) is not among them: that is computed again, except where it needs the source.
 
 use std::time::Duration;
 
@@ -37,6 +37,17 @@ pub struct Asked {
     /// The arguments in their order, without handles.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub arguments: Value,
+}
+
+impl Asked {
+    /// A question to the host itself.
+    pub(super) fn of_host(function: &str) -> Self {
+        Self {
+            function: function.to_owned(),
+            target: None,
+            arguments: Value::Null,
+        }
+    }
 }
 
 /// A table, topic or the like.
@@ -144,8 +155,8 @@ impl From<Told> for Error {
 
 /// Answers in place of destinations.
 pub trait Replies: Send {
-    /// What a call is answered.
-    fn reply(&mut self, asked: &Asked, rows: Option<&Rows>) -> Answered;
+    /// What a call is answered; None where the host can tell by itself.
+    fn reply(&mut self, asked: &Asked, rows: Option<&Rows>) -> Option<Answered>;
 }
 
 impl Guest {
@@ -195,7 +206,7 @@ impl Guest {
         if self.access == Access::Denied {
             return Some(Err(super::denied()));
         }
-        let reply = replies.reply(asked, rows).map_err(Error::from);
+        let reply = replies.reply(asked, rows)?.map_err(Error::from);
         Some(reply.and_then(|reply| {
             serde_json::from_value(reply).map_err(|error| {
                 let message = format!("the recorded answer to `{}` is none", asked.function);

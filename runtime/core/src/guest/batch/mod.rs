@@ -15,6 +15,7 @@ pub(super) use self::schema_ids::SchemaIds;
 
 use self::columns::{project, with_columns};
 use self::split::{Parts, split};
+use super::calls::Asked;
 use super::charge::{Charge, Charges};
 use super::room::Full;
 use super::{Guest, ipc, wit};
@@ -23,6 +24,9 @@ use crate::data_type;
 use crate::dead_letter::{DeadLetter, RefusedBy};
 use crate::error::{Error, Result};
 use crate::position::Position;
+
+/// What recordings call the question where rows are from.
+const ORIGIN: &str = "types.batch.origin";
 
 /// Rows in host memory, until their epoch ends.
 #[derive(Debug)]
@@ -140,11 +144,20 @@ impl wit::HostBatch for Guest {
     }
 
     async fn origin(&mut self, batch: Resource<Batch>) -> wasmtime::Result<Option<wit::Span>> {
-        let rows = self.rows(&batch)?;
-        Ok(match (rows.source(), rows.source_rows()) {
-            (Some(source), Some(numbers)) => Some(span(source, &numbers)),
-            _ => None,
-        })
+        // Recordings keep no position of each row: those that are asked for are part of them.
+        let asked = self.asked(|| Asked::of_host(ORIGIN));
+        let span = match self.replied(asked.as_ref(), None) {
+            Some(span) => span,
+            None => {
+                let rows = self.rows(&batch)?;
+                Ok(match (rows.source(), rows.source_rows()) {
+                    (Some(source), Some(numbers)) => Some(span(source, &numbers)),
+                    _ => None,
+                })
+            }
+        };
+        self.heard(asked, None, &span);
+        Ok(span?)
     }
 
     async fn schema_id(&mut self, batch: Resource<Batch>) -> wasmtime::Result<u32> {
