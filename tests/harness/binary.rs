@@ -229,11 +229,12 @@ impl Process {
     /// # Panics
     /// `limit` passes; it is killed, and what it wrote is shown.
     pub fn wait(mut self, limit: Duration) -> Outcome {
+        let waiting = Instant::now();
         let status = loop {
             if let Some(status) = self.child.try_wait().expect("the state of our own child") {
                 break status;
             }
-            if self.started.elapsed() > limit {
+            if waiting.elapsed() > limit {
                 let _ = self.child.kill();
                 let _ = self.child.wait();
                 panic!(

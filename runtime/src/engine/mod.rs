@@ -26,6 +26,7 @@ mod log;
 mod outcome;
 mod quiet;
 mod random;
+mod recorded;
 mod sandbox;
 mod state;
 mod surface;

@@ -1,18 +1,15 @@
 //! The lines of a recording.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use wasm_sink_core::Account;
 use wasm_sink_core::component::{Failure, FailureCause};
-use wasm_sink_core::guest::GuestLimits;
 use wasm_sink_core::guest::calls::{Answered, Asked, Call, Told};
 
 use super::digest::digest;
-use crate::engine::InstanceLimits;
 
 /// The version of this format; others are refused.
 pub const FORMAT: u32 = 1;
@@ -55,7 +52,7 @@ pub struct RecordedComponent {
 /// Limits of an instance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-#[allow(missing_docs, reason = "those of `InstanceLimits`")]
+#[allow(missing_docs, reason = "those of an instance")]
 pub struct RecordedLimits {
     pub memory_bytes: usize,
     pub call_deadline_ms: u64,
@@ -64,38 +61,6 @@ pub struct RecordedLimits {
     pub dead_letters: usize,
     pub split_parts: usize,
     pub derived_bytes: usize,
-}
-
-impl From<&InstanceLimits> for RecordedLimits {
-    fn from(limits: &InstanceLimits) -> Self {
-        Self {
-            memory_bytes: limits.memory_bytes,
-            call_deadline_ms: u64::try_from(limits.call_deadline.as_millis()).unwrap_or(u64::MAX),
-            log_lines_per_second: limits.log_lines_per_second,
-            handles: limits.guest.handles,
-            dead_letters: limits.guest.dead_letters,
-            split_parts: limits.guest.split_parts,
-            derived_bytes: limits.guest.derived_bytes,
-        }
-    }
-}
-
-impl From<&RecordedLimits> for InstanceLimits {
-    fn from(limits: &RecordedLimits) -> Self {
-        let own = Self::default();
-        Self {
-            memory_bytes: limits.memory_bytes,
-            call_deadline: Duration::from_millis(limits.call_deadline_ms),
-            log_lines_per_second: limits.log_lines_per_second,
-            guest: GuestLimits {
-                handles: limits.handles,
-                dead_letters: limits.dead_letters,
-                split_parts: limits.split_parts,
-                derived_bytes: limits.derived_bytes,
-                stage_wait: own.guest.stage_wait,
-            },
-        }
-    }
 }
 
 /// Each further line.

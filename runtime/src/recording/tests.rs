@@ -11,7 +11,6 @@ use wasm_sink_core::{
 };
 
 use super::*;
-use crate::engine::InstanceLimits;
 
 /// Rows with keys, two to a position.
 #[derive(Debug)]
@@ -71,7 +70,15 @@ fn header() -> Header {
         instance: 3,
         config: "{}".to_owned(),
         connections: [("default".to_owned(), "delta".to_owned())].into(),
-        limits: (&InstanceLimits::default()).into(),
+        limits: RecordedLimits {
+            memory_bytes: 1,
+            call_deadline_ms: 2,
+            log_lines_per_second: 3,
+            handles: 4,
+            dead_letters: 5,
+            split_parts: 6,
+            derived_bytes: 7,
+        },
     }
 }
 

@@ -133,3 +133,39 @@ fn a_swap_waits_for_the_commit_that_is_under_way() {
     );
     assert_eq!(found, json!({ "once": true, "versions": 2 }));
 }
+
+/// Nor does a process that is told to stop wait for the end of a trial, or of a canary's.
+#[test]
+fn a_shutdown_ends_what_is_tried() {
+    for arguments in [
+        &["--trial-epochs", "1000000"][..],
+        &["--canary", "50%", "--trial-epochs", "1000000"],
+    ] {
+        let lake = tempfile::tempdir().unwrap();
+        let text = PIPELINE
+            .replace("\"refused\"", &format!("\"{}\"", fresh("ends")))
+            .replace("[sink]", "partitions = 2\n\n[sink]");
+        let case = Case::new(&text, Lake::Disk(lake.path()));
+        Versions::of("delta").write(&case, "one");
+        let process = case.run().start();
+        let table = DeltaTable::local(&lake.path().join("t"));
+        await_that("rows", || (table.exists(), ()));
+        let two = Versions::of("delta").write(&case, "two");
+        let mut waiting = case.command("swap").arg(&two);
+        for argument in arguments {
+            waiting = waiting.arg(argument);
+        }
+        let waiting = waiting.start();
+        let versions = || table.query_one("select count(distinct version)::int as versions from t");
+        await_that("both versions", || {
+            (versions() == json!({ "versions": 2 }), versions())
+        });
+        end(process).expect_code(0);
+        let outcome = waiting.wait(super::LIMIT).expect_code(1);
+        outcome.expect_said("the process that runs the pipeline does not answer");
+        let found = table.query_one(
+            "select count(*)::int = count(distinct (partition, \"offset\"))::int as once from t",
+        );
+        assert_eq!(found, json!({ "once": true }));
+    }
+}

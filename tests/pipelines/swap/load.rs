@@ -1,4 +1,4 @@
-//! Swaps while records flow and processes are killed.
+//! Swaps, canaries and versions that fail, while records flow and processes are killed.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use wasm_sink_tests::kafka::{Kafka, fresh};
 use wasm_sink_tests::postgres::Postgres;
-use wasm_sink_tests::{Case, Connected, DeltaTable};
+use wasm_sink_tests::{Case, Connected, DeltaTable, Outcome};
 
 use super::{Versions, swap};
 use crate::kafka::members::{chance, variable};
@@ -27,21 +27,55 @@ fn swap_often(
     let files = WORKING.map(|name| (name, versions.write(case, name)));
     let mut hashes = BTreeMap::new();
     let mut process = case.run().start();
+    let failing = versions.write(case, "traps");
     let (mut current, mut kills) = ("one", 0);
     for number in 0..swaps() {
-        if is_done() {
-            panic!("all is delivered after {number} swaps");
-        }
+        let mut is_killed = chance.u32(..10) == 0;
         let others: Vec<_> = files.iter().filter(|(name, _)| *name != current).collect();
         let (version, path) = others[chance.usize(..others.len())];
         let trial = ["0", "1"][chance.usize(..2)];
-        let outcome = swap(case, path, &["--trial-epochs", trial]);
-        let said = outcome.expect_code(0).said();
-        let words: Vec<_> = said.split_whitespace().collect();
-        assert_eq!(words[0], "compiled", "{said}");
-        hashes.insert(words[1].to_owned(), (*version).to_owned());
-        current = version;
-        if chance.u32(..10) == 0 {
+        let mut asked = |outcome: Outcome, code: i32| {
+            if outcome.code() == Some(code) {
+                return outcome.said();
+            }
+            let said = std::mem::replace(&mut process, case.run().start())
+                .kill()
+                .said();
+            panic!(
+                "swap {number} exits with {:?}: {}\n{said}",
+                outcome.code(),
+                outcome.said()
+            );
+        };
+        let mut is_named = |said: &str| {
+            let words: Vec<_> = said.split_whitespace().collect();
+            assert_eq!(words[0], "compiled", "{said}");
+            hashes.insert(words[1].to_owned(), (*version).to_owned());
+        };
+        match chance.u32(..8) {
+            0 => {
+                let said = asked(swap(case, &failing, &[]), 1);
+                assert!(said.contains("the old component is back"), "{said}");
+            }
+            1..3 => {
+                let tried = ["--canary", "30%", "--trial-epochs", "1"];
+                is_named(&asked(swap(case, path, &tried), 0));
+                match chance.u32(..4) {
+                    0..2 => {
+                        asked(told(case, &["--promote", "--trial-epochs", trial]), 0);
+                        current = version;
+                    }
+                    2 => drop(asked(told(case, &["--withdraw"]), 0)),
+                    // A kill is what ends it.
+                    _ => is_killed = true,
+                }
+            }
+            _ => {
+                is_named(&asked(swap(case, path, &["--trial-epochs", trial]), 0));
+                current = version;
+            }
+        }
+        if is_killed {
             // The next life begins with what pipeline.toml names.
             process.kill();
             process = case.run().start();
@@ -49,6 +83,7 @@ fn swap_often(
             kills += 1;
         }
     }
+    assert!(!is_done(), "all was delivered before the last swap");
     println!("{} swaps, {kills} kills", swaps());
     let swapped =
         std::fs::read_to_string(case.path(&format!(".wasm-sink/{name}/swaps.jsonl"))).unwrap();
@@ -58,6 +93,15 @@ fn swap_often(
     // It began with this, which no command has compiled.
     hashes.insert(hash_of(&files[0].1), "one".to_owned());
     hashes
+}
+
+/// What becomes of a canary.
+fn told(case: &Case, arguments: &[&str]) -> Outcome {
+    let mut command = case.command("swap");
+    for argument in arguments {
+        command = command.arg(argument);
+    }
+    command.finish()
 }
 
 /// As commands show it.
@@ -157,7 +201,7 @@ impl Connected for Database<'_> {
 fn from_a_generator_to_postgres_each_commit_names_who_wrote_it() {
     let server = Postgres::start();
     let name = &fresh("swapped");
-    let count = rows(0.5);
+    let count = rows(1.0);
     let text = format!(
         "name = \"{name}\"\n[source]\ntype = \"generator\"\nrows = {count}\nrate = {ROWS_PER_SECOND}\n\
          partitions = 2\n[limits]\ntasks = 2\n[sink]\ncomponent = \"./one.wasm\"\nconnection = \"out\"\n\
