@@ -135,7 +135,7 @@ impl dead_letters::Host for State {
         let rejected = self
             .guest
             .reject(&rows, RefusedBy::Component, |_| reason.clone());
-        let answer = rejected.as_ref().map(|()| ());
+        let answer = rejected.as_ref().copied();
         self.guest.note(
             "dead-letters.reject",
             || json!([reason]),
