@@ -1,6 +1,7 @@
 //! What every destination must do.
 
 pub mod batches;
+pub mod changed;
 pub mod crash;
 pub mod cut;
 pub mod disk;
@@ -29,6 +30,7 @@ macro_rules! suite {
             batches::nothing_but_dead_letters,
             batches::one_row_at_a_time,
             batches::values_by_their_places_in_a_list,
+            changed::another_configuration_takes_over,
             crash::at_every_step,
             crash::at_random_instants,
             generated::a_million_rows_arrive_with_their_values,
