@@ -5,11 +5,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use wasm_sink_core::component::Component;
+use wasm_sink_core::guest::GuestLimits;
 use wasm_sink_core::{Blame, Error, Kind, Result};
 
 use crate::config::{self, ComponentRef, SinkConfigProblem, check_sink_config};
 use crate::engine::{Configuration, Engine, Grant, Grants, InstanceLimits, Loaded, Recordings};
 use crate::launch::Connections;
+use crate::pipeline::Limits;
 
 /// What a component gets, whichever it is.
 #[derive(Clone, Debug)]
@@ -35,11 +37,7 @@ impl Slot {
             cache: pipeline.state_dir.join("compiled"),
             connectors: connectors.map(str::to_owned).collect(),
             config: pipeline.sink.config.json.clone(),
-            limits: InstanceLimits {
-                memory_bytes: pipeline.limits.memory_bytes,
-                call_deadline: pipeline.limits.call_deadline,
-                ..InstanceLimits::default()
-            },
+            limits: limits(&pipeline.limits),
         }
     }
 
@@ -108,6 +106,22 @@ impl Slot {
             self.configuration(),
             self.limits.clone(),
         )
+    }
+}
+
+fn limits(limits: &Limits) -> InstanceLimits {
+    let own = InstanceLimits::default();
+    InstanceLimits {
+        memory_bytes: limits.memory_bytes,
+        call_deadline: limits.call_deadline,
+        log_lines_per_second: limits.log_lines_per_second,
+        guest: GuestLimits {
+            handles: limits.handles,
+            dead_letters: limits.epoch_dead_letters,
+            derived_bytes: limits.derived_bytes,
+            stage_wait: limits.stage_wait,
+            ..own.guest
+        },
     }
 }
 

@@ -101,7 +101,7 @@ impl WasmInstance {
             error: Error::new(
                 Kind::Other,
                 Blame::Component,
-                "the instance holds too many batches and other handles",
+                "the instance holds too many batches and other handles ([limits] handles)",
             )
             .with_source(error),
         })?;

@@ -154,7 +154,7 @@ impl Lines {
             tracing::warn!(
                 target: "component",
                 pipeline = &*self.pipeline,
-                "{left_out} lines were left out: more than {limit} per second"
+                "{left_out} lines were left out: more than {limit} per second ([limits] log_lines_per_second)"
             );
         }
     }

@@ -7,6 +7,7 @@ use wasm_sink_core::component::{Failure, FailureCause};
 use wasm_sink_core::error::{Blame, Error, Kind};
 use wasm_sink_core::guest::wit;
 use wasmtime::WasmBacktrace;
+use wasmtime::component::ResourceTableError;
 use wasmtime_wasi::I32Exit;
 
 use super::deadline::DeadlineExceeded;
@@ -124,6 +125,13 @@ fn reason(state: &State, error: &wasmtime::Error) -> String {
     }
     if let Some(I32Exit(code)) = error.downcast_ref() {
         return format!("it called exit({code})");
+    }
+    if let Some(ResourceTableError::Full) = error.downcast_ref() {
+        return format!(
+            "it holds {} batches and other handles, and may hold no more ([limits] handles): drop those that \
+             are no longer needed",
+            state.guest.limits().handles
+        );
     }
     let root = error.root_cause().to_string();
     let root = root.strip_prefix("wasm trap: ").unwrap_or(&root);

@@ -46,6 +46,16 @@ pub struct Limits {
     pub tasks: NonZeroUsize,
     /// Dead letters per 10,000 rows before the pipeline stops.
     pub max_rejected: u64,
+    /// Dead letters that one epoch of an instance may hold.
+    pub epoch_dead_letters: usize,
+    /// Handles of one instance, dead or alive.
+    pub handles: usize,
+    /// What batches that the host makes for one instance may hold at once.
+    pub derived_bytes: usize,
+    /// How long one staging call may wait for its destination.
+    pub stage_wait: Duration,
+    /// Lines of one instance that reach the log.
+    pub log_lines_per_second: u32,
 }
 
 impl Default for Limits {
@@ -56,6 +66,11 @@ impl Default for Limits {
             budget_bytes: 104 << 20,
             tasks: NonZeroUsize::MIN,
             max_rejected: 100,
+            epoch_dead_letters: 100_000,
+            handles: 100_000,
+            derived_bytes: 256 << 20,
+            stage_wait: Duration::from_secs(60),
+            log_lines_per_second: 100,
         }
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use wasm_sink_tests::kafka::{Kafka, fresh};
 use wasm_sink_tests::postgres::Postgres;
-use wasm_sink_tests::{Case, Connected, DeltaTable, Outcome};
+use wasm_sink_tests::{Case, Connected, DeltaTable, Outcome, Process};
 
 use super::{Versions, swap};
 use crate::kafka::members::{chance, variable};
@@ -16,13 +16,9 @@ const ROWS_PER_SECOND: usize = 2_000;
 /// Versions that work; the wider one has one column more.
 const WORKING: [&str; 4] = ["one", "two", "wider", "wider-still"];
 
-/// Swaps as often as the environment says, now and then with a kill, and says which version has which hash.
-fn swap_often(
-    case: &Case,
-    name: &str,
-    versions: &Versions,
-    is_done: impl Fn() -> bool,
-) -> BTreeMap<String, String> {
+/// Swaps as often as the environment says, now and then with a kill; the process that runs in the end, and which
+/// version has which hash.
+fn swap_often(case: &Case, name: &str, versions: &Versions) -> (Process, BTreeMap<String, String>) {
     let mut chance = chance();
     let files = WORKING.map(|name| (name, versions.write(case, name)));
     let mut hashes = BTreeMap::new();
@@ -83,16 +79,13 @@ fn swap_often(
             kills += 1;
         }
     }
-    assert!(!is_done(), "all was delivered before the last swap");
     println!("{} swaps, {kills} kills", swaps());
     let swapped =
         std::fs::read_to_string(case.path(&format!(".wasm-sink/{name}/swaps.jsonl"))).unwrap();
     assert!(swapped.lines().count() as u64 >= swaps(), "{swapped}");
-    await_that("end", || (is_done(), ()));
-    end(process).expect_code(0);
     // It began with this, which no command has compiled.
     hashes.insert(hash_of(&files[0].1), "one".to_owned());
-    hashes
+    (process, hashes)
 }
 
 /// What becomes of a canary.
@@ -114,9 +107,9 @@ fn swaps() -> u64 {
     variable("WASM_SINK_SWAPS").unwrap_or(20)
 }
 
-/// Rows for longer than all swaps take, given how many seconds each does at most.
-fn rows(seconds_per_swap: f64) -> usize {
-    (15 + (swaps() as f64 * seconds_per_swap) as usize) * ROWS_PER_SECOND
+/// Rows for longer than all swaps take, at a second each.
+fn rows() -> usize {
+    (15 + swaps() as usize) * ROWS_PER_SECOND
 }
 
 #[test]
@@ -126,8 +119,7 @@ fn from_kafka_to_delta_each_commit_names_who_wrote_it() {
     let folder = tempfile::tempdir().unwrap();
     let out = Out::Lake(folder.path());
     kafka.create(&topic, 4);
-    // An epoch or two, or the time until a group has missed who was killed.
-    let count = rows(2.0);
+    let count = rows();
     let text = format!(
         "name = \"{name}\"\n[source]\nconnection = \"broker\"\ntopics = [\"{topic}\"]\n\
          group_id = \"{topic}\"\n[sink]\ncomponent = \"./one.wasm\"\nconnection = \"out\"\n\
@@ -140,10 +132,10 @@ fn from_kafka_to_delta_each_commit_names_who_wrote_it() {
         let found = table.query_one("select count(distinct n)::int as numbers from t");
         found["numbers"].as_u64().unwrap() as usize
     };
-    let hashes = swap_often(&case, name, &Versions::of("delta"), || {
-        table.exists() && numbers(&table) == count
-    });
+    let (process, hashes) = swap_often(&case, name, &Versions::of("delta"));
     producer.wait();
+    await_that("end", || (numbers(&table) == count, ()));
+    end(process).expect_code(0);
     let found =
         table.query_one("select count(*)::int as rows, count(distinct n)::int as numbers from t");
     assert_eq!(found, json!({ "rows": count, "numbers": count }));
@@ -201,29 +193,21 @@ impl Connected for Database<'_> {
 fn from_a_generator_to_postgres_each_commit_names_who_wrote_it() {
     let server = Postgres::start();
     let name = &fresh("swapped");
-    let count = rows(1.0);
     let text = format!(
-        "name = \"{name}\"\n[source]\ntype = \"generator\"\nrows = {count}\nrate = {ROWS_PER_SECOND}\n\
+        "name = \"{name}\"\n[source]\ntype = \"generator\"\nrate = {ROWS_PER_SECOND}\n\
          partitions = 2\n[limits]\ntasks = 2\n[sink]\ncomponent = \"./one.wasm\"\nconnection = \"out\"\n\
          [sink.config]\ntable_name = \"t\"\n[epoch]\nmax_ms = 200\nmin_commit_ms = 50\n"
     );
     let case = Case::new(&text, Database(&server));
-    let delivered = || {
-        let found = server.query("select to_regclass('t') is not null as is_there");
-        match found[0]["is_there"] == json!(true) {
-            true => server.query("select count(*)::int as rows from t")[0]["rows"]
-                .as_u64()
-                .unwrap() as usize,
-            false => 0,
-        }
-    };
-    let hashes = swap_often(&case, name, &Versions::of("postgres"), || {
-        delivered() >= count
-    });
+    let (process, hashes) = swap_often(&case, name, &Versions::of("postgres"));
+    end(process).expect_code(0);
     let found = server.query(
-        "select count(*)::int as rows, count(distinct (partition, \"offset\"))::int as places from t",
+        "select sum(rows)::int as rows, bool_and(rows = places and rows = highest + 1) as all_once from \
+         (select count(*) as rows, count(distinct \"offset\") as places, max(\"offset\") as highest \
+         from t group by partition) as of_each",
     );
-    assert_eq!(found[0], json!({ "rows": count, "places": count }));
+    assert_eq!(found[0]["all_once"], json!(true));
+    let count = found[0]["rows"].as_u64().unwrap() as usize;
     let found = server.query(
         "select left(component, 12) as hash, version, count(*)::int as rows \
          from t join _wasm_sink_commits c on t.xmin = c.xmin group by 1, 2 order by 3 desc",

@@ -10,6 +10,20 @@ use crate::kafka::{await_that, end};
 
 const PIPELINE: &str = include_str!("pipeline.toml");
 
+/// What every sink exports.
+const CONTRACT: &[u8] = b"wasm-sink:sink/sink@0.1.0";
+
+/// The same bytes with others of the same number wherever these stand.
+fn replaced(bytes: &[u8], these: &[u8], others: &[u8]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    for at in 0..bytes.len() - these.len() {
+        if bytes[at..].starts_with(these) {
+            bytes[at..at + these.len()].copy_from_slice(others);
+        }
+    }
+    bytes
+}
+
 struct Running {
     case: Case,
     process: Process,
@@ -107,6 +121,12 @@ fn what_cannot_run_here_is_refused_before_it_takes_over() {
         outcome.expect_said("nothing has changed");
         outcome.expect_said(why);
     }
+    let other = String::from_utf8_lossy(CONTRACT).replace("0.1.0", "0.9.0");
+    let path = running.case.path("newer.wasm");
+    std::fs::write(&path, replaced(&whole, CONTRACT, other.as_bytes())).unwrap();
+    let outcome = swap(&running.case, &path, &[]).expect_code(1);
+    outcome.expect_said("0.9.0");
+    outcome.expect_said("0.1.0");
     let outcome = swap(&running.case, &postgres, &[]).expect_code(1);
     outcome.expect_said("it uses the capability `wasm-sink:postgres`");
     let outcome = running.case.command("swap").arg("discard").finish();

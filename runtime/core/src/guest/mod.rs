@@ -324,8 +324,8 @@ impl Guest {
     fn out_of_room(&self, _: Full) -> Error {
         Error::invalid(format!(
             "batches made by `slice`, `filter`, `split`, `with-columns`, `apply`, `from-ipc` would \
-             hold more than {} MiB at once: drop what is no longer needed, or work on fewer rows at \
-             a time",
+             hold more than {} MiB at once ([limits] derived_bytes): drop what is no longer needed, \
+             or work on fewer rows at a time",
             self.limits.derived_bytes >> 20
         ))
     }
@@ -351,7 +351,7 @@ impl Guest {
                 Kind::Invalid,
                 Blame::Component,
                 format!(
-                    "{} dead letters are more than an epoch takes ({})",
+                    "{} dead letters are more than an epoch takes ({}; [limits] epoch_dead_letters)",
                     self.dead_letters.len() + rows.len(),
                     self.limits.dead_letters
                 ),

@@ -356,7 +356,10 @@ async fn within<T>(wait: std::time::Duration, work: impl Future<Output = Result<
         Err(_) => Err(Error::new(
             Kind::Unavailable,
             Blame::Destination,
-            format!("the destination took no rows for {} s", wait.as_secs()),
+            format!(
+                "the destination took no rows for {} s ([limits] stage_wait_ms)",
+                wait.as_secs_f64()
+            ),
         )),
     }
 }

@@ -13,6 +13,10 @@ const TIB: u64 = 1 << 40;
 
 /// Instances of one process.
 const MAX_TASKS: u64 = 1024;
+/// More than this no instance needs of anything that is counted.
+const MAX_COUNT: u64 = 10_000_000;
+/// With fewer handles than this no component does anything.
+const MIN_HANDLES: u64 = 100;
 /// `max_rejected` counts per so many rows.
 const REJECTED_PER_ROWS: u64 = 10_000;
 
@@ -69,6 +73,21 @@ pub(super) fn limits(table: &Table, problems: &mut Vec<Problem>) -> Limits {
     }
     if let Some((rows, _)) = reader.integer_within("max_rejected", 0..=REJECTED_PER_ROWS) {
         limits.max_rejected = rows;
+    }
+    if let Some((letters, _)) = reader.integer_within("epoch_dead_letters", 1..=MAX_COUNT) {
+        limits.epoch_dead_letters = usize::try_from(letters).unwrap_or(usize::MAX);
+    }
+    if let Some((handles, _)) = reader.integer_within("handles", MIN_HANDLES..=MAX_COUNT) {
+        limits.handles = usize::try_from(handles).unwrap_or(usize::MAX);
+    }
+    if let Some((bytes, _)) = reader.bytes("derived_bytes", MIB..=TIB) {
+        limits.derived_bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+    }
+    if let Some(wait) = reader.milliseconds("stage_wait_ms", 100) {
+        limits.stage_wait = wait;
+    }
+    if let Some((lines, _)) = reader.integer_within("log_lines_per_second", 0..=MAX_COUNT) {
+        limits.log_lines_per_second = u32::try_from(lines).unwrap_or(u32::MAX);
     }
     reader.finish();
     limits

@@ -80,6 +80,11 @@ call_deadline_ms = 50
 bytes = 1048576
 tasks = 4
 max_rejected = 0
+epoch_dead_letters = 7
+handles = 800
+derived_bytes = "9MiB"
+stage_wait_ms = 1_000
+log_lines_per_second = 0
 [retry]
 initial_ms = 1
 max_ms = 2
@@ -137,6 +142,11 @@ path = "letters"
     assert_eq!(pipeline.limits.budget_bytes, 1 << 20);
     assert_eq!(pipeline.limits.tasks.get(), 4);
     assert_eq!(pipeline.limits.max_rejected, 0);
+    assert_eq!(pipeline.limits.epoch_dead_letters, 7);
+    assert_eq!(pipeline.limits.handles, 800);
+    assert_eq!(pipeline.limits.derived_bytes, 9 << 20);
+    assert_eq!(pipeline.limits.stage_wait, ms(1_000));
+    assert_eq!(pipeline.limits.log_lines_per_second, 0);
     assert_eq!(
         pipeline.retry,
         Retry {

@@ -7,9 +7,10 @@ use std::time::Duration;
 use wasm_sink_core::component::{Failure, FailureCause, Instance};
 use wasm_sink_core::epoch::CommitId;
 use wasm_sink_core::error::{Blame, Error};
+use wasm_sink_core::guest::GuestLimits;
 use wasm_sink_core::stage::Purpose;
 
-use super::super::Loaded;
+use super::super::{InstanceLimits, Loaded};
 use super::destination::{component, component_within, engine, hasty_limits};
 use super::guest::Guest;
 use super::rows::rows;
@@ -198,6 +199,32 @@ async fn running_out_of_memory_names_the_limit() {
         text.contains("out of memory") && text.contains("7 MiB"),
         "{text}"
     );
+}
+
+#[tokio::test]
+async fn a_handle_too_many_names_the_limit() {
+    let guest = Guest {
+        imports: r#"(import "wasm-sink:sink/types@0.1.0" "[constructor]plan" (func $plan (result i32)))"#,
+        write: "(loop $again (drop (call $plan)) (br $again)) unreachable",
+        ..Guest::default()
+    };
+    let own = InstanceLimits::default();
+    let guest_limits = GuestLimits {
+        handles: 1_000,
+        ..own.guest
+    };
+    let limits = InstanceLimits {
+        guest: guest_limits,
+        ..own
+    };
+    let (component, _) = component_within(&guest, limits);
+    let mut instance = component.start(Purpose::Commit).await.unwrap();
+    instance.begin(CommitId::from_random(1));
+    let failure = instance.write(rows("0", 0, 1)).await.unwrap_err();
+    assert_eq!(failure.cause, FailureCause::Trap);
+    let text = failure.error.to_string();
+    let said = "it holds 1000 batches and other handles, and may hold no more ([limits] handles)";
+    assert!(text.contains(said), "{text}");
 }
 
 #[tokio::test]

@@ -188,8 +188,8 @@ impl wit::HostBatch for Guest {
             let bytes = ipc::size(&batch);
             if bytes > most {
                 return Err(Error::invalid(format!(
-                    "the stream would have {} MiB, the limit is {} MiB: ask for fewer columns, or \
-                     slice the rows",
+                    "the stream would have {} MiB, the limit is {} MiB ([limits] derived_bytes): ask \
+                     for fewer columns, or slice the rows",
                     bytes.div_ceil(1 << 20),
                     most >> 20
                 )));
