@@ -426,17 +426,19 @@ impl Host for Launcher {
         metrics: Arc<Metrics>,
     ) -> Result<Outcome> {
         let recordings = recordings(&pipeline, record.as_ref())?;
-        let kept = recordings.clone();
-        let component = |pipeline: &_, connections: &_| self.grant(pipeline, connections, kept);
-        deliver(
+        let [own, changed] = [(); 2].map(|()| recordings.clone());
+        let component = |pipeline: &_, connections: &_| self.grant(pipeline, connections, own);
+        let outcome = deliver(
             pipeline,
             beginning,
             metrics,
             self.shutdown.clone(),
             component,
-            |changeable| self.control(changeable, recordings),
+            |changeable| self.control(changeable, changed),
         )
-        .await
+        .await;
+        recordings.finish().await;
+        outcome
     }
 
     async fn preview(&self, pipeline: config::Pipeline, rows: usize) -> Result<Preview> {

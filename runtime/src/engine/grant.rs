@@ -63,6 +63,15 @@ impl Grants {
     }
 }
 
+impl Recordings {
+    /// Waits until what was recorded is on the disk; the instances are gone.
+    pub async fn finish(&self) {
+        for recorder in [&self.all, &self.failures].into_iter().flatten() {
+            recorder.finish().await;
+        }
+    }
+}
+
 /// A capability that a component imports and no connection offers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MissingCapability<'a>(&'a str);

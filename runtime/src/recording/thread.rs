@@ -7,6 +7,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 
 use tokio::sync::{mpsc, oneshot};
 use twox_hash::XxHash64;
@@ -31,6 +32,8 @@ pub(super) struct Folder {
     max_bytes: u64,
     /// One at a time looks for a free number, or for what can go.
     turn: Mutex<()>,
+    /// Those that write.
+    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Folder {
@@ -44,11 +47,19 @@ impl Folder {
             path: path.to_owned(),
             max_bytes,
             turn: Mutex::new(()),
+            threads: Mutex::default(),
         })
     }
 
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether all recordings are written whose tapes are gone.
+    pub(super) fn is_at_rest(&self) -> bool {
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        threads.retain(|thread| !thread.is_finished());
+        threads.is_empty()
     }
 
     /// Makes the file of the next recording, and keeps its component.
@@ -139,6 +150,7 @@ pub(super) fn start(
     mut entries: mpsc::Receiver<Entry>,
     written: Arc<AtomicU64>,
 ) -> io::Result<()> {
+    let threads = Arc::clone(&folder);
     let work = move || {
         let mut done = None;
         let recorded = (|| {
@@ -161,10 +173,13 @@ pub(super) fn start(
             let _: Result<(), ()> = oneshot::Sender::send(done, ());
         }
     };
-    std::thread::Builder::new()
-        .name("recording".to_owned())
-        .spawn(work)
-        .map(drop)
+    let thread = std::thread::Builder::new().name("recording".to_owned());
+    let thread = thread.spawn(work)?;
+    let threads = threads.threads.lock();
+    let mut threads = threads.unwrap_or_else(PoisonError::into_inner);
+    threads.retain(|thread| !thread.is_finished());
+    threads.push(thread);
+    Ok(())
 }
 
 fn private() -> OpenOptions {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 use wasm_sink_core::component::Failure;
@@ -18,6 +19,11 @@ const WAITING: usize = 8;
 const SHARE: u64 = 16;
 /// A recording ends with the epoch in which it has become so large, whatever its share is.
 const MAX_BYTES: u64 = 64 << 20;
+
+/// How long the end of a process waits for what is to be written.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How often it looks.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// Where and how much.
 #[derive(Clone, Debug)]
@@ -55,6 +61,14 @@ impl Recorder {
     /// The folder.
     pub fn directory(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Waits until all is written whose instances are gone, for some seconds at most.
+    pub async fn finish(&self) {
+        let begun = Instant::now();
+        while !self.folder.is_at_rest() && begun.elapsed() < PATIENCE {
+            tokio::time::sleep(LOOK).await;
+        }
     }
 
     /// Removes one that is not needed.
