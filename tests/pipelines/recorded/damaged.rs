@@ -16,7 +16,7 @@ fn one_that_is_cut_off_is_replayed_as_far_as_it_goes() {
     let rows = lines.with_extension("arrows");
     let (all_lines, all_rows) = (fs::read(&lines).unwrap(), fs::read(&rows).unwrap());
 
-    for part in 1..8 {
+    for part in [1, 4, 7] {
         fs::write(&lines, &all_lines[..all_lines.len() * part / 8]).unwrap();
         let outcome = replay(&lines, &[]);
         match outcome.code() {
@@ -91,7 +91,7 @@ fn damage_is_found_and_nothing_panics() {
 
 /// Lines with a byte changed anywhere: an answer, whichever, and no panic.
 fn replay_damaged(mut chance: fastrand::Rng, lines: &std::path::Path, all: &str) {
-    for _ in 0..8 {
+    for _ in 0..3 {
         let mut bytes = all.as_bytes().to_vec();
         let at = chance.usize(..bytes.len());
         bytes[at] = chance.u8(b' '..b'~');
