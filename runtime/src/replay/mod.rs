@@ -4,6 +4,9 @@ mod life;
 mod replies;
 mod verdict;
 
+#[cfg(test)]
+mod tests;
+
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;

@@ -34,7 +34,12 @@ fn the_recorded_component_does_the_same_again() {
 
 #[test]
 fn the_built_in_component_does_the_same_again() {
-    let recorded = Recorded::with(|text| text.replace("./one.wasm", "delta"));
+    // What it says of where rows are from is the source's own.
+    let from = "table_name = \"t\"\nmetadata_columns = [\"offset\", \"partition\", \"timestamp\"]";
+    let recorded = Recorded::with(|text| {
+        text.replace("./one.wasm", "delta")
+            .replace("table_name = \"t\"", from)
+    });
     recorded.run().expect_code(0);
     let folder = recorded.folder();
     let all = replayed(&folder, &[], 0);
