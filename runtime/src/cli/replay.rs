@@ -13,8 +13,8 @@ use super::host::Host;
 use super::numbers::{count, duration};
 use super::preview::{grid, visible};
 use super::terminal::Terminal;
-use super::trial::short;
 use crate::comparison::Key;
+use crate::control::short;
 use crate::recording::Header;
 use crate::replay::{Moment, Replayed, Request, Verdict, What};
 

@@ -8,8 +8,8 @@ use super::numbers::{count, duration};
 use super::running::Meant;
 use super::swap::component;
 use super::terminal::Terminal;
-use super::trial::{short, strange, told};
-use crate::control::{self, Event, Request};
+use super::trial::{strange, told};
+use crate::control::{self, Event, Request, short};
 
 const EXAMPLES: &str = "\
 Examples:

@@ -7,9 +7,9 @@ use super::Exit;
 use super::numbers::duration;
 use super::running::{Meant, text};
 use super::terminal::Terminal;
-use super::trial::{TrialArgs, busy, short, strange, told};
+use super::trial::{TrialArgs, busy, strange, told};
 use crate::config::ComponentRef;
-use crate::control::{self, Event, Request, SwapExtent};
+use crate::control::{self, Event, Request, SwapExtent, short};
 
 const EXAMPLES: &str = "\
 Examples:

@@ -11,8 +11,6 @@ use crate::control::{Positions, Refusal};
 
 /// Committed epochs after which what is new stays.
 pub(super) const TRIAL_EPOCHS: u64 = 10;
-/// Digits of a hash that people are shown.
-const HASH_DIGITS: usize = 12;
 /// Partitions that are shown one by one.
 const SHOWN_PARTITIONS: usize = 8;
 
@@ -85,9 +83,4 @@ pub(super) fn told(refusal: &Refusal) -> String {
         }
     }
     told
-}
-
-/// A hash as people are shown it.
-pub(super) fn short(hash: &str) -> &str {
-    hash.get(..HASH_DIGITS).unwrap_or(hash)
 }

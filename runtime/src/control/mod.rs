@@ -9,5 +9,5 @@ mod protocol;
 mod server;
 
 pub use client::{Running, ask, find};
-pub use protocol::{Event, Extent, Positions, Refusal, Request, SwapExtent};
+pub use protocol::{Event, Extent, Positions, Refusal, Request, SwapExtent, short};
 pub use server::{Handler, Server};

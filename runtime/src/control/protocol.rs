@@ -190,3 +190,11 @@ impl Event {
         }
     }
 }
+
+/// Digits of a hash that people are shown.
+const HASH_DIGITS: usize = 12;
+
+/// A hash as people are shown it.
+pub fn short(hash: &str) -> &str {
+    hash.get(..HASH_DIGITS).unwrap_or(hash)
+}

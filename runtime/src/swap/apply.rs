@@ -9,11 +9,8 @@ use wasm_sink_core::{Blame, Error, Kind};
 
 use super::{Against, Asked, InForce, Listener, Swaps, refused};
 use crate::config::{self, Key, LoadError, Pipeline, Registry, Style};
-use crate::control::{Event, Extent};
+use crate::control::{Event, Extent, short};
 use crate::pipeline::Verdict;
-
-/// Of a hash, so many digits are shown.
-const HASH_DIGITS: usize = 12;
 
 impl Swaps {
     /// The last event.
@@ -113,8 +110,4 @@ fn needs_restart(keys: &[Key]) -> Error {
          the rest now, put that back first",
         keys.join(", ")
     ))
-}
-
-fn short(hash: &str) -> &str {
-    hash.get(..HASH_DIGITS).unwrap_or(hash)
 }

@@ -69,7 +69,7 @@ fn what_ran_into_its_deadline_is_not_held_against_the_clock() {
 }
 
 #[test]
-fn few_failures_are_kept_of_many() {
+fn each_run_that_fails_leaves_a_recording() {
     let recorded = Recorded::with(|text| text.replace("./one.wasm", "./rejects.wasm"));
     recorded.versions.write(&recorded.case, "rejects");
     for _ in 0..3 {

@@ -1,5 +1,7 @@
 //! The same component does the same; another one is held against it.
 
+use std::os::unix::fs::PermissionsExt;
+
 use serde_json::json;
 use wasm_sink_tests::files_below;
 
@@ -11,6 +13,13 @@ fn the_recorded_component_does_the_same_again() {
     recorded.run().expect_code(0);
     let folder = recorded.folder();
     assert_eq!(recordings(&folder).len(), 2, "one for each task");
+    for name in files_below(&folder) {
+        let mode = std::fs::metadata(folder.join(&name))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o077, 0, "{name} is for others, too: {mode:o}");
+    }
     let all = replayed(&folder, &[], 0);
     let rows: u64 = all
         .iter()
