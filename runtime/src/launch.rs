@@ -19,9 +19,10 @@ use wasm_sink_core::{Blame, CommitId, DeadLetter, Error, Kind, Result, Rows, Sou
 
 use crate::cli::{Beginning, Ended, Host, Inspection, Outcome, Preview};
 use crate::config::{self, ComponentRef, SinkConfigProblem};
-use crate::control::Server;
-use crate::engine::{Engine, EngineSettings, InstanceLimits, Recordings};
-use crate::metrics::Metrics;
+use crate::control::{Handler, Server};
+use crate::desk::Desk;
+use crate::engine::{Engine, EngineSettings, InstanceLimits, Recordings, Usage};
+use crate::metrics::{Live, Metrics};
 use crate::pipeline::{
     self, Destinations, Entropy, LettersElsewhere, LocalHome, LocalState, Logic, OsEntropy,
     Pipeline, Route, Samples, Start, StateDirectory, Topics, persist,
@@ -71,14 +72,20 @@ impl Launcher {
         pipeline: &config::Pipeline,
         connections: &Connections,
         recordings: Recordings,
+        usage: &Arc<Usage>,
     ) -> Result<Arc<dyn Component>> {
         let slot = Slot::of(pipeline);
         let loaded = slot.load(&self.engine, &pipeline.sink.component)?;
-        slot.grant(&loaded, &grants(pipeline, connections, recordings))
+        slot.grant(&loaded, &grants(pipeline, connections, recordings, usage))
     }
 
-    /// Opens the control socket. A pipeline runs without one as well.
-    fn control(&self, changeable: Changeable<'_>, recordings: Recordings) -> Option<Server> {
+    /// What a pipeline that is open may be changed to.
+    fn swaps(
+        &self,
+        changeable: Changeable<'_>,
+        recordings: Recordings,
+        usage: &Arc<Usage>,
+    ) -> Swaps {
         let Changeable {
             pipeline,
             connections,
@@ -86,29 +93,31 @@ impl Launcher {
             samples,
             units,
         } = changeable;
-        let name = pipeline.name.as_str().to_owned();
-        let swaps = Swaps {
+        Swaps {
             engine: self.engine.clone(),
-            grants: grants(pipeline, connections, recordings),
+            grants: grants(pipeline, connections, recordings, usage),
             logic,
             units,
-            pipeline: name.clone(),
             directory: pipeline.directory.clone(),
             journal: Journal::within(&pipeline.state_dir),
             in_force: Mutex::new(InForce::of(pipeline)),
             samples,
             comparing: Mutex::default(),
-        };
-        match Server::open(&name, Arc::new(swaps)) {
-            Ok(server) => Some(server),
-            Err(error) => {
-                tracing::warn!(
-                    "this process cannot be asked to swap its component or configuration: {error}"
-                );
-                None
-            }
         }
     }
+}
+
+/// Opens the control socket. A pipeline runs without one as well.
+fn control(pipeline: &str, desk: &Arc<Desk>) -> Option<Server> {
+    let server = Server::open(pipeline, Arc::clone(desk) as Arc<dyn Handler>);
+    server
+        .inspect_err(|error| {
+            tracing::warn!(
+                "this process cannot be asked for its status, and not to swap its component or \
+                 configuration: {error}"
+            );
+        })
+        .ok()
 }
 
 /// What may be changed of a running pipeline, and what that takes.
@@ -286,8 +295,8 @@ fn joined(mut names: Vec<String>) -> String {
     }
 }
 
-/// Runs a pipeline with the component that `component` makes of its connections, and while that runs, what
-/// `control` opens.
+/// Runs a pipeline with the component that `component` makes of its connections. `opened` is told once it may be
+/// changed.
 ///
 /// # Errors
 /// Whatever stopped it. What was committed before stays committed.
@@ -297,7 +306,7 @@ pub async fn deliver(
     metrics: Arc<Metrics>,
     shutdown: watch::Receiver<bool>,
     component: impl FnOnce(&config::Pipeline, &Connections) -> Result<Arc<dyn Component>> + Send,
-    control: impl FnOnce(Changeable<'_>) -> Option<Server> + Send,
+    opened: impl FnOnce(Changeable<'_>) + Send,
 ) -> Result<Outcome> {
     let begun = Instant::now();
     let letters = match &pipeline.dead_letters {
@@ -306,8 +315,8 @@ pub async fn deliver(
         config::DeadLetters::Topic { .. } => pipeline.state_dir.join("dead-letters"),
     };
     let state = StateDirectory::open(&pipeline.state_dir, &letters, pipeline.name.as_str())?;
-    let mut opened = open(&pipeline, |connections| component(&pipeline, connections)).await?;
-    let state = with_letters(Arc::new(state), &pipeline.dead_letters, &opened.connections)?;
+    let mut parts = open(&pipeline, |connections| component(&pipeline, connections)).await?;
+    let state = with_letters(Arc::new(state), &pipeline.dead_letters, &parts.connections)?;
     let mut told_to_stop = shutdown.clone();
     let found = tokio::select! {
         biased;
@@ -315,7 +324,7 @@ pub async fn deliver(
         true = async { told_to_stop.wait_for(|stop| *stop).await.is_ok() } => None,
         // A destination that is away now may be back in a minute, like any other time.
         found = persist(&pipeline.retry, &OsEntropy, &*metrics, || {
-            units(&*opened.component)
+            units(&*parts.component)
         }) => Some(found?),
     };
     let Some(units) = found else {
@@ -327,11 +336,11 @@ pub async fn deliver(
     let destinations = destinations(
         &units,
         &pipeline,
-        &opened.connections,
-        Some(&mut *opened.source),
+        &parts.connections,
+        Some(&mut *parts.source),
     )?;
     let homes = destinations.iter();
-    let tables = homes
+    let tables: Vec<String> = homes
         .map(|destination| destination.home.describe())
         .collect();
     if !pipeline.source.spec.rewinds() {
@@ -340,25 +349,35 @@ pub async fn deliver(
              rerun delivers its input again"
         );
     }
-    let logic = Logic::new(opened.component);
+    let logic = Logic::new(parts.component);
     let samples = Samples::default();
-    let server = control(Changeable {
+    metrics.opened(Live {
+        source: pipeline.source.connector,
+        destinations: tables.clone(),
+        logic: logic.clone(),
+        ends: parts.source.ends(),
+        budget: parts.budget.clone(),
+        limits: pipeline.limits.clone(),
+        swaps: Journal::within(&pipeline.state_dir).path().to_owned(),
+        dead_letters: pipeline.dead_letters.to_string(),
+    });
+    opened(Changeable {
         pipeline: &pipeline,
-        connections: &opened.connections,
+        connections: &parts.connections,
         logic: logic.clone(),
         samples: samples.clone(),
         units,
     });
     let summary = pipeline::run(Pipeline {
         name: pipeline.name.as_str().into(),
-        source: opened.source,
+        source: parts.source,
         logic,
         samples,
         destinations,
         epoch: pipeline.epoch,
         limits: pipeline.limits,
         retry: pipeline.retry,
-        budget: opened.budget,
+        budget: parts.budget,
         state,
         entropy: Arc::new(OsEntropy),
         observer: metrics,
@@ -373,8 +392,7 @@ pub async fn deliver(
         planted: None,
     })
     .await;
-    drop(server);
-    for connection in opened.connections.values() {
+    for connection in parts.connections.values() {
         connection.close().await;
     }
     let summary = summary?;
@@ -430,23 +448,33 @@ impl Host for Launcher {
     ) -> Result<Outcome> {
         let recordings = recordings(&pipeline, record.as_ref())?;
         let [own, changed] = [(); 2].map(|()| recordings.clone());
-        let component = |pipeline: &_, connections: &_| self.grant(pipeline, connections, own);
+        let usage = Arc::clone(metrics.usage());
+        let desk = Arc::new(Desk::of(&pipeline, &metrics));
+        let server = control(pipeline.name.as_str(), &desk);
+        let component =
+            |pipeline: &_, connections: &_| self.grant(pipeline, connections, own, &usage);
         let outcome = deliver(
             pipeline,
             beginning,
             metrics,
             self.shutdown.clone(),
             component,
-            |changeable| self.control(changeable, changed),
+            |changeable| desk.opened(self.swaps(changeable, changed, &usage)),
         )
         .await;
+        drop(server);
         recordings.finish().await;
         outcome
     }
 
     async fn preview(&self, pipeline: config::Pipeline, rows: usize) -> Result<Preview> {
         let mut opened = open(&pipeline, |connections| {
-            self.grant(&pipeline, connections, Recordings::default())
+            self.grant(
+                &pipeline,
+                connections,
+                Recordings::default(),
+                &Arc::default(),
+            )
         })
         .await?;
         let mut instance = opened.component.start(Purpose::Preview).await?;
@@ -492,7 +520,12 @@ impl Host for Launcher {
     async fn restart_consequence(&self, pipeline: &config::Pipeline) -> Result<String> {
         let name: Arc<str> = pipeline.name.as_str().into();
         let connections = connect(pipeline, &name).await?;
-        let component = self.grant(pipeline, &connections, Recordings::default())?;
+        let component = self.grant(
+            pipeline,
+            &connections,
+            Recordings::default(),
+            &Arc::default(),
+        )?;
         let units = units(&*component).await?;
         let destinations = destinations(&units, pipeline, &connections, None)?;
         let (mut places, mut is_new) = (Vec::new(), true);

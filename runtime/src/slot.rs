@@ -9,7 +9,9 @@ use wasm_sink_core::guest::GuestLimits;
 use wasm_sink_core::{Blame, Error, Kind, Result};
 
 use crate::config::{self, ComponentRef, SinkConfigProblem, check_sink_config};
-use crate::engine::{Configuration, Engine, Grant, Grants, InstanceLimits, Loaded, Recordings};
+use crate::engine::{
+    Configuration, Engine, Grant, Grants, InstanceLimits, Loaded, Recordings, Usage,
+};
 use crate::launch::Connections;
 use crate::pipeline::Limits;
 
@@ -145,9 +147,11 @@ pub(crate) fn grants(
     pipeline: &config::Pipeline,
     connections: &Connections,
     recordings: Recordings,
+    usage: &Arc<Usage>,
 ) -> Grants {
     let mut grants = Grants {
         recordings,
+        usage: Arc::clone(usage),
         ..Grants::default()
     };
     for (role, label) in &pipeline.sink.connections {

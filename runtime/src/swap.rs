@@ -11,7 +11,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use async_trait::async_trait;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::spawn_blocking;
 use wasm_sink_core::component::Component;
@@ -20,7 +19,7 @@ use wasm_sink_core::{Blame, Error, Kind, Position, Result};
 
 use crate::comparison::Key;
 use crate::config::{ComponentRef, Pipeline, SinkConfigProblem, Written};
-use crate::control::{Event, Handler, Positions, Refusal, Request, SwapExtent};
+use crate::control::{Event, Positions, Refusal, Request, SwapExtent};
 use crate::engine::{Engine, Grants, Loaded, quietly};
 use crate::launch::units;
 use crate::pipeline::{Logic, Replacement, Samples, TakenOver, Verdict};
@@ -36,7 +35,6 @@ pub(crate) struct Swaps {
     pub(crate) logic: Logic,
     /// What the pipeline writes to. It was told the homes of its positions once, at its start.
     pub(crate) units: Vec<UnitId>,
-    pub(crate) pipeline: String,
     /// The folder of its pipeline.toml.
     pub(crate) directory: PathBuf,
     pub(crate) journal: Journal,
@@ -124,16 +122,18 @@ fn refused(message: impl Into<String>) -> Error {
     Error::new(Kind::Invalid, Blame::Configuration, message)
 }
 
-#[async_trait]
-impl Handler for Swaps {
-    async fn handle(&self, request: Request, events: mpsc::UnboundedSender<Event>) {
+impl Swaps {
+    /// The hash of what runs.
+    pub(crate) fn component(&self) -> String {
+        self.logic.component().hash().to_owned()
+    }
+
+    /// Does what is asked for, and sends what happens.
+    pub(crate) async fn handle(&self, request: Request, events: mpsc::UnboundedSender<Event>) {
         let listener = Listener(events);
         let done = match request {
-            Request::Hello => Ok(Event::Hello {
-                pipeline: self.pipeline.clone(),
-                directory: self.directory.clone(),
-                component: self.logic.component().hash().to_owned(),
-            }),
+            // Answered before.
+            Request::Hello | Request::Status => return,
             Request::Swap {
                 component,
                 trial_epochs,

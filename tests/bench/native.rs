@@ -66,7 +66,7 @@ fn run() -> std::result::Result<(), String> {
         metrics,
         shutdown,
         component,
-        |_| None,
+        |_| {},
     );
     runtime
         .block_on(delivery)

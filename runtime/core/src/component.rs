@@ -64,6 +64,11 @@ pub struct Writer {
 /// A compiled component with its configuration and grants.
 #[async_trait]
 pub trait Component: Send + Sync {
+    /// What the user calls it.
+    fn name(&self) -> &str {
+        self.hash()
+    }
+
     /// Hash of the component.
     fn hash(&self) -> &str;
 

@@ -11,6 +11,7 @@ use crate::budget::Budget;
 use crate::connection::Connection;
 use crate::error::Result;
 use crate::home::Home;
+use crate::lag::Ends;
 use crate::position::{PartitionKey, Position};
 
 /// What a source has to say.
@@ -57,6 +58,11 @@ pub trait Source: Send {
     /// Its own record of positions, for a destination that takes none (commit protocol, rule 15); None
     /// where it has none. Asked once at most, before anything is read.
     fn home(&mut self) -> Option<Arc<dyn Home>> {
+        None
+    }
+
+    /// Knows how far it is to the ends of partitions, while this is read; None where that cannot be told.
+    fn ends(&self) -> Option<Arc<dyn Ends>> {
         None
     }
 

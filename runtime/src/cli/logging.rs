@@ -64,6 +64,11 @@ pub(super) fn start(format: Format, verbosity: Verbosity, terminal: &Terminal) {
     // The only other one to have set a subscriber is a test.
     let _ = match format {
         Format::Text => subscriber.with_target(false).finish().try_init(),
-        Format::Json => subscriber.json().flatten_event(true).finish().try_init(),
+        Format::Json => subscriber
+            .json()
+            .flatten_event(true)
+            .with_span_list(false)
+            .finish()
+            .try_init(),
     };
 }

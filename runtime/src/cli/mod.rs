@@ -16,12 +16,14 @@ mod run;
 mod running;
 mod shadow;
 mod signals;
+mod status;
 mod swap;
 mod terminal;
 mod trial;
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use tokio::sync::watch;
@@ -39,6 +41,7 @@ pub use progress::Progress;
 pub use replay::ReplayArgs;
 pub use run::RunArgs;
 pub use shadow::ShadowArgs;
+pub use status::StatusArgs;
 pub use swap::SwapArgs;
 pub use terminal::{Color, Terminal};
 
@@ -48,6 +51,7 @@ Examples:
   wasm-sink check pipeline.toml          find every mistake in it
   wasm-sink run pipeline.toml --dry-run  see what it would write
   wasm-sink run pipeline.toml            run it
+  wasm-sink status                       see how all that run are doing
 
 Exit codes: 0 delivered or shut down cleanly, 1 failed, 2 the configuration is wrong.";
 
@@ -66,6 +70,8 @@ pub struct Cli {
 enum Command {
     /// Run a pipeline until its source is delivered, or until it is told to stop
     Run(RunArgs),
+    /// Show how running pipelines are doing
+    Status(StatusArgs),
     /// Find every mistake in a pipeline.toml
     Check(CheckArgs),
     /// Write a pipeline.toml for a data file
@@ -119,13 +125,14 @@ impl Cli {
 
     /// Does what was asked for. `launch` makes the host, given what turns true when the process is
     /// told to stop; not every command needs one.
-    pub async fn execute<H: Host>(
+    pub async fn execute<H: Host + 'static>(
         self,
         launch: impl FnOnce(watch::Receiver<bool>) -> Result<H>,
     ) -> Exit {
         let terminal = Terminal::new(self.color);
         let done = match self.command {
             Command::Init(args) => Ok(init::execute(&args, &terminal)),
+            Command::Status(args) => Ok(status::execute(&args, &terminal).await),
             Command::Swap(args) => Ok(swap::execute(&args, &terminal).await),
             Command::Apply(args) => Ok(apply::execute(&args, &terminal).await),
             Command::Shadow(args) => Ok(shadow::execute(&args, &terminal).await),
@@ -146,7 +153,7 @@ impl Cli {
                 Err(error) => Err(error),
             },
             Command::Run(args) => match signals::listen(&terminal).and_then(launch) {
-                Ok(host) => Ok(run::execute(args, &host, &terminal).await),
+                Ok(host) => Ok(run::execute(args, Arc::new(host), &terminal).await),
                 Err(error) => Err(error),
             },
         };
@@ -158,7 +165,7 @@ impl Cli {
 }
 
 /// Runs a command on a runtime of its own; see [`Cli::execute`].
-pub fn main<H: Host>(
+pub fn main<H: Host + 'static>(
     cli: Cli,
     launch: impl FnOnce(watch::Receiver<bool>) -> Result<H>,
 ) -> ExitCode {

@@ -25,7 +25,7 @@ pub struct Progress {
 
 impl Progress {
     /// Begins to draw; must be called within a Tokio runtime. None where nobody would see it.
-    pub fn start(metrics: Arc<Metrics>, terminal: &Terminal) -> Option<Self> {
+    pub fn start(pipelines: Vec<Arc<Metrics>>, terminal: &Terminal) -> Option<Self> {
         if !terminal.is_interactive {
             return None;
         }
@@ -36,9 +36,17 @@ impl Progress {
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
                 ticks.tick().await;
-                let snapshot = metrics.snapshot();
-                rates.add(&snapshot);
-                shown.set_status(&line(&snapshot, &rates));
+                let snapshots: Vec<_> = pipelines
+                    .iter()
+                    .map(|metrics| (metrics.pipeline(), metrics.snapshot()))
+                    .collect();
+                let all = together(&snapshots);
+                rates.add(&all);
+                let text = line(&all, &rates);
+                shown.set_status(&match &snapshots[..] {
+                    [_] => text,
+                    several => format!("{} | {text}", how_many(several)),
+                });
             }
         });
         Some(Self {
@@ -53,6 +61,51 @@ impl Drop for Progress {
         self.task.abort();
         self.terminal.set_status("");
     }
+}
+
+/// Several pipelines as one: their rows, the latest commit, and of what fails the first.
+fn together(snapshots: &[(&str, Snapshot)]) -> Snapshot {
+    let sum = |of: fn(&Snapshot) -> u64| snapshots.iter().map(|(_, one)| of(one)).sum();
+    let failing = snapshots.iter().find(|(_, one)| one.phase.is_failing());
+    Snapshot {
+        phase: failing.map_or(Phase::Running, |(_, one)| one.phase),
+        records_read: sum(|one| one.records_read),
+        bytes_read: sum(|one| one.bytes_read),
+        records_written: sum(|one| one.records_written),
+        bytes_written: sum(|one| one.bytes_written),
+        commits: sum(|one| one.commits),
+        dead_letters: sum(|one| one.dead_letters),
+        retries: sum(|one| one.retries),
+        elapsed: snapshots
+            .iter()
+            .map(|(_, one)| one.elapsed)
+            .max()
+            .unwrap_or_default(),
+        since_commit: snapshots
+            .iter()
+            .filter_map(|(_, one)| one.since_commit)
+            .min(),
+        last_error: failing.and_then(|(name, one)| {
+            let error = one.last_error.as_ref()?;
+            Some(match snapshots.len() {
+                1 => error.clone(),
+                _ => format!("{name}: {error}"),
+            })
+        }),
+    }
+}
+
+/// "3 pipelines, 1 failed".
+fn how_many(snapshots: &[(&str, Snapshot)]) -> String {
+    let mut parts = vec![count(snapshots.len() as u64, "pipeline")];
+    for phase in [Phase::Failed, Phase::Retrying, Phase::Finished] {
+        let of = snapshots.iter().filter(|(_, one)| one.phase == phase);
+        match of.count() {
+            0 => {}
+            number => parts.push(format!("{number} {}", phase.as_str())),
+        }
+    }
+    parts.join(", ")
 }
 
 /// Rows and bytes read per second, lately.
@@ -144,6 +197,25 @@ mod tests {
         second.phase = Phase::Retrying;
         second.last_error = Some("the lake is away\nreally".to_owned());
         assert!(line(&second, &rates).ends_with("trying again: the lake is away"));
+    }
+
+    #[test]
+    fn several_pipelines_have_one_line() {
+        let mut bad = snapshot(2, 10);
+        bad.phase = Phase::Failed;
+        bad.last_error = Some("no such table".to_owned());
+        let all = [("good", snapshot(2, 100)), ("bad", bad)];
+        assert_eq!(how_many(&all), "2 pipelines, 1 failed");
+        let one = together(&all);
+        assert_eq!((one.records_read, one.phase), (110, Phase::Failed));
+        assert_eq!(one.last_error.as_deref(), Some("bad: no such table"));
+        let mut alone = snapshot(1, 1);
+        alone.phase = Phase::Retrying;
+        alone.last_error = Some("away".to_owned());
+        assert_eq!(
+            together(&[("p", alone)]).last_error.as_deref(),
+            Some("away")
+        );
     }
 
     #[test]

@@ -1,24 +1,23 @@
 //! `wasm-sink run`.
 
+mod chosen;
+mod deliver;
+mod served;
+mod summary;
+
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use clap::Args;
-use tokio::sync::oneshot;
 use wasm_sink_core::settings::byte_size;
-use wasm_sink_core::{Position, Result};
+use wasm_sink_core::{Error, Position, Result};
 
-use super::follow::Watched;
-use super::host::{Beginning, Ended, Host, Outcome};
+use super::host::{Beginning, Host};
 use super::logging::{self, Format, Verbosity};
-use super::numbers::{bytes, count, duration};
-use super::progress::Progress;
 use super::terminal::Terminal;
-use super::{Exit, check_component, load, preview};
-use crate::admin::Admin;
+use super::{Exit, check_component, preview};
 use crate::config::Pipeline;
-use crate::metrics::Metrics;
 use crate::recording::RecorderSettings;
 
 /// Rows that `--dry-run` shows.
@@ -30,9 +29,14 @@ const EXAMPLES: &str = "\
 Examples:
   wasm-sink run pipeline.toml
   wasm-sink run pipeline.toml --dry-run
+  wasm-sink run orders.toml payments.toml
+  wasm-sink run pipelines/
   cat events.jsonl | wasm-sink run from-stdin.toml --quiet
   wasm-sink run pipeline.toml --json 2>run.log
   wasm-sink run pipeline.toml --record ./recorded
+
+Several pipelines share the process and nothing else: where one fails, the others go on, and the process ends with
+code 1 once all have ended. Of a folder, every .toml file in it is one.
 
 A run continues where the last one ended: what was committed is never read again. Ctrl-C or SIGTERM
 finishes what was begun and stops; a second one stops at once, which loses nothing either.
@@ -42,9 +46,9 @@ WASM_SINK_LOG sets what is logged: WASM_SINK_LOG=debug, WASM_SINK_LOG=warn,wasm_
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct RunArgs {
-    /// The pipeline.toml to run
-    #[arg(value_name = "PIPELINE")]
-    pipeline: PathBuf,
+    /// The pipeline.toml to run; several of them, or a folder of them
+    #[arg(value_name = "PIPELINE", required = true)]
+    pipelines: Vec<PathBuf>,
     /// Show the schema, the first rows after the component, and the table it would create; write
     /// nothing
     #[arg(long, conflicts_with_all = ["restart", "from"])]
@@ -112,9 +116,10 @@ impl RunArgs {
         }
     }
 
-    fn record(&self) -> Option<RecorderSettings> {
+    /// `folder`: where there are several pipelines, that of one of them.
+    fn record(&self, folder: Option<&str>) -> Option<RecorderSettings> {
         self.record.as_ref().map(|directory| RecorderSettings {
-            directory: directory.clone(),
+            directory: directory.join(folder.unwrap_or_default()),
             max_bytes: self.record_size,
         })
     }
@@ -127,7 +132,7 @@ impl RunArgs {
     }
 }
 
-pub(super) async fn execute(args: RunArgs, host: &dyn Host, terminal: &Terminal) -> Exit {
+pub(super) async fn execute(args: RunArgs, host: Arc<dyn Host>, terminal: &Terminal) -> Exit {
     let format = args.format(terminal);
     let verbosity = match (args.quiet, format) {
         (true, _) => Verbosity::Quiet,
@@ -136,191 +141,69 @@ pub(super) async fn execute(args: RunArgs, host: &dyn Host, terminal: &Terminal)
     };
     logging::start(format, verbosity, terminal);
     let checked = async {
-        let pipeline = load(&args.pipeline, terminal)?;
-        check_component(&pipeline, host, terminal).await?;
-        Ok(pipeline)
+        let pipelines = chosen::load(&args.pipelines, terminal)?;
+        args.refuse_for(&pipelines, terminal)?;
+        for pipeline in &pipelines {
+            check_component(pipeline, &*host, terminal).await?;
+        }
+        Ok(pipelines)
     };
-    let pipeline = match checked.await {
-        Ok(pipeline) => pipeline,
+    let pipelines = match checked.await {
+        Ok(pipelines) => pipelines,
         Err(exit) => return exit,
     };
-    let done = if args.dry_run {
-        dry_run(pipeline, host, terminal).await
-    } else {
-        deliver(&args, pipeline, host, terminal, format).await
+    let done = match args.dry_run {
+        true => dry_run(pipelines, &*host, terminal).await,
+        false => deliver::all(&args, pipelines, host, terminal, format).await,
     };
     match done {
-        Ok(()) => Exit::Success,
+        Ok(exit) => exit,
         Err(error) => {
-            match format {
-                Format::Text => terminal.error(&error),
-                Format::Json => tracing::error!(blame = %error.blame(), "{error}"),
-            }
+            show(&error, terminal, format);
             Exit::Failure
         }
     }
 }
 
-async fn dry_run(pipeline: Pipeline, host: &dyn Host, terminal: &Terminal) -> Result<()> {
-    let preview = host.preview(pipeline, PREVIEW_ROWS).await?;
-    terminal.result(&preview::render(&preview)?);
-    Ok(())
+impl RunArgs {
+    /// Some options mean one pipeline.
+    fn refuse_for(&self, pipelines: &[Pipeline], terminal: &Terminal) -> Result<(), Exit> {
+        let option = match &self.from {
+            _ if pipelines.len() < 2 => return Ok(()),
+            _ if self.restart => "--restart",
+            Some(_) => "--from",
+            None => return Ok(()),
+        };
+        terminal.error(&chosen::wrong(format!(
+            "{option} is for one pipeline: run it alone once, and then with the others"
+        )));
+        Err(Exit::Misconfigured)
+    }
 }
 
-async fn deliver(
-    args: &RunArgs,
-    pipeline: Pipeline,
-    host: &dyn Host,
-    terminal: &Terminal,
-    format: Format,
-) -> Result<()> {
-    if args.restart {
-        let consequence = host.restart_consequence(&pipeline).await?;
-        match format {
-            Format::Text if args.quiet => {}
-            Format::Text => terminal.note(&format!("restart: {consequence}\n")),
-            Format::Json => tracing::warn!("restart: {consequence}"),
-        }
+/// What stopped something.
+fn show(error: &Error, terminal: &Terminal, format: Format) {
+    match format {
+        Format::Text => terminal.error(error),
+        Format::Json => tracing::error!(blame = %error.blame(), "{error}"),
     }
-    let metrics = Arc::new(Metrics::new(pipeline.name.as_str()));
-    let admin = match pipeline.admin {
-        Some(address) => Some(Admin::bind(address).await?),
-        None => None,
-    };
-    let (stop_admin, admin_stopped) = oneshot::channel::<()>();
-    if let Some(admin) = admin {
-        if let Ok(address) = admin.address() {
-            tracing::info!(%address, "serving /metrics and /health");
-        }
-        // Its end is the drop of the sender.
-        tokio::spawn(admin.serve(Arc::clone(&metrics), async {
-            let _ = admin_stopped.await;
-        }));
-    }
-    let progress = match (args.quiet, format) {
-        (false, Format::Text) => Progress::start(Arc::clone(&metrics), terminal),
-        _ => None,
-    };
-    let dead_letters = pipeline.dead_letters.clone();
-    let watching = match args.watch {
-        true => Some(tokio::spawn(Watched::of(&pipeline)?.follow())),
-        false => None,
-    };
-    let result = host
-        .run(
-            pipeline,
-            args.beginning(),
-            args.record(),
-            Arc::clone(&metrics),
-        )
-        .await;
-    if let Some(watching) = watching {
-        watching.abort();
-    }
-    drop(progress);
-    metrics.stopped(result.as_ref().err());
-    drop(stop_admin);
-    let outcome = result?;
-    if format == Format::Json {
-        tracing::info!(
-            rows = outcome.account.staged,
-            skipped = outcome.account.skipped,
-            dead_letters = outcome.account.rejected,
-            bytes = outcome.bytes,
-            commits = outcome.commits,
-            took_ms = u64::try_from(outcome.took.as_millis()).unwrap_or(u64::MAX),
-            delivered = outcome.ended == Ended::Delivered,
-            "done"
-        );
-    }
-    // Standard output is for people also where the log is not.
-    if !args.quiet && !args.json {
-        terminal.result(&summary(&outcome, &dead_letters.to_string()));
-    }
-    Ok(())
 }
 
-/// What a run did, for a person.
-fn summary(outcome: &Outcome, dead_letters: &str) -> String {
-    let account = &outcome.account;
-    let ended = match outcome.ended {
-        Ended::Delivered => "done",
-        Ended::Stopped => "stopped",
-        Ended::NotBegun => {
-            let waited = duration(outcome.took);
-            return format!(
-                "stopped after {waited} of waiting for the destination: nothing was read, nothing \
-                 was written\n"
-            );
+async fn dry_run(pipelines: Vec<Pipeline>, host: &dyn Host, terminal: &Terminal) -> Result<Exit> {
+    let are_several = pipelines.len() > 1;
+    for pipeline in pipelines {
+        if are_several {
+            terminal.result(&format!("{}:\n", pipeline.name.as_str()));
         }
-    };
-    let mut text = if account.taken == 0 && outcome.commits == 0 {
-        format!("{ended}: nothing new in {}\n", duration(outcome.took))
-    } else {
-        format!(
-            "{ended}: {} in {} ({}) in {}\n",
-            count(account.staged, "row"),
-            count(outcome.commits, "commit"),
-            bytes(outcome.bytes as f64),
-            duration(outcome.took)
-        )
-    };
-    for table in &outcome.tables {
-        text.push_str(&format!("  table: {table}\n"));
+        let preview = host.preview(pipeline, PREVIEW_ROWS).await?;
+        terminal.result(&preview::render(&preview)?);
     }
-    if account.skipped > 0 {
-        text.push_str(&format!(
-            "  {} left out by the component\n",
-            count(account.skipped, "row")
-        ));
-    }
-    if account.rejected > 0 {
-        text.push_str(&format!(
-            "  {} in {dead_letters}\n",
-            count(account.rejected, "dead letter")
-        ));
-    }
-    text
+    Ok(Exit::Success)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use wasm_sink_core::Account;
-
     use super::*;
-
-    #[test]
-    fn the_summary_says_what_happened() {
-        let mut outcome = Outcome {
-            ended: Ended::Delivered,
-            took: Duration::from_millis(40),
-            ..Outcome::default()
-        };
-        assert_eq!(summary(&outcome, "x"), "done: nothing new in 0.0 s\n");
-        outcome.ended = Ended::NotBegun;
-        assert_eq!(
-            summary(&outcome, "x"),
-            "stopped after 0.0 s of waiting for the destination: nothing was read, nothing was \
-             written\n"
-        );
-        outcome.ended = Ended::Delivered;
-        outcome.account = Account {
-            taken: 3003,
-            staged: 2990,
-            rejected: 3,
-            skipped: 10,
-        };
-        outcome.commits = 1;
-        outcome.bytes = 250_000;
-        outcome.tables = vec!["./table".to_owned()];
-        assert_eq!(
-            summary(&outcome, "state/dead-letters"),
-            "done: 2,990 rows in 1 commit (250.0 kB) in 0.0 s\n  table: ./table\n  \
-             10 rows left out by the component\n  3 dead letters in state/dead-letters\n"
-        );
-    }
 
     #[test]
     fn from_takes_words_and_positions() {

@@ -48,18 +48,27 @@ impl Meant {
         })
     }
 
+    /// The processes that run it.
+    ///
+    /// # Errors
+    /// They cannot be found.
+    pub(super) async fn processes(&self) -> Result<Vec<Running>> {
+        let mut found = Vec::new();
+        for running in control::find(&self.pipeline).await? {
+            if self.is_run_by(&running).await {
+                found.push(running);
+            }
+        }
+        Ok(found)
+    }
+
     /// The process that runs it, which may be named by its number.
     ///
     /// # Errors
     /// There is none, or there are several.
     pub(super) async fn process(&self, number: Option<u32>) -> Result<Running> {
         let Self { pipeline, .. } = self;
-        let mut found = Vec::new();
-        for running in control::find(pipeline).await? {
-            if self.is_run_by(&running).await {
-                found.push(running);
-            }
-        }
+        let found = self.processes().await?;
         let numbers: Vec<String> = found
             .iter()
             .map(|running| running.process.to_string())

@@ -33,6 +33,8 @@ pub struct Terminal {
 
 /// Goes to the line's beginning and clears it.
 const CLEAR_LINE: &str = "\r\x1b[K";
+/// Goes to the first place, and clears all behind it.
+const CLEAR_SCREEN: &str = "\x1b[H\x1b[2J";
 /// A line that is too long is cut instead of wrapped: only an unwrapped line can be cleared.
 const WRAP_OFF: &str = "\x1b[?7l";
 const WRAP_ON: &str = "\x1b[?7h";
@@ -70,6 +72,16 @@ impl Terminal {
         // A reader that went away wants no more; there is nobody to tell.
         let _ = io::stdout().lock().write_all(text.as_bytes());
         let _ = io::stdout().flush();
+    }
+
+    /// Writes a result in the place of the last one: on a screen that is cleared for it, and one after the other
+    /// where standard output is none.
+    pub fn redraw(&self, text: &str) {
+        let screen = match io::stdout().is_terminal() {
+            true => CLEAR_SCREEN,
+            false => "",
+        };
+        self.result(&format!("{screen}{text}"));
     }
 
     /// Writes whole lines to standard error.

@@ -56,7 +56,7 @@ codes! {
     UnknownComponent = "unknown-component", "No built-in component has this name.";
     ComponentNotFound = "component-not-found", "There is no file at the component's path.";
     UnsupportedComponent = "unsupported-component", "Components are not loaded from there.";
-    NotLoopback = "not-loopback", "The admin address can be reached from other machines.";
+    NotLoopback = "not-loopback", "The admin address can be reached from other machines, and asks for no token.";
     SinkConfig = "sink-config", "The component does not take what stands in `[sink.config]` or `[[routes]]`.";
 }
 

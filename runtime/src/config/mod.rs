@@ -25,6 +25,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use wasm_sink_core::connection::ConnectionSpec;
+use wasm_sink_core::secret::Secret;
 use wasm_sink_core::settings::Problem;
 use wasm_sink_core::source::SourceSpec;
 
@@ -63,8 +64,8 @@ pub struct Pipeline {
     pub retry: Retry,
     /// `[dead_letters]`.
     pub dead_letters: DeadLetters,
-    /// `[admin]`: where metrics and health are served; always loopback.
-    pub admin: Option<SocketAddr>,
+    /// `[admin]`: where people and monitoring look.
+    pub admin: Option<Admin>,
     /// As it was written, to be compared with what the file says later.
     pub written: Written,
     /// For problems that are found later, and points at them.
@@ -103,6 +104,15 @@ impl Pipeline {
                 || self.dead_letters.connection() == Some(label)
         })
     }
+}
+
+/// Where status, metrics and health are served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admin {
+    /// Loopback, unless there is a token.
+    pub address: SocketAddr,
+    /// What whoever looks must show.
+    pub token: Option<Secret>,
 }
 
 /// Where dead letters go.

@@ -25,7 +25,19 @@ pub struct Running {
 /// # Errors
 /// The folder of their sockets cannot be read.
 pub async fn find(pipeline: &str) -> Result<Vec<Running>> {
-    let listed = listed(pipeline).map_err(|error| {
+    found(Some(&place::stem(pipeline))).await
+}
+
+/// All that this user's processes run on this machine; a process that runs several pipelines is there several times.
+///
+/// # Errors
+/// As [`find`].
+pub async fn find_all() -> Result<Vec<Running>> {
+    found(None).await
+}
+
+async fn found(stem: Option<&str>) -> Result<Vec<Running>> {
+    let listed = listed(stem).map_err(|error| {
         let message = "the folder of control sockets cannot be read";
         Error::new(Kind::Other, Blame::Host, message).with_source(error)
     })?;
@@ -51,15 +63,19 @@ fn is_alive(process: u32) -> bool {
     Path::new("/proc").join(process.to_string()).exists()
 }
 
-fn listed(pipeline: &str) -> io::Result<Vec<Running>> {
-    let stem = place::stem(pipeline);
+/// Sockets whose names begin with `stem`.
+fn listed(stem: Option<&str>) -> io::Result<Vec<Running>> {
     let mut listed = Vec::new();
     for entry in fs::read_dir(place::folder()?)? {
         let entry = entry?;
         let name = entry.file_name();
-        let number = name
-            .to_str()
-            .and_then(|name| name.strip_prefix(&stem)?.strip_suffix(END));
+        let number = name.to_str().and_then(|name| {
+            let name = name.strip_suffix(END)?;
+            match stem {
+                Some(stem) => name.strip_prefix(stem),
+                None => Some(name.rsplit_once('.')?.1),
+            }
+        });
         if let Some(process) = number.and_then(|number| number.parse().ok()) {
             listed.push(Running {
                 process,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::comparison::Report;
 use crate::config::{SinkConfigProblem, Style};
+use crate::status::Status;
 
 /// The longest request, in bytes.
 pub(super) const MAX_REQUEST_BYTES: u64 = 64 << 10;
@@ -21,6 +22,8 @@ pub type Positions = BTreeMap<String, String>;
 pub enum Request {
     /// Who is there.
     Hello,
+    /// How it is doing.
+    Status,
     /// Another component in the place of the present one.
     Swap {
         /// An absolute path, or the word of a built-in component.
@@ -84,7 +87,7 @@ pub enum Extent {
 }
 
 /// What happens, in this order. The last one of a request ends the connection.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
     /// Who is there. The last.
@@ -93,9 +96,11 @@ pub enum Event {
         pipeline: String,
         /// The folder of its pipeline.toml.
         directory: PathBuf,
-        /// The hash of its component.
+        /// The hash of its component; empty before it is open.
         component: String,
     },
+    /// How it is doing. The last.
+    Status(Box<Status>),
     /// What differs from what runs, a line each.
     Differs {
         /// Without secrets.
@@ -173,6 +178,7 @@ impl Event {
     pub fn is_last(&self) -> bool {
         match self {
             Self::Hello { .. }
+            | Self::Status(_)
             | Self::Kept
             | Self::Going
             | Self::Withdrawn

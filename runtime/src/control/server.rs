@@ -13,6 +13,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use tracing::Instrument as _;
 
 use super::place::{self, END};
 use super::protocol::{Event, MAX_REQUEST_BYTES, Refusal, Request};
@@ -45,16 +46,18 @@ impl Server {
         // Of a process that had this number before.
         let _ = fs::remove_file(&path);
         let listener = UnixListener::bind(&path)?;
-        let serving = tokio::spawn(async move {
+        let serving = async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let is_owner = stream
                     .peer_cred()
                     .is_ok_and(|peer| peer.uid() == geteuid().as_raw());
                 if is_owner {
-                    tokio::spawn(serve(stream, Arc::clone(&handler)));
+                    let served = serve(stream, Arc::clone(&handler));
+                    tokio::spawn(served.in_current_span());
                 }
             }
-        });
+        };
+        let serving = tokio::spawn(serving.in_current_span());
         Ok(Self { path, serving })
     }
 }
@@ -78,7 +81,8 @@ async fn serve(stream: UnixStream, handler: Arc<dyn Handler>) {
     match serde_json::from_str(&line) {
         Ok(request) => {
             // Not dropped with the connection.
-            tokio::spawn(async move { handler.handle(request, events).await });
+            let handled = async move { handler.handle(request, events).await };
+            tokio::spawn(handled.in_current_span());
         }
         Err(error) => {
             let message = format!("the request is not understood: {error}; take the same version");

@@ -147,6 +147,11 @@ impl RunMeter {
         self.run.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The running time of the last call.
+    pub(super) fn ran(&self) -> Duration {
+        self.run().ran
+    }
+
     /// Runs a call of the store that has this meter.
     pub(super) async fn measure<T>(self, call: impl Future<Output = T>) -> T {
         let mut call = pin!(call);

@@ -19,7 +19,7 @@ use wasm_sink_core::{CommitId, Rows};
 
 use super::instance::WasmInstance;
 use super::state::{Identity, State};
-use super::{Configuration, InstanceLimits, Loaded};
+use super::{Configuration, InstanceLimits, Loaded, Usage};
 use crate::recording::{FORMAT, Header, RecordedComponent, Recorder};
 
 /// A connection that a component may use.
@@ -44,6 +44,8 @@ pub struct Grants {
     pub connections: BTreeMap<String, Grant>,
     /// What is kept of its runs.
     pub recordings: Recordings,
+    /// What its instances take.
+    pub usage: Arc<Usage>,
 }
 
 /// What is recorded of the instances of a pipeline.
@@ -210,7 +212,7 @@ impl WasmComponent {
         };
         let opened = WasmInstance::open(
             &self.loaded,
-            State::new(identity, guest, &self.limits),
+            State::new(identity, guest, &self.limits).counted(&self.grants.usage),
             self.configuration.text(),
             tape,
         );
@@ -222,6 +224,10 @@ impl WasmComponent {
 
 #[async_trait]
 impl Component for WasmComponent {
+    fn name(&self) -> &str {
+        self.loaded.name()
+    }
+
     fn hash(&self) -> &str {
         self.loaded.hash()
     }

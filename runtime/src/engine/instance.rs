@@ -221,7 +221,13 @@ impl Instance for WasmInstance {
         flushed?;
         let sealed = self.finish().await?;
         self.note_units();
-        let guest = &mut self.sandbox.state().guest;
+        let state = self.sandbox.state();
+        let guest = &mut state.guest;
+        state.usage.flushed(
+            guest.handles(),
+            guest.most_derived_bytes(),
+            sealed.dead_letters.len(),
+        );
         guest.end_epoch();
         let is_recorded = self.tape.as_ref().is_some_and(Tape::is_full);
         self.is_worn = guest.is_worn() || is_recorded || wears_at_once();

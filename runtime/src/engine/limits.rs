@@ -45,6 +45,11 @@ impl Limiter {
         }
     }
 
+    /// What all memories have.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// A new call begins; a refusal that the last one survived is over.
     pub(super) fn reset(&mut self) {
         self.refused = None;

@@ -30,6 +30,7 @@ mod recorded;
 mod sandbox;
 mod state;
 mod surface;
+mod usage;
 mod wasi;
 
 #[cfg(test)]
@@ -51,6 +52,7 @@ pub use grant::{Grant, Grants, MissingCapability, Recordings};
 pub use load::Loaded;
 pub use quiet::quietly;
 pub use surface::Surface;
+pub use usage::{Highest, Usage};
 
 use link::Capabilities;
 

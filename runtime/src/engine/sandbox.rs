@@ -96,6 +96,8 @@ impl Sandbox {
         call: Call,
         answer: wasmtime::Result<Result<(), wit::Error>>,
     ) -> Result<(), Failure> {
-        outcome::settle(self.store.data_mut(), call, answer)
+        let state = self.store.data_mut();
+        state.usage.called(state.limiter.bytes(), state.meter.ran());
+        outcome::settle(state, call, answer)
     }
 }

@@ -17,7 +17,7 @@ use super::deadline::RunMeter;
 use super::limits::Limiter;
 use super::log::{GuestLog, Level, printable};
 use super::random::SeededRandom;
-use super::{InstanceLimits, wasi};
+use super::{InstanceLimits, Usage, wasi};
 
 /// The longest reason of a dead letter, in bytes.
 const REASON_BYTES: usize = 4 << 10;
@@ -56,6 +56,7 @@ pub(super) struct State {
     pub(super) call_deadline: Duration,
     pub(super) log: GuestLog,
     pub(super) wish: Option<Instant>,
+    pub(super) usage: Arc<Usage>,
     phase: Phase,
 }
 
@@ -71,10 +72,17 @@ impl State {
             call_deadline: limits.call_deadline,
             log,
             wish: None,
+            usage: Arc::default(),
             phase: Phase::Check,
             identity,
             guest,
         }
+    }
+
+    /// The same; what it takes counts there.
+    pub(super) fn counted(mut self, usage: &Arc<Usage>) -> Self {
+        self.usage = Arc::clone(usage);
+        self
     }
 
     /// Capabilities answer from [`Phase::Open`] on.

@@ -67,6 +67,7 @@ impl Driver {
                 .map(|stored| stored.position.clone());
             let at = self.begin_at(&context, &key, stored).await?;
             self.source.seek(&key, at.as_ref()).await?;
+            context.observer.assigned(&key, at.as_ref());
             if let Some(at) = &at {
                 self.positions.insert(key.clone(), at.clone());
             }
@@ -163,6 +164,9 @@ impl Driver {
     async fn let_go(&mut self, keys: &[PartitionKey]) -> Result<()> {
         for context in &self.contexts {
             context.destination.home.release(keys).await;
+        }
+        if let Some(context) = self.contexts.first() {
+            context.observer.released(keys);
         }
         self.source.release(keys).await
     }

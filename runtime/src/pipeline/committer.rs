@@ -170,7 +170,7 @@ impl Committer {
         Step::Attempted.reached();
         match answer {
             Ok(()) => {
-                self.report(&commit, begun);
+                self.report(joined, begun);
                 for waiting in self.waiting.iter_mut().take(joined) {
                     waiting.reported = true;
                 }
@@ -186,7 +186,7 @@ impl Committer {
             }
             #[cfg(feature = "planted")]
             Err(_) if context.planted == Some(super::planted::Fault::NoReadBack) => {
-                self.report(&commit, begun);
+                self.report(joined, begun);
                 for waiting in self.waiting.drain(..joined) {
                     let _ = waiting.request.outcome.send(Outcome::Committed);
                 }
@@ -266,7 +266,7 @@ impl Committer {
                 }
                 Admission::Done => {
                     if !waiting.reported {
-                        report(&context, [&waiting.request.epoch.commit], Instant::now());
+                        report(&context, [&waiting.request.epoch], Instant::now());
                     }
                     Outcome::Committed
                 }
@@ -335,8 +335,11 @@ impl Committer {
         }
     }
 
-    fn report(&self, commit: &Commit, begun: Instant) {
-        report(&self.context, &commit.epochs, begun);
+    /// Tells observers of the first `joined` epochs.
+    fn report(&self, joined: usize, begun: Instant) {
+        let waiting = self.waiting.iter().take(joined);
+        let epochs = waiting.map(|waiting| &waiting.request.epoch);
+        report(&self.context, epochs, begun);
     }
 }
 
@@ -345,14 +348,18 @@ fn copy(error: &Error) -> Error {
     Error::new(error.kind(), error.blame(), error.to_string())
 }
 
-fn report<'a>(
-    context: &Context,
-    epochs: impl IntoIterator<Item = &'a EpochCommit>,
-    begun: Instant,
-) {
+fn report<'a>(context: &Context, epochs: impl IntoIterator<Item = &'a ReadyEpoch>, begun: Instant) {
     let mut account = Account::default();
     let (mut bytes, mut joined) = (0, 0);
-    for epoch in epochs {
+    for ReadyEpoch {
+        commit: epoch,
+        dead_letters,
+        ..
+    } in epochs
+    {
+        if !dead_letters.is_empty() {
+            context.observer.refused(dead_letters);
+        }
         account.add(&epoch.account);
         bytes += epoch.staged.iter().map(|staged| staged.bytes).sum::<u64>();
         joined += 1;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio::time::timeout;
+use tracing::Instrument as _;
 use wasm_sink_core::home::Lane;
 use wasm_sink_core::source::{Membership, Source, SourceEvent};
 use wasm_sink_core::step::Step;
@@ -119,7 +120,8 @@ pub(super) async fn drive(pipeline: Pipeline) -> Result<Summary> {
                 #[cfg(feature = "planted")]
                 planted: pipeline.planted,
             });
-            committers.spawn(Committer::new(Arc::clone(&context), requests).run());
+            let committer = Committer::new(Arc::clone(&context), requests).run();
+            committers.spawn(committer.in_current_span());
             context
         })
         .collect();
@@ -318,7 +320,7 @@ impl Driver {
             destination,
             lane,
             orders,
-            abort: self.workers.spawn(task.run()),
+            abort: self.workers.spawn(task.run().in_current_span()),
             queued: 0,
             is_full: false,
         };
@@ -388,6 +390,9 @@ impl Driver {
     async fn acknowledge(&mut self, durable: Vec<(PartitionKey, Position)>) -> Result<()> {
         self.source.acknowledge(&durable).await?;
         Step::Acknowledged.reached();
+        if let Some(context) = self.contexts.first() {
+            context.observer.durable(&durable);
+        }
         let before = self.known.len();
         for (key, position) in durable {
             self.known.insert(key.clone());

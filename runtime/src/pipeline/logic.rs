@@ -286,6 +286,12 @@ impl Logic {
         canary.map(|canary| Arc::clone(&canary.version.component))
     }
 
+    /// The epochs that are left of a trial, while there is one.
+    pub fn trial_epochs_left(&self) -> Option<u64> {
+        let state = self.0.state();
+        state.trial.as_ref().map(|trial| trial.epochs_left)
+    }
+
     /// How many partitions a canary is to have.
     pub(super) fn canary_share(&self) -> Option<Share> {
         self.0.state().canary.as_ref().map(|canary| canary.share)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wasm_sink_core::{Account, Error};
+use wasm_sink_core::{Account, DeadLetter, Error, PartitionKey, Position};
 
 /// One commit.
 #[derive(Clone, Copy, Debug)]
@@ -23,8 +23,16 @@ pub trait Observer: Send + Sync {
     fn read(&self, rows: u64, bytes: u64);
     /// A commit became visible.
     fn committed(&self, commit: &Committed);
+    /// These were part of one.
+    fn refused(&self, _letters: &[DeadLetter]) {}
     /// Something failed and will be tried again.
     fn retrying(&self, error: &Error, wait: Duration);
+    /// A partition is read from here on; None: from its beginning.
+    fn assigned(&self, _key: &PartitionKey, _at: Option<&Position>) {}
+    /// These are somebody else's.
+    fn released(&self, _keys: &[PartitionKey]) {}
+    /// These positions are durable.
+    fn durable(&self, _positions: &[(PartitionKey, Position)]) {}
 }
 
 /// Nobody watches.

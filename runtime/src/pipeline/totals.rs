@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use wasm_sink_core::Error;
+use wasm_sink_core::{DeadLetter, Error, PartitionKey, Position};
 
 use super::Summary;
 use super::observe::{Committed, Observer};
@@ -47,7 +47,23 @@ impl Observer for Totals {
         self.observer.committed(commit);
     }
 
+    fn refused(&self, letters: &[DeadLetter]) {
+        self.observer.refused(letters);
+    }
+
     fn retrying(&self, error: &Error, wait: Duration) {
         self.observer.retrying(error, wait);
+    }
+
+    fn assigned(&self, key: &PartitionKey, at: Option<&Position>) {
+        self.observer.assigned(key, at);
+    }
+
+    fn released(&self, keys: &[PartitionKey]) {
+        self.observer.released(keys);
+    }
+
+    fn durable(&self, positions: &[(PartitionKey, Position)]) {
+        self.observer.durable(positions);
     }
 }

@@ -52,6 +52,10 @@ impl Journal {
         Self(state_dir.join(NAME))
     }
 
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
     pub(super) fn taken_over(&self, exchange: &Exchange, at: &Positions) {
         let Exchange { from, to, .. } = exchange;
         self.note(

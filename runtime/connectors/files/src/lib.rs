@@ -6,6 +6,7 @@
 
 mod content;
 mod inspect;
+mod lengths;
 mod listing;
 mod settings;
 mod source;

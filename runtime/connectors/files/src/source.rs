@@ -7,6 +7,7 @@ use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use wasm_sink_core::lag::Ends;
 use wasm_sink_core::source::{Membership, Source, SourceContext, SourceEvent};
 use wasm_sink_core::{Blame, Error, Kind, PartitionKey, Position, Result, SourceBatch};
 use wasm_sink_formats::{
@@ -16,6 +17,7 @@ use wasm_sink_formats::{
 
 use crate::blocking;
 use crate::content::{self, Content, Resumed};
+use crate::lengths::Lengths;
 use crate::listing;
 use crate::settings::Settings;
 
@@ -402,6 +404,13 @@ impl Source for Files {
 
     fn beginning(&self, _key: &PartitionKey) -> Position {
         CheckedOffset::BEGINNING.to_position()
+    }
+
+    fn ends(&self) -> Option<Arc<dyn Ends>> {
+        let files = self.files.iter();
+        let plain = files.filter(|file| !content::is_gzip(&file.path));
+        let paths = plain.map(|file| (file.origin.key.clone(), file.path.clone()));
+        Some(Arc::new(Lengths::new(paths)))
     }
 
     async fn seek(&mut self, key: &PartitionKey, to: Option<&Position>) -> Result<()> {

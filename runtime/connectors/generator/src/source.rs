@@ -1,6 +1,6 @@
 //! Partitions, positions and pace.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,9 +17,10 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::Instant;
 use wasm_sink_core::budget::{Budget, Reservation};
 use wasm_sink_core::dead_letter::RowOrigin;
+use wasm_sink_core::lag::{Ends, Standings};
 use wasm_sink_core::source::{Membership, Source, SourceEvent};
 use wasm_sink_core::{
-    Blame, Error, Kind, Lineage, MetadataKey, PartitionKey, Position, Result, SourceBatch,
+    Blame, Error, Kind, Lag, Lineage, MetadataKey, PartitionKey, Position, Result, SourceBatch,
 };
 
 use crate::rows::Rows;
@@ -87,6 +88,22 @@ impl Pace {
         let seconds = self.rows as f64 / self.rate as f64;
         let elapsed = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
         self.since.checked_add(elapsed).unwrap_or(self.since)
+    }
+}
+
+/// Rows of partitions that end.
+struct Counts(BTreeMap<PartitionKey, u64>);
+
+#[async_trait]
+impl Ends for Counts {
+    async fn lags(&self, standings: &Standings) -> Result<BTreeMap<PartitionKey, Lag>> {
+        let lag = |(key, at): (&PartitionKey, &Option<Position>)| {
+            let words = at.as_ref().map(Position::words).unwrap_or_default();
+            let done = words.first().map_or(0, |offset| *offset as u64);
+            let left = self.0.get(key)?.saturating_sub(done);
+            Some((key.clone(), Lag::Records(left)))
+        };
+        Ok(standings.iter().filter_map(lag).collect())
     }
 }
 
@@ -277,6 +294,12 @@ impl Source for Generator {
 
     fn beginning(&self, _key: &PartitionKey) -> Position {
         Position::from_offset(0)
+    }
+
+    fn ends(&self) -> Option<Arc<dyn Ends>> {
+        let counts = self.partitions.iter();
+        let counts = counts.map(|partition| Some((partition.key.clone(), partition.count?)));
+        Some(Arc::new(Counts(counts.collect::<Option<_>>()?)))
     }
 
     async fn seek(&mut self, key: &PartitionKey, to: Option<&Position>) -> Result<()> {

@@ -6,17 +6,32 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The bytes that an instance's calls hold. Clones are the same account.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Ledger(Arc<AtomicUsize>);
+pub(super) struct Ledger(Arc<Account>);
+
+#[derive(Debug, Default)]
+struct Account {
+    bytes: AtomicUsize,
+    /// The most that there was.
+    most: AtomicUsize,
+}
 
 impl Ledger {
     /// All that is held now.
     pub(super) fn bytes(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
+        self.0.bytes.load(Ordering::Relaxed)
+    }
+
+    /// The most that was held at any time.
+    pub(super) fn most_bytes(&self) -> usize {
+        self.0.most.load(Ordering::Relaxed)
     }
 
     /// Holds so many bytes until the charge is gone. Whether there is room is asked before.
     pub(super) fn charge(&self, bytes: usize) -> Charge {
-        self.0.fetch_add(bytes, Ordering::Relaxed);
+        let before = self.0.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.0
+            .most
+            .fetch_max(before.saturating_add(bytes), Ordering::Relaxed);
         Charge {
             ledger: self.clone(),
             bytes,
@@ -33,7 +48,7 @@ pub(super) struct Charge {
 
 impl Drop for Charge {
     fn drop(&mut self) {
-        self.ledger.0.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.ledger.0.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
@@ -83,5 +98,6 @@ mod tests {
         assert_eq!(ledger.bytes(), 15);
         drop(both);
         assert_eq!(ledger.bytes(), 0);
+        assert_eq!(ledger.most_bytes(), 15);
     }
 }

@@ -210,6 +210,11 @@ impl Guest {
         self.table.iter_mut().count()
     }
 
+    /// The most that batches which the host made have held at once.
+    pub fn most_derived_bytes(&self) -> usize {
+        self.ledger.most_bytes()
+    }
+
     /// Whether the instance is to be replaced between epochs: half of what it may collect in its
     /// life is there, be it handles that it did not drop or schemas that it asked about.
     pub fn is_worn(&mut self) -> bool {

@@ -1,5 +1,6 @@
 //! The tables of pipeline.toml, one function each.
 
+mod admin;
 mod connections;
 mod dead_letters;
 mod numbers;
@@ -7,7 +8,6 @@ mod sink;
 mod source;
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use super::codes::Code;
 use super::diagnostics::SourceText;
 use super::names::{Label, PipelineName};
 use super::registry::Registry;
-use super::{Connection, DeadLetters, Pipeline, Sink, Source};
+use super::{Admin, Connection, DeadLetters, Pipeline, Sink, Source};
 use crate::pipeline::limits::{EpochLimits, Limits, Retry};
 
 /// The tables that a pipeline can have.
@@ -32,8 +32,6 @@ const TABLES: [&str; 8] = [
     "dead_letters",
     "admin",
 ];
-/// Where `[admin]` listens unless it says otherwise.
-const DEFAULT_ADMIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9464);
 
 /// Everything that the file says.
 pub(super) struct Parts {
@@ -46,7 +44,7 @@ pub(super) struct Parts {
     limits: Limits,
     retry: Retry,
     dead_letters: DeadLetters,
-    admin: Option<SocketAddr>,
+    admin: Option<Admin>,
 }
 
 impl Parts {
@@ -123,7 +121,7 @@ pub(super) fn read(
     let letters_table = inner("dead_letters");
     let dead_letters = letters_table
         .and_then(|table| dead_letters::read(table, directory, &connections, registry, problems));
-    let admin = inner("admin").and_then(|table| admin_address(table, problems));
+    let admin = inner("admin").and_then(|table| admin::read(table, problems));
     connections.report_unused([source_table, sink_table, letters_table], problems);
 
     let name = name?;
@@ -200,35 +198,4 @@ fn routes<'a>(document: &'a Table, root: &mut Reader<'_>) -> Option<&'a Entry> {
             None
         }
     }
-}
-
-fn admin_address(table: &Table, problems: &mut Vec<Problem>) -> Option<SocketAddr> {
-    let mut reader = table.reader(problems);
-    let written = reader.string("address");
-    let address = match &written {
-        None => Some(DEFAULT_ADMIN),
-        Some((text, _)) => text.replacen("localhost:", "127.0.0.1:", 1).parse().ok(),
-    };
-    if let Some((text, span)) = written {
-        match address {
-            None => reader.bad_value(
-                &span,
-                format!("\"{text}\" is no address with a port"),
-                format!("for example \"{DEFAULT_ADMIN}\""),
-            ),
-            Some(address) if !address.ip().is_loopback() => reader.problem(Problem {
-                code: Code::NotLoopback.as_str(),
-                message: format!("{address} can be reached from other machines"),
-                span,
-                help: Some(
-                    "that needs a token, which this version does not have: listen on 127.0.0.1 \
-                     or [::1] and put a proxy in front"
-                        .to_owned(),
-                ),
-            }),
-            Some(_) => {}
-        }
-    }
-    reader.finish();
-    address
 }

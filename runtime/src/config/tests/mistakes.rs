@@ -82,6 +82,8 @@ cases! {
     variable_in_routes: ["name = \"p\"\n[[routes]]\ntopic = \"${STAGE}.orders\"\ntable = \"b\"\n", SOURCE, SINK];
     admin_address: ["name = \"p\"\n", SOURCE, SINK, "[admin]\naddress = \"9464\"\n"];
     admin_for_everybody: ["name = \"p\"\n", SOURCE, SINK, "[admin]\naddress = \"0.0.0.0:9464\"\n"];
+    admin_token_in_file: ["name = \"p\"\n", SOURCE, SINK, "[admin]\naddress = \"0.0.0.0:9464\"\ntoken = \"0123456789abcdef\"\n"];
+    admin_token_too_short: ["name = \"p\"\n", SOURCE, SINK, "[admin]\naddress = \"0.0.0.0:9464\"\ntoken = \"${SHORT_SECRET}\"\n"];
     missing_variables: ["name = \"p\"\n[source]\ntype = \"files\"\npath = \"${DATA}/${DATA}/${MORE}\"\n", SINK];
     broken_variable: ["name = \"p\"\n[source]\ntype = \"files\"\npath = \"${DATA\"\n", SINK];
     variable_in_sink_config: ["name = \"p\"\n", SOURCE, SINK, "[sink.config]\nstage = \"${STAGE}\"\n"];

@@ -107,6 +107,7 @@ impl SourceSpec for Spec {
 fn environment(name: &str) -> Option<OsString> {
     match name {
         "LAKE_SECRET" => Some("hunter2hunter2".into()),
+        "LONG_SECRET" => Some("hunter2hunter2hunter2".into()),
         "SHORT_SECRET" => Some("pw".into()),
         "STAGE" => Some("test".into()),
         "HOME" => Some("/home/ada".into()),

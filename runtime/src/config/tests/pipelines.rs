@@ -155,7 +155,7 @@ path = "letters"
             give_up: Some(ms(3)),
         }
     );
-    assert_eq!(pipeline.admin.unwrap().to_string(), "127.0.0.1:9464");
+    assert_eq!(pipeline.admin.unwrap().address.to_string(), "127.0.0.1:9464");
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn defaults_give_way_to_what_is_written() {
     .unwrap();
     assert_eq!(pipeline.epoch.min_age, Duration::from_millis(10));
     assert_eq!(pipeline.retry.initial, Duration::from_millis(20));
-    assert_eq!(pipeline.admin.unwrap().to_string(), "127.0.0.1:0");
+    assert_eq!(pipeline.admin.unwrap().address.to_string(), "127.0.0.1:0");
 }
 
 #[test]
@@ -277,4 +277,16 @@ fn no_text_makes_it_panic() {
         let diagnostics = read(&text).unwrap_err();
         assert!(!diagnostics.render(Style::Colored).is_empty(), "{text}");
     }
+}
+
+#[test]
+fn an_admin_address_for_everybody_has_a_token() {
+    let pipeline = read(
+        "name = \"p\"\n[source]\ntype = \"files\"\npath = \"x\"\n[sink]\ncomponent = \"discard\"\n\
+         [admin]\naddress = '0.0.0.0:9464'\ntoken = '${LONG_SECRET}'\n",
+    );
+    let admin = pipeline.unwrap().admin.unwrap();
+    assert_eq!(admin.address.to_string(), "0.0.0.0:9464");
+    assert!(!format!("{admin:?}").contains("hunter2"), "{admin:?}");
+    assert!(admin.token.is_some());
 }

@@ -4,6 +4,7 @@ mod begin;
 mod chunk;
 mod collect;
 mod decode;
+mod ends;
 mod events;
 mod home;
 mod lineage;
@@ -24,10 +25,12 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::sleep_until;
 use wasm_sink_core::home::Home;
+use wasm_sink_core::lag::Ends;
 use wasm_sink_core::source::{Membership, Source, SourceEvent};
 use wasm_sink_core::{Blame, Error, Kind, PartitionKey, Position, Result};
 
 use self::decode::Decoded;
+use self::ends::LogEnds;
 use self::home::{Place, Places};
 use self::partition::{Partition, Reading};
 use self::poll::{Command, Done, Event};
@@ -179,6 +182,11 @@ impl KafkaSource {
 impl Source for KafkaSource {
     fn membership(&self) -> Membership {
         Membership::Group
+    }
+
+    fn ends(&self) -> Option<Arc<dyn Ends>> {
+        let client = Arc::clone(&self.topics.client);
+        Some(Arc::new(LogEnds::new(client, Arc::clone(&self.places))))
     }
 
     fn topic(&self, key: &PartitionKey) -> Option<Arc<str>> {

@@ -1,22 +1,37 @@
-//! What a pipeline has done so far, for `/metrics`, `/health` and the progress line.
+//! What a pipeline has done so far, for `/metrics`, `/health`, `wasm-sink status` and the progress line.
 
-use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+mod exposition;
+mod live;
+mod rates;
+mod refusals;
+mod report;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use prometheus_client::encoding::text::encode;
+use chrono::{DateTime, Utc};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
-use prometheus_client::registry::Registry;
-use wasm_sink_core::Error;
+use serde::{Deserialize, Serialize};
+use wasm_sink_core::lag::Standings;
+use wasm_sink_core::{DeadLetter, Error, PartitionKey, Position};
 
+use crate::engine::Usage;
 use crate::pipeline::{Committed, Observer};
 
-/// Counters and histograms of one pipeline, each with the label `pipeline`. Cheap enough to be
-/// told of every batch.
-#[derive(Debug)]
+pub use exposition::encode;
+pub use live::Live;
+
+use rates::{Amounts, Rates};
+use refusals::Refusals;
+
+/// Commits that are remembered one by one.
+const COMMITS: usize = 20;
+
+/// Counters and histograms of one pipeline. Cheap enough to be told of every batch.
 pub struct Metrics {
-    registry: Registry,
+    pipeline: String,
     records_read: Counter,
     bytes_read: Counter,
     records_written: Counter,
@@ -27,18 +42,27 @@ pub struct Metrics {
     commit_duration: Histogram,
     records_per_batch: Histogram,
     started: Instant,
+    started_at: DateTime<Utc>,
     state: Mutex<State>,
+    usage: Arc<Usage>,
+    live: OnceLock<Live>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     phase: Phase,
     last_commit: Option<Instant>,
     last_error: Option<String>,
+    rates: Rates,
+    /// The latest last.
+    commits: VecDeque<(DateTime<Utc>, Committed)>,
+    refusals: Refusals,
+    partitions: Standings,
 }
 
 /// How a pipeline is doing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Phase {
     /// Nothing was read yet.
     #[default]
@@ -101,49 +125,50 @@ pub struct Snapshot {
 impl Metrics {
     /// All at zero.
     pub fn new(pipeline: &str) -> Self {
-        let label = ("pipeline".into(), pipeline.to_owned().into());
-        let mut registry = Registry::with_labels([label].into_iter());
-        // The registry adds `_total` to the names of counters.
-        let mut counter = |name: &str, help: &str| {
-            let counter = Counter::default();
-            registry.register(name, help, counter.clone());
-            counter
-        };
-        let records_read = counter("records_read", "Rows read from the source");
-        let bytes_read = counter("bytes_read", "Bytes read from the source");
-        let records_written = counter("records_written", "Rows committed to the destination");
-        let bytes_written = counter("bytes_written", "Bytes committed to the destination");
-        let batches_committed = counter("batches_committed", "Commits to the destination");
-        let dead_letters = counter("dead_letters", "Rows that became dead letters");
-        let retries = counter("retries", "Attempts that failed and were made again");
-        // 5 ms to 82 s.
-        let commit_duration = Histogram::new(exponential_buckets(0.005, 2.0, 15));
-        registry.register(
-            "commit_duration_seconds",
-            "From the attempt at a commit to its answer",
-            commit_duration.clone(),
-        );
-        // 1 to 4 million rows.
-        let records_per_batch = Histogram::new(exponential_buckets(1.0, 4.0, 12));
-        registry.register(
-            "records_per_batch",
-            "Rows per commit",
-            records_per_batch.clone(),
-        );
+        let started = Instant::now();
         Self {
-            registry,
-            records_read,
-            bytes_read,
-            records_written,
-            bytes_written,
-            batches_committed,
-            dead_letters,
-            retries,
-            commit_duration,
-            records_per_batch,
-            started: Instant::now(),
-            state: Mutex::default(),
+            pipeline: pipeline.to_owned(),
+            records_read: Counter::default(),
+            bytes_read: Counter::default(),
+            records_written: Counter::default(),
+            bytes_written: Counter::default(),
+            batches_committed: Counter::default(),
+            dead_letters: Counter::default(),
+            retries: Counter::default(),
+            // 5 ms to 82 s.
+            commit_duration: Histogram::new(exponential_buckets(0.005, 2.0, 15)),
+            // 1 to 4 million rows.
+            records_per_batch: Histogram::new(exponential_buckets(1.0, 4.0, 12)),
+            started,
+            started_at: Utc::now(),
+            state: Mutex::new(State {
+                phase: Phase::default(),
+                last_commit: None,
+                last_error: None,
+                rates: Rates::new(started),
+                commits: VecDeque::new(),
+                refusals: Refusals::default(),
+                partitions: BTreeMap::new(),
+            }),
+            usage: Arc::default(),
+            live: OnceLock::new(),
         }
+    }
+
+    /// The pipeline's name.
+    pub fn pipeline(&self) -> &str {
+        &self.pipeline
+    }
+
+    /// Where its instances count what they take.
+    pub fn usage(&self) -> &Arc<Usage> {
+        &self.usage
+    }
+
+    /// It is open. Said once.
+    pub fn opened(&self, live: Live) {
+        // A run opens its pipeline once.
+        let _ = self.live.set(live);
     }
 
     /// Notes that the pipeline has stopped.
@@ -174,16 +199,6 @@ impl Metrics {
         }
     }
 
-    /// As OpenMetrics text.
-    ///
-    /// # Errors
-    /// Never in practice: the text goes into a `String`.
-    pub fn encode(&self) -> Result<String, fmt::Error> {
-        let mut text = String::new();
-        encode(&mut text, &self.registry)?;
-        Ok(text)
-    }
-
     /// The state is whole after every assignment, so that a panic elsewhere cannot spoil it.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -194,7 +209,13 @@ impl Observer for Metrics {
     fn read(&self, rows: u64, bytes: u64) {
         self.records_read.inc_by(rows);
         self.bytes_read.inc_by(bytes);
+        let amounts = Amounts {
+            read_rows: rows as f64,
+            read_bytes: bytes as f64,
+            written_rows: 0.0,
+        };
         let mut state = self.state();
+        state.rates.add(amounts, Instant::now());
         if state.phase == Phase::Starting {
             state.phase = Phase::Running;
         }
@@ -207,11 +228,24 @@ impl Observer for Metrics {
         self.batches_committed.inc();
         self.commit_duration.observe(commit.took.as_secs_f64());
         self.records_per_batch.observe(commit.account.staged as f64);
-        *self.state() = State {
-            phase: Phase::Running,
-            last_commit: Some(Instant::now()),
-            last_error: None,
+        let now = Instant::now();
+        let amounts = Amounts {
+            written_rows: commit.account.staged as f64,
+            ..Amounts::default()
         };
+        let mut state = self.state();
+        state.rates.add(amounts, now);
+        state.phase = Phase::Running;
+        state.last_commit = Some(now);
+        state.last_error = None;
+        if state.commits.len() >= COMMITS {
+            state.commits.pop_front();
+        }
+        state.commits.push_back((Utc::now(), *commit));
+    }
+
+    fn refused(&self, letters: &[DeadLetter]) {
+        self.state().refusals.add(letters, Utc::now());
     }
 
     fn retrying(&self, error: &Error, wait: Duration) {
@@ -224,6 +258,27 @@ impl Observer for Metrics {
         let mut state = self.state();
         state.phase = Phase::Retrying;
         state.last_error = Some(error.to_string());
+    }
+
+    fn assigned(&self, key: &PartitionKey, at: Option<&Position>) {
+        self.state().partitions.insert(key.clone(), at.cloned());
+    }
+
+    fn released(&self, keys: &[PartitionKey]) {
+        let mut state = self.state();
+        for key in keys {
+            state.partitions.remove(key);
+        }
+    }
+
+    fn durable(&self, positions: &[(PartitionKey, Position)]) {
+        let mut state = self.state();
+        for (key, position) in positions {
+            // What was given back meanwhile is somebody else's.
+            if let Some(at) = state.partitions.get_mut(key) {
+                *at = Some(position.clone());
+            }
+        }
     }
 }
 
@@ -247,15 +302,15 @@ mod tests {
         }
     }
 
-    #[test]
-    fn every_promised_metric_is_there_with_its_pipeline() {
+    #[tokio::test]
+    async fn every_promised_metric_is_there_with_its_pipeline() {
         let metrics = Metrics::new("payments");
         metrics.read(110, 5000);
         metrics.committed(&commit(100, 3));
         metrics.committed(&commit(7, 0));
         let error = Error::new(Kind::Unavailable, Blame::Destination, "the lake is away");
         metrics.retrying(&error, Duration::from_millis(100));
-        let text = metrics.encode().unwrap();
+        let text = encode(&[Arc::new(metrics)]).await.unwrap();
         for line in [
             "records_read_total{pipeline=\"payments\"} 110",
             "bytes_read_total{pipeline=\"payments\"} 5000",
@@ -265,10 +320,10 @@ mod tests {
             "dead_letters_total{pipeline=\"payments\"} 3",
             "retries_total{pipeline=\"payments\"} 1",
             "# TYPE commit_duration_seconds histogram",
-            "commit_duration_seconds_bucket{pipeline=\"payments\",le=\"0.02\"} 2",
+            "commit_duration_seconds_bucket{le=\"0.02\",pipeline=\"payments\"} 2",
             "commit_duration_seconds_count{pipeline=\"payments\"} 2",
             "records_per_batch_sum{pipeline=\"payments\"} 107.0",
-            "records_per_batch_bucket{pipeline=\"payments\",le=\"16.0\"} 1",
+            "records_per_batch_bucket{le=\"16.0\",pipeline=\"payments\"} 1",
         ] {
             assert!(text.lines().any(|other| other == line), "{line}\n{text}");
         }
