@@ -22,8 +22,22 @@ impl Admin {
         format!("[admin]\naddress = \"{}\"\n", self.address())
     }
 
-    fn address(self) -> SocketAddr {
+    /// Where it is.
+    pub fn address(self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.0).into()
+    }
+
+    /// What is answered for a path, with its headers.
+    ///
+    /// # Panics
+    /// Nobody answers.
+    pub fn get(self, path: &str) -> String {
+        let mut stream = TcpStream::connect(self.address()).expect("an admin server");
+        let request = format!("GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n");
+        stream.write_all(request.as_bytes()).expect("a request");
+        let mut text = String::new();
+        stream.read_to_string(&mut text).expect("an answer");
+        text
     }
 
     /// A counter of `/metrics`.
@@ -31,12 +45,7 @@ impl Admin {
     /// # Panics
     /// Nobody answers, or there is no such counter.
     pub fn counter(self, name: &str) -> u64 {
-        let mut stream = TcpStream::connect(self.address()).expect("an admin server");
-        stream
-            .write_all(b"GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n")
-            .expect("a request");
-        let mut text = String::new();
-        stream.read_to_string(&mut text).expect("an answer");
+        let text = self.get("/metrics");
         let line = text.lines().find(|line| line.starts_with(name));
         let value = line.and_then(|line| line.rsplit_once(' '));
         let value = value.and_then(|(_, value)| value.parse().ok());

@@ -108,6 +108,11 @@ impl Invocation {
         self
     }
 
+    /// What is run, for a command line that something else starts.
+    pub fn program(&self) -> String {
+        self.command.get_program().to_string_lossy().into_owned()
+    }
+
     /// Runs it where a volume is mounted, which is at its [mount point](Volume::mount_point) there.
     #[must_use]
     pub fn within(self, volume: &Volume) -> Self {

@@ -7,6 +7,7 @@
 
 mod admin;
 mod binary;
+mod browser;
 mod case;
 mod certificates;
 mod component;
@@ -29,6 +30,7 @@ mod volume;
 
 pub use admin::Admin;
 pub use binary::{Binary, Invocation, Outcome, Process};
+pub use browser::browse;
 pub use case::{Case, Connected};
 pub use component::{
     build_component, hostile_component, sha256, target_directory, versioned_component,

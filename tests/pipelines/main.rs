@@ -33,5 +33,7 @@ mod replies;
 mod restart;
 mod routes;
 mod rows;
+mod several;
 mod shutdown;
+mod status;
 mod swap;

@@ -9,7 +9,7 @@ use wasm_sink_core::dead_letter::RefusedBy;
 /// Kinds that are told apart; those that come later are counted together.
 const KINDS: usize = 50;
 /// Characters of a reason that tell kinds apart.
-const REASON_CHARS: usize = 200;
+const REASON_CHARS: usize = 400;
 
 /// Counts since the pipeline was started.
 #[derive(Debug, Default)]

@@ -57,7 +57,7 @@ function table(name, heads, rows) {
 }
 
 function part(title, ...content) {
-  return element("div", {}, element("h3", {}, title), ...content);
+  return element("div", {}, element("h3", {}, title), ...content.filter((child) => child !== null));
 }
 
 function limits(pipeline) {
@@ -97,18 +97,20 @@ function opened(pipeline) {
       more > 0 ? element("p", { class: "quiet" }, `and ${count(more)} more`) : null,
       pipeline.lag.error ? element("p", { class: "quiet" }, pipeline.lag.error) : null),
     part("Last commits", table("commits",
-      [["at"], ["rows", "number"], ["dead letters", "number"], ["bytes", "number"], ["took", "number"]],
+      [["at", "word"], ["rows", "number"], ["dead letters", "number"], ["bytes", "number"], ["took", "number"]],
       pipeline.commits.map((commit) => [time(commit.at), count(commit.records), count(commit.dead_letters),
         bytes(commit.bytes), duration(commit.took_ms)]))),
     part("Limits", limits(pipeline)),
-    swaps.length === 0 ? null : part("Swaps", table("swaps", [["at"], ["what"], ["component"], ["error"]], swaps))),
-  ];
+    swaps.length === 0 ? null :
+      part("Swaps", table("swaps", [["at", "word"], ["what", "word"], ["component", "word"], ["error"]], swaps)))];
 }
 
 function letters(pipeline) {
   if (pipeline.dead_letters.length === 0) return null;
-  return part(`Dead letters by reason, since the start${pipeline.dead_letters_in ? `: in ${pipeline.dead_letters_in}` : ""}`,
-    table("dead-letters", [["rows", "number"], ["by"], ["reason"], ["the last one"]],
+  const place = pipeline.dead_letters_in;
+  return part("Dead letters by reason, since the start",
+    place ? element("p", { class: "quiet" }, `in ${place}`) : null,
+    table("dead-letters", [["rows", "number"], ["by", "word"], ["reason"], ["the last one"]],
       pipeline.dead_letters.map((one) => [count(one.count), one.by, one.reason,
         one.last ? `${one.last}: ${one.last_reason}` : ""])));
 }

@@ -155,7 +155,10 @@ path = "letters"
             give_up: Some(ms(3)),
         }
     );
-    assert_eq!(pipeline.admin.unwrap().address.to_string(), "127.0.0.1:9464");
+    assert_eq!(
+        pipeline.admin.unwrap().address.to_string(),
+        "127.0.0.1:9464"
+    );
 }
 
 #[test]
