@@ -31,6 +31,14 @@ pub struct Compiled {
     pub elapsed: Duration,
 }
 
+impl Compiled {
+    /// In this process.
+    pub(super) const BEFORE: Self = Self {
+        from_cache: true,
+        elapsed: Duration::ZERO,
+    };
+}
+
 /// Names what was compiled, by whom.
 #[derive(Clone, Debug)]
 pub(super) struct Key(String);

@@ -31,11 +31,16 @@ enum Origin {
 struct Inner {
     name: Arc<str>,
     origin: Origin,
-    hash: String,
+    compiled: Compiled,
+    code: Arc<Code>,
+}
+
+/// What the same bytes are, whoever calls them what.
+pub(super) struct Code {
+    pub(super) hash: String,
     bytes: u64,
     surface: Surface,
     imports: Imports,
-    compiled: Compiled,
     engine: wasmtime::Engine,
     pre: SinkComponentPre<State>,
 }
@@ -44,8 +49,8 @@ impl fmt::Debug for Loaded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Loaded")
             .field("name", &self.0.name)
-            .field("hash", &self.0.hash)
-            .field("imports", &self.0.imports)
+            .field("hash", &self.0.code.hash)
+            .field("imports", &self.0.code.imports)
             .finish_non_exhaustive()
     }
 }
@@ -140,9 +145,37 @@ impl Engine {
         cache: Option<&Path>,
     ) -> Result<Loaded> {
         self.check_size(wasm.len() as u64)?;
+        let hash = cache::hex(&Sha256::digest(wasm));
+        let (code, compiled) = match self.known.find(&hash) {
+            Some(code) => (code, Compiled::BEFORE),
+            None => {
+                let (code, compiled) = self.compile(wasm, hash, cache)?;
+                (self.known.add(code), compiled)
+            }
+        };
+        tracing::debug!(
+            component = name,
+            hash = code.hash,
+            from_cache = compiled.from_cache,
+            elapsed_ms = compiled.elapsed.as_millis() as u64,
+            "a component is loaded"
+        );
+        Ok(Loaded(Arc::new(Inner {
+            name: name.into(),
+            origin,
+            compiled,
+            code,
+        })))
+    }
+
+    fn compile(
+        &self,
+        wasm: &[u8],
+        hash: String,
+        cache: Option<&Path>,
+    ) -> Result<(Code, Compiled)> {
         let surface = Surface::read(wasm)?;
         let imports = surface.check(&self.capabilities)?;
-        let hash = cache::hex(&Sha256::digest(wasm));
         let (component, compiled) = cache::compile(&self.wasmtime, wasm, &hash, cache)?;
         let linker = link::linker(&self.wasmtime, &imports, &self.capabilities)?;
         let pre = linker
@@ -158,24 +191,15 @@ impl Engine {
                 )
                 .with_source(error)
             })?;
-        tracing::debug!(
-            component = name,
-            hash,
-            from_cache = compiled.from_cache,
-            elapsed_ms = compiled.elapsed.as_millis() as u64,
-            "a component is loaded"
-        );
-        Ok(Loaded(Arc::new(Inner {
-            name: name.into(),
-            origin,
+        let code = Code {
             hash,
             bytes: wasm.len() as u64,
             surface,
             imports,
-            compiled,
             engine: self.wasmtime.clone(),
             pre,
-        })))
+        };
+        Ok((code, compiled))
     }
 }
 
@@ -187,7 +211,7 @@ impl Loaded {
 
     /// SHA-256 of its bytes, as hexadecimal digits.
     pub fn hash(&self) -> &str {
-        &self.0.hash
+        &self.0.code.hash
     }
 
     /// Its bytes, where they can still be found.
@@ -197,27 +221,27 @@ impl Loaded {
             Origin::File(path) => fs::read(path).ok()?,
             Origin::Elsewhere => return None,
         };
-        (cache::hex(&Sha256::digest(&wasm)) == self.0.hash).then_some(wasm)
+        (cache::hex(&Sha256::digest(&wasm)) == self.0.code.hash).then_some(wasm)
     }
 
     /// The capabilities that it imports, by the one word of their connector.
     pub fn capabilities(&self) -> &BTreeSet<String> {
-        &self.0.imports.capabilities
+        &self.0.code.imports.capabilities
     }
 
     /// Its size.
     pub fn bytes(&self) -> u64 {
-        self.0.bytes
+        self.0.code.bytes
     }
 
     /// The names of what it imports and exports.
     pub fn surface(&self) -> &Surface {
-        &self.0.surface
+        &self.0.code.surface
     }
 
     /// The version of the contract that it was built for.
     pub fn built_for(&self) -> String {
-        let exports = self.0.surface.exports().iter();
+        let exports = self.0.code.surface.exports().iter();
         let mut versions = exports.filter_map(|name| name.rsplit_once('@'));
         versions
             .next()
@@ -235,10 +259,10 @@ impl Loaded {
     }
 
     pub(super) fn engine(&self) -> &wasmtime::Engine {
-        &self.0.engine
+        &self.0.code.engine
     }
 
     pub(super) fn pre(&self) -> &SinkComponentPre<State> {
-        &self.0.pre
+        &self.0.code.pre
     }
 }

@@ -19,6 +19,7 @@ mod contract;
 mod deadline;
 mod grant;
 mod instance;
+mod known;
 mod limits;
 mod link;
 mod load;
@@ -54,6 +55,7 @@ pub use quiet::quietly;
 pub use surface::Surface;
 pub use usage::{Highest, Usage};
 
+use known::Known;
 use link::Capabilities;
 
 /// Native stack of one guest call, in bytes; half of it is the guest's.
@@ -111,6 +113,7 @@ pub struct Engine {
     wasmtime: wasmtime::Engine,
     settings: Arc<EngineSettings>,
     capabilities: Capabilities,
+    known: Known,
 }
 
 impl fmt::Debug for Engine {
@@ -147,6 +150,7 @@ impl Engine {
             wasmtime,
             settings: Arc::new(settings.clone()),
             capabilities,
+            known: Known::default(),
         })
     }
 }
