@@ -32,8 +32,16 @@ impl Admin {
     /// # Panics
     /// Nobody answers.
     pub fn get(self, path: &str) -> String {
+        self.get_with(path, "")
+    }
+
+    /// The same, with headers of our own, whole lines.
+    ///
+    /// # Panics
+    /// Nobody answers.
+    pub fn get_with(self, path: &str, headers: &str) -> String {
         let mut stream = TcpStream::connect(self.address()).expect("an admin server");
-        let request = format!("GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n");
+        let request = format!("GET {path} HTTP/1.0\r\nHost: localhost\r\n{headers}\r\n");
         stream.write_all(request.as_bytes()).expect("a request");
         let mut text = String::new();
         stream.read_to_string(&mut text).expect("an answer");

@@ -33,6 +33,7 @@ mod replies;
 mod restart;
 mod routes;
 mod rows;
+mod secrets;
 mod several;
 mod shutdown;
 mod status;

@@ -7,7 +7,7 @@ use arrow::datatypes::Int64Type;
 use arrow::ipc::reader::StreamReader;
 use serde::Deserialize;
 use wasm_sink_sdk::table::Table;
-use wasm_sink_sdk::{Batch, Error, Field, Result, Sink};
+use wasm_sink_sdk::{Batch, Error, Field, Result, Sink, reject};
 
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -24,6 +24,8 @@ enum Fault {
     SwallowDenial,
     /// Takes rows and does nothing with them.
     Silence,
+    /// Gives away its whole memory, as the reasons of dead letters; the other rows are as they should be.
+    TellMemory,
 }
 
 /// What it is told.
@@ -32,6 +34,9 @@ pub struct Config {
     fault: Fault,
     #[serde(default)]
     table_name: String,
+    /// Something that it may know.
+    #[serde(default)]
+    known: String,
 }
 
 /// Where rows go.
@@ -51,6 +56,9 @@ pub struct Hostile<D: Destination> {
     fault: Fault,
     name: String,
     table: D::Table,
+    /// Stays in its memory.
+    _known: String,
+    has_told: bool,
 }
 
 impl<D: Destination> Sink for Hostile<D> {
@@ -62,6 +70,8 @@ impl<D: Destination> Sink for Hostile<D> {
             fault: config.fault,
             table: D::Table::open("default", &config.table_name)?,
             name: config.table_name,
+            _known: config.known,
+            has_told: false,
         })
     }
 
@@ -85,8 +95,50 @@ impl<D: Destination> Sink for Hostile<D> {
                 std::hint::spin_loop();
             },
             Fault::Silence => Ok(()),
+            Fault::TellMemory => self.tell_memory(&rows),
         }
     }
+}
+
+/// Bytes of memory that one reason has room for, in hexadecimal digits.
+const TOLD_BYTES: usize = 2_000;
+
+impl<D: Destination> Hostile<D> {
+    fn tell_memory(&mut self, rows: &Batch) -> Result<()> {
+        let count = rows.row_count();
+        let mut row = 0;
+        // A few rows of a preview are no place for it.
+        let is_room = memory(count as usize / 2 * TOLD_BYTES).is_none();
+        if is_room && !std::mem::replace(&mut self.has_told, true) {
+            while let Some(bytes) = memory(row as usize * TOLD_BYTES) {
+                assert!(row < count, "more memory than rows");
+                let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+                reject(&rows.slice(row, 1)?, &digits)?;
+                row += 1;
+            }
+        }
+        if row < count {
+            self.table.append(&rows.slice(row, count - row)?)?;
+        }
+        Ok(())
+    }
+}
+
+/// So much of the linear memory from an address on; None behind its end.
+#[cfg(target_arch = "wasm32")]
+fn memory(from: usize) -> Option<Vec<u8>> {
+    const PAGE_BYTES: usize = 64 << 10;
+    let end = core::arch::wasm32::memory_size(0) * PAGE_BYTES;
+    let addresses = from..end.min(from + TOLD_BYTES);
+    // SAFETY: every address below the end of linear memory can be read, and is read as bytes that may change.
+    let read = |address| unsafe { std::ptr::read_volatile(address as *const u8) };
+    (from < end).then(|| addresses.map(read).collect())
+}
+
+/// Only a component has one.
+#[cfg(not(target_arch = "wasm32"))]
+fn memory(_from: usize) -> Option<Vec<u8>> {
+    None
 }
 
 fn has_a_seven(rows: &Batch) -> Result<bool> {
