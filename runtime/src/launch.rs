@@ -514,7 +514,7 @@ impl Host for Launcher {
         watcher: Watcher<'_>,
         done: &mut (dyn FnMut(Replayed) + Send),
     ) -> Result<()> {
-        replay::replay(&self.engine, request, watcher, done).await
+        replay::replay(&self.engine.metered()?, request, watcher, done).await
     }
 
     async fn restart_consequence(&self, pipeline: &config::Pipeline) -> Result<String> {

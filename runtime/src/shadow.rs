@@ -83,9 +83,9 @@ impl<'a> Player<'a> {
         let begun = Instant::now();
         let played = play(&mut **instance, rows).await;
         let elapsed = begun.elapsed();
-        let calls = instance.take_calls();
         let mut lived = Lived {
-            calls,
+            calls: instance.take_calls(),
+            fuel: instance.take_fuel(),
             elapsed,
             ..Lived::default()
         };

@@ -63,6 +63,14 @@ impl Slot {
         }
     }
 
+    /// The same for bytes that are at hand. Blocks.
+    ///
+    /// # Errors
+    /// They cannot run here.
+    pub(crate) fn load_bytes(&self, engine: &Engine, name: &str, wasm: &[u8]) -> Result<Loaded> {
+        engine.load(name, wasm, Some(&self.cache))
+    }
+
     /// What a component has against its place.
     ///
     /// # Errors

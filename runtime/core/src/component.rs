@@ -75,6 +75,11 @@ pub trait Component: Send + Sync {
     /// Hash of its configuration.
     fn configuration(&self) -> &str;
 
+    /// Its bytes, where they can still be found.
+    fn wasm(&self) -> Option<Vec<u8>> {
+        None
+    }
+
     /// As commits name it.
     fn writer(&self) -> Writer {
         Writer {
@@ -135,6 +140,11 @@ pub trait Instance: Send {
     /// What it has asked the host for since this was asked last; only for [`Purpose::Preview`].
     fn take_calls(&mut self) -> Vec<Call> {
         Vec::new()
+    }
+
+    /// Fuel that its calls have taken since this was asked last; 0 where it is not counted.
+    fn take_fuel(&mut self) -> u64 {
+        0
     }
 
     /// Whether it holds so many dead handles that it should be replaced between two epochs.

@@ -10,7 +10,7 @@ use wasm_sink_core::guest::calls::{Asked, Call};
 
 use super::Exit;
 use super::host::Host;
-use super::numbers::{count, duration};
+use super::numbers::{count, duration, grouped};
 use super::preview::{grid, visible};
 use super::terminal::Terminal;
 use crate::comparison::Key;
@@ -129,10 +129,11 @@ fn text(replayed: &Replayed, component: Option<&std::path::Path>) -> String {
 fn verdict_text(verdict: &Verdict, text: &mut String) {
     let _ = writeln!(
         text,
-        "  {}, {}, {}",
+        "  {}, {}, {}, {} fuel per row",
         count(verdict.epochs, "epoch"),
         count(verdict.rows, "row"),
-        count(verdict.calls, "call")
+        count(verdict.calls, "call"),
+        grouped(verdict.fuel / verdict.rows.max(1))
     );
     for failure in &verdict.failures {
         let again = match verdict.deadlines {

@@ -42,6 +42,8 @@ pub struct Lived {
     pub failure: Option<String>,
     /// How long its calls took.
     pub elapsed: Duration,
+    /// Fuel that they took; 0 where it was not counted.
+    pub fuel: u64,
 }
 
 /// Which column names a record for people, beside its place in the source.
@@ -73,6 +75,12 @@ impl Comparison {
         report.rows += rows;
         report.elapsed_us.old += micros(old.elapsed);
         report.elapsed_us.new += micros(new.elapsed);
+        // One that is counted has taken some.
+        if old.fuel > 0 && new.fuel > 0 {
+            let fuel = report.fuel.get_or_insert_default();
+            fuel.old += old.fuel;
+            fuel.new += new.fuel;
+        }
         if old.failure.is_some() || new.failure.is_some() {
             report.failed.old += u64::from(old.failure.is_some());
             report.failed.new += u64::from(new.failure.is_some());

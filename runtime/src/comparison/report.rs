@@ -28,6 +28,9 @@ pub struct Report {
     pub rows: u64,
     /// Time in their calls, in microseconds.
     pub elapsed_us: Pair,
+    /// Fuel that their calls took: about the instructions that they ran. None where it was not counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fuel: Option<Pair>,
     /// Epochs that failed.
     pub failed: Pair,
     /// Some of them.
@@ -144,7 +147,16 @@ pub struct Example {
 }
 
 impl Report {
-    /// Whether the destination would be the same. Time and the sizes of batches do not count.
+    /// Fuel for each row.
+    pub fn fuel_per_row(&self) -> Option<Pair> {
+        let per_row = |fuel: u64| fuel / self.rows.max(1);
+        self.fuel.map(|fuel| Pair {
+            old: per_row(fuel.old),
+            new: per_row(fuel.new),
+        })
+    }
+
+    /// Whether the destination would be the same. Time, fuel and the sizes of batches do not count.
     pub fn is_same(&self) -> bool {
         !self.failed.differs()
             && self.rejected_otherwise == 0

@@ -63,6 +63,10 @@ impl Report {
         for table in &self.tables {
             table.write(out)?;
         }
+        if let Some(fuel) = self.fuel_per_row() {
+            let ratio = fuel.new as f64 / fuel.old.max(1) as f64;
+            writeln!(out, "fuel per row: {} ({ratio:.2} of it)", pair(fuel))?;
+        }
         let (old, new) = (self.elapsed_us.old, self.elapsed_us.new);
         let ratio = new as f64 / old.max(1) as f64;
         writeln!(

@@ -204,6 +204,7 @@ pub(super) fn restart(store: &mut Store<State>) -> RunMeter {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Metering;
     use super::*;
 
     /// A moment so many seconds and ticks after the first.
@@ -269,7 +270,7 @@ mod tests {
 
     #[test]
     fn the_ticker_ends_with_its_engine() {
-        let engine = wasmtime::Engine::new(&super::super::config()).unwrap();
+        let engine = wasmtime::Engine::new(&super::super::config(Metering::None)).unwrap();
         start_ticker(&engine).unwrap();
         let weak = engine.weak();
         drop(engine);

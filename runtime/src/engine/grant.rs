@@ -236,6 +236,10 @@ impl Component for WasmComponent {
         self.configuration.hash()
     }
 
+    fn wasm(&self) -> Option<Vec<u8>> {
+        self.loaded.wasm()
+    }
+
     async fn start(&self, purpose: Purpose) -> Result<Box<dyn Instance>> {
         let recorder = self.grants.recordings.all.as_ref();
         let recorder = recorder.filter(|_| purpose == Purpose::Commit);

@@ -260,6 +260,10 @@ impl Instance for WasmInstance {
     fn take_calls(&mut self) -> Vec<Call> {
         self.sandbox.state().guest.take_calls()
     }
+
+    fn take_fuel(&mut self) -> u64 {
+        self.sandbox.take_fuel()
+    }
 }
 
 /// In a build with debug assertions, `WASM_SINK_FRESH_INSTANCES` gives every epoch an instance of its

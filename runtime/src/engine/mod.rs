@@ -66,12 +66,25 @@ const FIBER_STACK_BYTES: usize = 2 << 20;
 pub struct EngineSettings {
     /// The largest component that is loaded, in bytes.
     pub max_component_bytes: u64,
+    /// Whether calls are accounted for.
+    pub metering: Metering,
+}
+
+/// What is counted of the code that runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Metering {
+    /// Nothing: counting makes code slower.
+    #[default]
+    None,
+    /// Fuel, about one for each instruction: the same on every machine and each time.
+    Fuel,
 }
 
 impl Default for EngineSettings {
     fn default() -> Self {
         Self {
             max_component_bytes: 128 << 20,
+            metering: Metering::None,
         }
     }
 }
@@ -133,8 +146,20 @@ impl Engine {
         Self::with_capabilities(settings, Capabilities::BUILT)
     }
 
+    /// The same, counting fuel. What one has compiled the other cannot run.
+    ///
+    /// # Errors
+    /// As [`Engine::new`].
+    pub fn metered(&self) -> Result<Self> {
+        let settings = EngineSettings {
+            metering: Metering::Fuel,
+            ..EngineSettings::clone(&self.settings)
+        };
+        Self::with_capabilities(&settings, self.capabilities)
+    }
+
     fn with_capabilities(settings: &EngineSettings, capabilities: Capabilities) -> Result<Self> {
-        let wasmtime = wasmtime::Engine::new(&config()).map_err(|error| {
+        let wasmtime = wasmtime::Engine::new(&config(settings.metering)).map_err(|error| {
             Error::new(
                 Kind::Other,
                 Blame::Host,
@@ -157,11 +182,12 @@ impl Engine {
 
 /// Memory is reserved per instance, on demand: instances live for hours, so a pool would save
 /// 9 µs at each start, and put a ceiling on what a component may be made of.
-fn config() -> Config {
+fn config(metering: Metering) -> Config {
     let mut config = Config::new();
     config
         .wasm_component_model(true)
         .epoch_interruption(true)
+        .consume_fuel(metering == Metering::Fuel)
         .async_stack_size(FIBER_STACK_BYTES)
         .max_wasm_stack(FIBER_STACK_BYTES / 2)
         .parallel_compilation(true)

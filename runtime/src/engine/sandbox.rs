@@ -10,6 +10,9 @@ use super::deadline::{self, RunMeter};
 use super::outcome::{self, Call};
 use super::state::{Phase, State};
 
+/// Fuel is an account and no limit: nothing runs for so long.
+const FULL: u64 = u64::MAX;
+
 /// One instance. After a failure it is of no further use.
 pub(super) struct Sandbox {
     store: Store<State>,
@@ -28,6 +31,8 @@ impl Sandbox {
         let mut store = Store::new(engine, state);
         store.limiter(|state| &mut state.limiter);
         deadline::install(&mut store);
+        // Refused by an engine that does not count.
+        let _ = store.set_fuel(FULL);
         let meter = deadline::restart(&mut store);
         match meter.measure(pre.instantiate_async(&mut store)).await {
             Ok(sink) => Ok(Self { store, sink }),
@@ -41,6 +46,13 @@ impl Sandbox {
 
     pub(super) fn wish(&self) -> Option<tokio::time::Instant> {
         self.store.data().wish
+    }
+
+    /// What calls have taken since this was asked last.
+    pub(super) fn take_fuel(&mut self) -> u64 {
+        let left = self.store.get_fuel().unwrap_or(FULL);
+        let _ = self.store.set_fuel(FULL);
+        FULL - left
     }
 
     /// The next call has its whole time, and answers for itself alone.

@@ -72,6 +72,8 @@ pub struct Moment {
     pub account: Option<RecordedAccount>,
     /// How long it took.
     pub elapsed: Duration,
+    /// Fuel that it took.
+    pub fuel: u64,
 }
 
 impl Moment {
@@ -87,6 +89,7 @@ impl Moment {
             letters: Vec::new(),
             account: None,
             elapsed: Duration::ZERO,
+            fuel: 0,
         }
     }
 }
@@ -203,12 +206,14 @@ impl<'a> Life<'a> {
         let elapsed = begun.elapsed();
         let now = Ending::from(opened.as_ref().err());
         self.instance = opened.ok();
+        let fuel = self.instance.as_mut().map(|instance| instance.take_fuel());
         Moment {
             recorded,
             then,
             calls,
             now,
             elapsed,
+            fuel: fuel.unwrap_or_default(),
             ..Moment::new(What::Open)
         }
     }
@@ -259,7 +264,7 @@ impl<'a> Life<'a> {
         let begun = Instant::now();
         let written = instance.write(given.clone()).await;
         let elapsed = begun.elapsed();
-        let calls = instance.take_calls();
+        let (calls, fuel) = (instance.take_calls(), instance.take_fuel());
         self.lose(written.as_ref().err());
         Some(Moment {
             rows: given.len(),
@@ -269,6 +274,7 @@ impl<'a> Life<'a> {
             calls,
             now: Ending::from(written.as_ref().err()),
             elapsed,
+            fuel,
             ..Moment::new(what)
         })
     }
@@ -284,7 +290,7 @@ impl<'a> Life<'a> {
         let begun = Instant::now();
         let flushed = instance.flush().await;
         let elapsed = begun.elapsed();
-        let calls = instance.take_calls();
+        let (calls, fuel) = (instance.take_calls(), instance.take_fuel());
         self.lose(flushed.as_ref().err());
         let now = Ending::from(flushed.as_ref().err());
         let (letters, account) = match flushed {
@@ -299,6 +305,7 @@ impl<'a> Life<'a> {
             letters,
             account,
             elapsed,
+            fuel,
             ..Moment::new(what)
         })
     }

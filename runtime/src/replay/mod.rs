@@ -171,6 +171,7 @@ fn epochs(moments: Vec<Moment>) -> Vec<(u64, Lived)> {
         lived.calls.extend(moment.calls);
         lived.letters.extend(moment.letters);
         lived.elapsed += moment.elapsed;
+        lived.fuel += moment.fuel;
         if let Some(told) = moment.now.told() {
             lived.failure.get_or_insert_with(|| told.message.clone());
         }

@@ -18,6 +18,8 @@ pub struct Verdict {
     pub rows: u64,
     /// Calls of the component that were compared.
     pub calls: u64,
+    /// Fuel that it took: about the instructions that it ran, the same on every machine.
+    pub fuel: u64,
     /// Failures that were recorded, and came again.
     pub failures: Vec<String>,
     /// Deadlines that were recorded: how long a call takes is not compared.
@@ -57,6 +59,7 @@ impl Verdict {
             return;
         }
         self.rows += moment.rows as u64;
+        self.fuel += moment.fuel;
         // How far it came until then is a matter of time, too.
         if let Ending::Deadline(told) = &moment.then {
             self.deadlines += 1;

@@ -32,7 +32,17 @@ fn the_recorded_component_does_the_same_again() {
         assert!(verdict["calls"].as_u64().unwrap() >= 20, "{one}");
         assert!(verdict["epochs"].as_u64().unwrap() >= 3, "{one}");
         assert_eq!(one["header"]["pipeline"], json!("recorded"));
+        let fuel = verdict["fuel"].as_u64().unwrap();
+        // A row costs some instructions, if its batch has many.
+        assert!(fuel > verdict["rows"].as_u64().unwrap(), "{one}");
     }
+    // The same each time, unlike time.
+    let fuel = |all: &[serde_json::Value]| -> Vec<_> {
+        all.iter()
+            .map(|one| one["verdict"]["fuel"].clone())
+            .collect()
+    };
+    assert_eq!(fuel(&replayed(&folder, &[], 0)), fuel(&all));
     let said = replay(&folder, &["--debug"]).expect_code(0).stdout;
     assert!(
         said.contains("delta.table.append default/t 1,000 rows"),
@@ -71,6 +81,8 @@ fn another_component_is_held_against_the_recorded_one() {
     let report = &all[0]["report"];
     let table = &report["tables"][0];
     assert_eq!(report["rows"], json!(20_000));
+    let fuel = |side: &str| report["fuel"][side].as_u64().unwrap();
+    assert!(fuel("old") > 20_000 && fuel("new") > 20_000, "{report}");
     assert_eq!(table["rows"], json!({ "old": 20_000, "new": 20_000 }));
     let values = table["values"].as_array().unwrap();
     assert_eq!(values.len(), 1, "{table}");
@@ -86,6 +98,7 @@ fn another_component_is_held_against_the_recorded_one() {
     );
     let said = replay(&folder, &other).expect_code(1).stdout;
     assert!(said.contains("column mark: 20 rows differ"), "{said}");
+    assert!(said.contains("fuel per row: "), "{said}");
 
     let all = replayed(&folder, &["--component", wider.to_str().unwrap()], 1);
     let columns = &all[0]["report"]["tables"][0]["columns"];

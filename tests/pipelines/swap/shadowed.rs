@@ -65,6 +65,11 @@ fn a_planted_difference_is_named_with_its_records() {
     let outcome = shadowed.shadow("one+planted", &arguments).expect_code(1);
     let report: Value = serde_json::from_str(&outcome.stdout).unwrap();
     assert_eq!(report["epochs"], json!(12));
+    let fuel = &report["fuel"];
+    assert!(
+        fuel["old"].as_u64() > Some(0) && fuel["new"].as_u64() > Some(0),
+        "{report}"
+    );
     let table = &report["tables"][0];
     assert_eq!(
         table["table"],

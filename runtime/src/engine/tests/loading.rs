@@ -60,6 +60,7 @@ fn every_truncation_is_refused() {
 fn what_is_too_large_is_not_even_read() {
     let settings = EngineSettings {
         max_component_bytes: 1000,
+        ..EngineSettings::default()
     };
     let engine = Engine::new(&settings).unwrap();
     let error = engine
