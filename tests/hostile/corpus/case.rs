@@ -82,6 +82,16 @@ impl Case {
         }
     }
 
+    /// Whether it is something else than the deadline that ends it.
+    pub fn ends_by_itself(&self) -> bool {
+        match self.expected {
+            Expected::Harmless => true,
+            Expected::Refused { says, .. } => {
+                !says.iter().any(|word| word.contains("call_deadline_ms"))
+            }
+        }
+    }
+
     /// What is wrong with an outcome.
     pub fn judge(&self, outcome: Result<(), Error>) -> Result<(), String> {
         let name = &self.name;

@@ -37,10 +37,10 @@ pub fn cases() -> Vec<Case> {
         unloadable(
             "a core module",
             wat::parse_str("(module)").unwrap(),
-            component,
+            configuration,
             &["core module", "wasm32-wasip2"],
         ),
-        unloadable("half a file", half, component, &["truncated"]),
+        unloadable("half a file", half, configuration, &["truncated"]),
         unloadable("200 MB", large, configuration, &["largest that is loaded"]),
         unloadable(
             "the network",

@@ -8,6 +8,7 @@ use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{Field, Int32Type};
 use arrow::ipc::writer::StreamWriter;
 use wasm_sink_core::error::Kind;
+use wasm_sink_core::guest::read_stream;
 
 use super::case::{Case, refused};
 use super::guest::Guest;
@@ -54,6 +55,17 @@ fn patched<const N: usize>(mut bytes: Vec<u8>, nth: usize, from: [u8; N], to: [u
 /// The number of rows of a stream in its nth place: that of the batch, and that of its column.
 fn claims(nth: usize, rows: i64) -> Vec<u8> {
     patched(numbers(), nth, ROWS.to_le_bytes(), rows.to_le_bytes())
+}
+
+/// Streams that are as they should be.
+pub fn honest() -> Vec<Vec<u8>> {
+    let streams = [texts(), numbers(), nested(3)];
+    assert!(
+        streams
+            .iter()
+            .all(|stream| read_stream(stream.clone()).is_ok())
+    );
+    streams.into()
 }
 
 /// A guest that hands this to the host and passes the answer on.

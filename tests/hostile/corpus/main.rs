@@ -15,6 +15,7 @@ mod files;
 mod guest;
 mod handles;
 mod ipc;
+mod mutated;
 mod neighbour;
 mod rounds;
 mod rows;
@@ -43,7 +44,10 @@ async fn each_is_refused_with_the_reason_and_the_neighbour_goes_on() {
     let mut neighbour = neighbour::start(&engine).await;
     let mut wrong = Vec::new();
     for case in corpus() {
-        let outcome = run::live(&engine, &case, run::limits()).await;
+        let outcome = run::live(&engine, &case).await;
+        if let Err(error) = &outcome {
+            eprintln!("{}: {error}", case.name);
+        }
         if let Err(what) = case.judge(outcome) {
             wrong.push(what);
         }

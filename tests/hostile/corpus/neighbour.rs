@@ -78,7 +78,9 @@ async fn an_honest_component_keeps_its_pace() {
         let restarts = tokio::spawn(async move {
             let mut restarts = 0_u32;
             while !told.load(Ordering::Relaxed) {
-                run::live_loaded(&again, run::limits()).await.unwrap_err();
+                run::live_loaded(&again, run::endless_limits())
+                    .await
+                    .unwrap_err();
                 restarts += 1;
             }
             restarts

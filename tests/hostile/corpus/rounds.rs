@@ -52,8 +52,8 @@ async fn rounds_over_the_corpus_leak_nothing() {
         }
         for (loaded, case) in &cases {
             let outcome = match loaded {
-                Some(loaded) => run::live_loaded(loaded, run::limits()).await,
-                None => run::live(&engine, case, run::limits()).await,
+                Some(loaded) => run::live_loaded(loaded, run::limits(case)).await,
+                None => run::live(&engine, case).await,
             };
             case.judge(outcome).unwrap();
         }

@@ -18,8 +18,19 @@ pub fn engine() -> Engine {
     Engine::new(&EngineSettings::default()).unwrap()
 }
 
-/// Limits that are reached quickly.
-pub fn limits() -> InstanceLimits {
+/// Limits that are reached quickly. The usual deadline is for those that end by themselves, however busy the machine is.
+pub fn limits(case: &Case) -> InstanceLimits {
+    if case.ends_by_itself() {
+        return InstanceLimits {
+            call_deadline: InstanceLimits::default().call_deadline,
+            ..endless_limits()
+        };
+    }
+    endless_limits()
+}
+
+/// Limits of what never ends by itself.
+pub fn endless_limits() -> InstanceLimits {
     InstanceLimits {
         memory_bytes: 4 << 20,
         call_deadline: Duration::from_millis(20),
@@ -33,9 +44,9 @@ pub fn limits() -> InstanceLimits {
 }
 
 /// Loads, asks, starts, writes, flushes.
-pub async fn live(engine: &Engine, case: &Case, limits: InstanceLimits) -> Result<(), Error> {
+pub async fn live(engine: &Engine, case: &Case) -> Result<(), Error> {
     let loaded = engine.load("guest", &case.wasm(), None)?;
-    live_loaded(&loaded, limits).await
+    live_loaded(&loaded, limits(case)).await
 }
 
 /// The same from what was loaded before.
