@@ -23,6 +23,10 @@ mod run;
 mod world;
 
 use case::Case;
+use tokio::sync::Mutex;
+
+/// Held by each test: what is measured would measure the others, too.
+static MACHINE: Mutex<()> = Mutex::const_new(());
 
 /// All of it.
 fn corpus() -> Vec<Case> {
@@ -40,6 +44,7 @@ fn corpus() -> Vec<Case> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_is_refused_with_the_reason_and_the_neighbour_goes_on() {
+    let _machine = MACHINE.lock().await;
     let engine = run::engine();
     let mut neighbour = neighbour::start(&engine).await;
     let mut wrong = Vec::new();

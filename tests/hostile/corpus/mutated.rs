@@ -61,6 +61,7 @@ fn mutated(seed: &[u8], random: &mut fastrand::Rng) -> Vec<u8> {
 }
 
 fn survive(what: &str, seeds: &[Vec<u8>], take: impl Fn(Vec<u8>)) {
+    let _machine = super::MACHINE.blocking_lock();
     for (number, seed) in seeds.iter().enumerate() {
         for round in 0..mutations() / seeds.len() as u64 {
             let bytes = mutated(seed, &mut fastrand::Rng::with_seed(round));

@@ -65,6 +65,7 @@ fn median(mut numbers: Vec<f64>) -> f64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_honest_component_keeps_its_pace() {
+    let _machine = super::MACHINE.lock().await;
     let engine = run::engine();
     let mut honest = start(&engine).await;
     let hostile = Guest::writing("(loop $again (br $again)) unreachable");

@@ -39,6 +39,7 @@ fn loaded(engine: &wasm_sink::engine::Engine, case: &Case) -> Option<Loaded> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rounds_over_the_corpus_leak_nothing() {
+    let _machine = super::MACHINE.lock().await;
     let engine = run::engine();
     let cases: Vec<_> = corpus()
         .into_iter()
