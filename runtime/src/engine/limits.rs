@@ -64,8 +64,8 @@ impl Limiter {
                 mebibytes(self.limit_bytes)
             ),
             Refusal::Table { asked_elements } => format!(
-                "the component asked for tables of {asked_elements} elements, \
-                 limit {TABLE_ELEMENTS}"
+                "the component asked for tables of {asked_elements} elements, and no component gets \
+                 more than {TABLE_ELEMENTS}: have it keep fewer functions and references"
             ),
         })
     }

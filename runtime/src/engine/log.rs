@@ -7,6 +7,8 @@ use std::time::Instant;
 
 /// The longest line, in bytes; the rest is cut off.
 const LINE_BYTES: usize = 4 << 10;
+/// Lines of one message that are looked at; the others are left out.
+const MESSAGE_LINES: usize = 1_000;
 /// Lines remembered for the report of a trap.
 const REMEMBERED_LINES: usize = 5;
 
@@ -67,12 +69,14 @@ impl GuestLog {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A message; each of its lines counts.
+    /// A message; each of its lines counts. Nothing interrupts this, and a guest's whole memory may be line ends.
     pub(super) fn write(&self, level: Level, message: &str) {
         let mut lines = self.lines();
-        for line in message.lines() {
+        for line in message.lines().take(MESSAGE_LINES) {
             lines.write(level, line.as_bytes());
         }
+        let ends = message.bytes().filter(|byte| *byte == b'\n').count();
+        lines.rate.left_out += ends.saturating_sub(MESSAGE_LINES) as u64;
     }
 
     /// Bytes of an output; what has no line end yet waits for it.
@@ -269,6 +273,14 @@ mod tests {
         assert!(log.lines().stdout.len() <= LINE_BYTES + 1);
         let words = log.take_last_words();
         assert!(words[0].ends_with('…') && words[0].len() < LINE_BYTES + 8);
+    }
+
+    #[test]
+    fn lines_of_one_message_are_looked_at_up_to_a_number() {
+        let log = GuestLog::new("p".into(), 10);
+        log.write(Level::Info, &"x\n".repeat(1_000_000));
+        assert_eq!(log.lines().rate.left_out, 1_000_000 - 10);
+        assert_eq!(log.take_last_words().len(), REMEMBERED_LINES);
     }
 
     #[test]
