@@ -2,15 +2,20 @@
 //! is open.
 
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::mpsc;
+use tokio::sync::{SetOnce, mpsc};
+use tokio::time::timeout;
 
 use crate::config::Pipeline;
 use crate::control::{Event, Handler, Refusal, Request};
 use crate::metrics::Metrics;
 use crate::swap::Swaps;
+
+/// Whoever wants a change waits for so long until the pipeline is open.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// One pipeline's.
 pub(crate) struct Desk {
@@ -19,7 +24,7 @@ pub(crate) struct Desk {
     directory: PathBuf,
     metrics: Arc<Metrics>,
     /// Once it is open.
-    swaps: OnceLock<Swaps>,
+    swaps: SetOnce<Swaps>,
 }
 
 impl Desk {
@@ -28,7 +33,7 @@ impl Desk {
             pipeline: pipeline.name.as_str().to_owned(),
             directory: pipeline.directory.clone(),
             metrics: Arc::clone(metrics),
-            swaps: OnceLock::new(),
+            swaps: SetOnce::new(),
         }
     }
 
@@ -53,15 +58,17 @@ impl Desk {
 #[async_trait]
 impl Handler for Desk {
     async fn handle(&self, request: Request, events: mpsc::UnboundedSender<Event>) {
-        let answer = match (request, self.swaps.get()) {
-            (Request::Hello, swaps) => Event::Hello {
+        let answer = match request {
+            Request::Hello => Event::Hello {
                 pipeline: self.pipeline.clone(),
                 directory: self.directory.clone(),
-                component: swaps.map(Swaps::component).unwrap_or_default(),
+                component: self.swaps.get().map(Swaps::component).unwrap_or_default(),
             },
-            (Request::Status, _) => Event::Status(Box::new(self.metrics.status().await)),
-            (request, Some(swaps)) => return swaps.handle(request, events).await,
-            (_, None) => Event::Refused(self.refusal()),
+            Request::Status => Event::Status(Box::new(self.metrics.status().await)),
+            request => match timeout(PATIENCE, self.swaps.wait()).await {
+                Ok(swaps) => return swaps.handle(request, events).await,
+                Err(_) => Event::Refused(self.refusal()),
+            },
         };
         // Whoever asked may be gone.
         let _ = events.send(answer);

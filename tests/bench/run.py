@@ -23,6 +23,7 @@ from pathlib import Path
 
 import changes
 import kafka
+import operating
 import postgres
 from measuring import BINARY, BINARY_COPY, CACHE, HERE, NATIVE, compare, measure
 
@@ -310,6 +311,8 @@ MEASUREMENTS = {
     "start": start,
     "swap_pause": changes.pause,
     "swap_compiling": changes.compiling,
+    "idle": operating.idle,
+    "hostile_neighbour": operating.neighbour,
     "recording": recording,
     "shadowing": shadowing,
     "kafka_to_discard": kafka.to_discard,

@@ -1,4 +1,4 @@
-//! An honest component in the same process: what it delivers alone, and beside one that never ends.
+//! An honest component in the same process: what it delivers alone, beside one like it, and beside one that never ends.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,10 +15,11 @@ use super::run;
 /// Rows of one batch; what is done with them is to read them all as IPC.
 const ROWS: u64 = 10_000;
 /// How long one measurement takes.
-const MEASURED: Duration = Duration::from_millis(1_000);
+const MEASURED: Duration = Duration::from_millis(500);
 /// Measurements of each kind.
 const MEASUREMENTS: usize = 7;
-/// Less than this beside a hostile component, and it is not isolated; what is aimed at is 0.9.
+/// Less than this beside a hostile component than beside an honest one, and it is not isolated. (Held against each
+/// other, since on a machine that has other things to do any neighbour takes something.)
 const LEAST_RATIO: f64 = 0.7;
 
 /// Starts the honest component, with the usual limits.
@@ -63,35 +64,67 @@ fn median(mut numbers: Vec<f64>) -> f64 {
     numbers[numbers.len() / 2]
 }
 
+/// What runs beside the honest component.
+#[derive(Clone, Copy)]
+enum Beside {
+    /// Nothing.
+    Nothing,
+    /// Another one like it: two that share a machine have less of it each.
+    Twin,
+    /// One that never answers, and is started again each time that it was stopped.
+    Hostile,
+}
+
+/// Rows per second of an honest component beside something.
+async fn beside(engine: &Engine, honest: &mut dyn Instance, what: Beside) -> f64 {
+    let is_over = Arc::new(AtomicBool::new(false));
+    let (told, engine) = (Arc::clone(&is_over), engine.clone());
+    let other = tokio::spawn(async move {
+        let hostile = Guest::writing("(loop $again (br $again)) unreachable");
+        let hostile = engine.load("hostile", &hostile.build(), None).unwrap();
+        let mut twin = start(&engine).await;
+        let mut turns = 0_u32;
+        while !told.load(Ordering::Relaxed) {
+            match what {
+                Beside::Nothing => return 1,
+                Beside::Twin => epoch(&mut *twin).await,
+                Beside::Hostile => {
+                    let ended = run::live_loaded(&hostile, run::endless_limits()).await;
+                    ended.unwrap_err();
+                }
+            }
+            turns += 1;
+        }
+        turns
+    });
+    let rows_per_second = throughput(honest).await;
+    is_over.store(true, Ordering::Relaxed);
+    assert!(other.await.unwrap() > 0);
+    rows_per_second
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_honest_component_keeps_its_pace() {
+async fn a_hostile_neighbour_takes_no_more_than_an_honest_one() {
     let _machine = super::MACHINE.lock().await;
     let engine = run::engine();
     let mut honest = start(&engine).await;
-    let hostile = Guest::writing("(loop $again (br $again)) unreachable");
-    let hostile = engine.load("hostile", &hostile.build(), None).unwrap();
-    let (mut alone, mut beside) = (Vec::new(), Vec::new());
     throughput(&mut *honest).await;
+    let kinds = [Beside::Nothing, Beside::Twin, Beside::Hostile];
+    let mut found = [const { Vec::new() }; 3];
     for _ in 0..MEASUREMENTS {
-        alone.push(throughput(&mut *honest).await);
-        let is_over = Arc::new(AtomicBool::new(false));
-        let (told, again) = (Arc::clone(&is_over), hostile.clone());
-        let restarts = tokio::spawn(async move {
-            let mut restarts = 0_u32;
-            while !told.load(Ordering::Relaxed) {
-                run::live_loaded(&again, run::endless_limits())
-                    .await
-                    .unwrap_err();
-                restarts += 1;
-            }
-            restarts
-        });
-        beside.push(throughput(&mut *honest).await);
-        is_over.store(true, Ordering::Relaxed);
-        assert!(restarts.await.unwrap() > 0);
+        for (kind, found) in kinds.into_iter().zip(&mut found) {
+            found.push(beside(&engine, &mut *honest, kind).await);
+        }
     }
-    let (alone, beside) = (median(alone), median(beside));
-    let ratio = beside / alone;
-    eprintln!("alone {alone:.0} rows/s, beside a hostile component {beside:.0} rows/s: {ratio:.2}");
-    assert!(ratio >= LEAST_RATIO, "{ratio:.2}");
+    let [alone, twin, hostile] = found.map(median);
+    eprintln!(
+        "an honest component alone {alone:.0} rows/s; beside one like it {:.2} of that, beside a hostile one {:.2}",
+        twin / alone,
+        hostile / alone
+    );
+    let ratio = hostile / twin;
+    assert!(
+        ratio >= LEAST_RATIO,
+        "{ratio:.2} of what is left beside an honest one"
+    );
 }
