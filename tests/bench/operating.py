@@ -27,7 +27,7 @@ def resident_mb(process):
 
 
 def run(*paths):
-    return subprocess.Popen([str(part) for part in (BINARY, "run", "--quiet", *paths)])
+    return subprocess.Popen([str(part) for part in (BINARY, "run", "--quiet", *paths)], stderr=subprocess.DEVNULL)
 
 
 def idle(folder, _rows):

@@ -18,6 +18,7 @@ use wasm_sink_core::stage::{Purpose, Stage};
 use wasm_sink_core::{CommitId, Rows};
 
 use super::instance::WasmInstance;
+use super::log::LineRate;
 use super::state::{Identity, State};
 use super::{Configuration, InstanceLimits, Loaded, Usage};
 use crate::recording::{FORMAT, Header, RecordedComponent, Recorder};
@@ -131,6 +132,7 @@ impl Loaded {
             pipeline: pipeline.into(),
             grants,
             configuration,
+            lines: LineRate::new(pipeline.into(), limits.log_lines_per_second),
             limits,
             instances: AtomicU64::new(0),
         }))
@@ -144,6 +146,8 @@ struct WasmComponent {
     grants: Grants,
     configuration: Configuration,
     limits: InstanceLimits,
+    /// Of all instances together.
+    lines: LineRate,
     /// Instances started so far.
     instances: AtomicU64,
 }
@@ -212,7 +216,8 @@ impl WasmComponent {
         };
         let opened = WasmInstance::open(
             &self.loaded,
-            State::new(identity, guest, &self.limits).counted(&self.grants.usage),
+            State::logging(identity, guest, &self.limits, self.lines.clone())
+                .counted(&self.grants.usage),
             self.configuration.text(),
             tape,
         );

@@ -46,7 +46,6 @@ pub(super) struct GuestLog(Arc<Mutex<Lines>>);
 
 #[derive(Debug)]
 struct Lines {
-    pipeline: Arc<str>,
     rate: LineRate,
     remembered: VecDeque<String>,
     /// What stands after the last line end of each output.
@@ -55,10 +54,9 @@ struct Lines {
 }
 
 impl GuestLog {
-    pub(super) fn new(pipeline: Arc<str>, lines_per_second: u32) -> Self {
+    pub(super) fn new(rate: LineRate) -> Self {
         Self(Arc::new(Mutex::new(Lines {
-            pipeline,
-            rate: LineRate::new(lines_per_second, Instant::now()),
+            rate,
             remembered: VecDeque::new(),
             stdout: Vec::new(),
             stderr: Vec::new(),
@@ -76,7 +74,9 @@ impl GuestLog {
             lines.write(level, line.as_bytes());
         }
         let ends = message.bytes().filter(|byte| *byte == b'\n').count();
-        lines.rate.left_out += ends.saturating_sub(MESSAGE_LINES) as u64;
+        lines
+            .rate
+            .leave_out(ends.saturating_sub(MESSAGE_LINES) as u64);
     }
 
     /// Bytes of an output; what has no line end yet waits for it.
@@ -141,33 +141,17 @@ impl Lines {
         if text.trim().is_empty() {
             return;
         }
-        if self.rate.admits(Instant::now()) {
-            self.report_left_out();
-            emit(level, &self.pipeline, &text);
-        }
+        self.rate.emit(level, &text);
         if self.remembered.len() == REMEMBERED_LINES {
             self.remembered.pop_front();
         }
         self.remembered.push_back(text);
-    }
-
-    fn report_left_out(&mut self) {
-        let left_out = std::mem::take(&mut self.rate.left_out);
-        if left_out > 0 {
-            let limit = self.rate.per_second;
-            tracing::warn!(
-                target: "component",
-                pipeline = &*self.pipeline,
-                "{left_out} lines were left out: more than {limit} per second ([limits] log_lines_per_second)"
-            );
-        }
     }
 }
 
 impl Drop for Lines {
     fn drop(&mut self) {
         self.end_open_lines();
-        self.report_left_out();
     }
 }
 
@@ -205,18 +189,57 @@ pub(super) fn printable(text: &str, max_bytes: usize) -> String {
     printable
 }
 
-/// So many lines per second, and as many at once.
+/// So many lines per second reach the log. Clones count together: instances of one component, of which a trap may make
+/// a new one a thousand times a second.
+#[derive(Clone, Debug)]
+pub(super) struct LineRate(Arc<Mutex<Rate>>);
+
+impl LineRate {
+    pub(super) fn new(pipeline: Arc<str>, per_second: u32) -> Self {
+        Self(Arc::new(Mutex::new(Rate::new(
+            pipeline,
+            per_second,
+            Instant::now(),
+        ))))
+    }
+
+    fn rate(&self) -> std::sync::MutexGuard<'_, Rate> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn leave_out(&self, lines: u64) {
+        self.rate().left_out += lines;
+    }
+
+    fn emit(&self, level: Level, text: &str) {
+        let mut rate = self.rate();
+        if rate.admits(Instant::now()) {
+            rate.report_left_out();
+            emit(level, &rate.pipeline, text);
+        }
+    }
+}
+
+/// So many per second, and as many at once.
 #[derive(Debug)]
-struct LineRate {
+struct Rate {
+    pipeline: Arc<str>,
     per_second: u32,
     available: f64,
     at: Instant,
     left_out: u64,
 }
 
-impl LineRate {
-    fn new(per_second: u32, now: Instant) -> Self {
+impl Drop for Rate {
+    fn drop(&mut self) {
+        self.report_left_out();
+    }
+}
+
+impl Rate {
+    fn new(pipeline: Arc<str>, per_second: u32, now: Instant) -> Self {
         Self {
+            pipeline,
             per_second,
             available: f64::from(per_second),
             at: now,
@@ -237,6 +260,18 @@ impl LineRate {
         }
         is_admitted
     }
+
+    fn report_left_out(&mut self) {
+        let left_out = std::mem::take(&mut self.left_out);
+        if left_out > 0 {
+            let limit = self.per_second;
+            tracing::warn!(
+                target: "component",
+                pipeline = &*self.pipeline,
+                "{left_out} lines were left out: more than {limit} per second ([limits] log_lines_per_second)"
+            );
+        }
+    }
 }
 
 #[cfg(test)]
@@ -248,7 +283,7 @@ mod tests {
     #[test]
     fn lines_over_the_rate_are_counted() {
         let start = Instant::now();
-        let mut rate = LineRate::new(10, start);
+        let mut rate = Rate::new("p".into(), 10, start);
         assert_eq!((0..100).filter(|_| rate.admits(start)).count(), 10);
         assert_eq!(rate.left_out, 90);
         let later = start + Duration::from_millis(500);
@@ -256,8 +291,19 @@ mod tests {
     }
 
     #[test]
+    fn instances_of_a_component_count_together() {
+        let lines = LineRate::new("p".into(), 10);
+        for _ in 0..100 {
+            GuestLog::new(lines.clone()).write(Level::Info, "it fails");
+        }
+        let left_out = lines.rate().left_out;
+        // Some more may be admitted while this takes its time.
+        assert!((50..=90).contains(&left_out), "{left_out}");
+    }
+
+    #[test]
     fn outputs_become_lines_however_they_are_cut() {
-        let log = GuestLog::new("p".into(), 100);
+        let log = GuestLog::new(LineRate::new("p".into(), 100));
         log.output(Output::Stderr, b"one\ntw");
         log.output(Output::Stdout, b"between");
         log.output(Output::Stderr, b"o\n\nthree");
@@ -266,7 +312,7 @@ mod tests {
 
     #[test]
     fn a_line_without_end_takes_no_more_than_a_line() {
-        let log = GuestLog::new("p".into(), 100);
+        let log = GuestLog::new(LineRate::new("p".into(), 100));
         for _ in 0..100 {
             log.output(Output::Stdout, &[b'x'; 1 << 16]);
         }
@@ -277,9 +323,9 @@ mod tests {
 
     #[test]
     fn lines_of_one_message_are_looked_at_up_to_a_number() {
-        let log = GuestLog::new("p".into(), 10);
+        let log = GuestLog::new(LineRate::new("p".into(), 10));
         log.write(Level::Info, &"x\n".repeat(1_000_000));
-        assert_eq!(log.lines().rate.left_out, 1_000_000 - 10);
+        assert_eq!(log.lines().rate.rate().left_out, 1_000_000 - 10);
         assert_eq!(log.take_last_words().len(), REMEMBERED_LINES);
     }
 

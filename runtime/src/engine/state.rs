@@ -15,7 +15,7 @@ use super::bindings::{dead_letters, epoch, log};
 use super::clock::VirtualClock;
 use super::deadline::RunMeter;
 use super::limits::Limiter;
-use super::log::{GuestLog, Level, printable};
+use super::log::{GuestLog, Level, LineRate, printable};
 use super::random::SeededRandom;
 use super::{InstanceLimits, Usage, wasi};
 
@@ -61,8 +61,20 @@ pub(super) struct State {
 }
 
 impl State {
+    /// An instance whose lines count alone.
     pub(super) fn new(identity: Identity, guest: Guest, limits: &InstanceLimits) -> Self {
-        let log = GuestLog::new(Arc::clone(&identity.pipeline), limits.log_lines_per_second);
+        let lines = LineRate::new(Arc::clone(&identity.pipeline), limits.log_lines_per_second);
+        Self::logging(identity, guest, limits, lines)
+    }
+
+    /// One whose lines count together with those of others.
+    pub(super) fn logging(
+        identity: Identity,
+        guest: Guest,
+        limits: &InstanceLimits,
+        lines: LineRate,
+    ) -> Self {
+        let log = GuestLog::new(lines);
         Self {
             wasi: wasi::context(&log),
             clock: VirtualClock::default(),

@@ -54,7 +54,7 @@ pub struct Limits {
     pub derived_bytes: usize,
     /// How long one staging call may wait for its destination.
     pub stage_wait: Duration,
-    /// Lines of one instance that reach the log.
+    /// Lines of a component that reach the log, of all its instances together.
     pub log_lines_per_second: u32,
 }
 
