@@ -58,6 +58,9 @@ pub struct Diagnostics {
     pub warnings: Vec<Problem>,
 }
 
+/// What does not keep a pipeline from running.
+const WARNINGS: [Code; 2] = [Code::UnusedConnection, Code::GrpcPort];
+
 impl Diagnostics {
     /// Sorts problems into mistakes and warnings. Values from the environment are taken out of
     /// what they say.
@@ -69,7 +72,7 @@ impl Diagnostics {
         problems.sort_by_key(|problem| (problem.span.start, problem.span.end));
         let (warnings, mistakes) = problems
             .into_iter()
-            .partition(|problem| problem.code == Code::UnusedConnection.as_str());
+            .partition(|problem| WARNINGS.iter().any(|code| problem.code == code.as_str()));
         Self {
             file,
             mistakes,

@@ -168,12 +168,7 @@ impl Engine {
         })))
     }
 
-    fn compile(
-        &self,
-        wasm: &[u8],
-        hash: String,
-        cache: Option<&Path>,
-    ) -> Result<(Code, Compiled)> {
+    fn compile(&self, wasm: &[u8], hash: String, cache: Option<&Path>) -> Result<(Code, Compiled)> {
         let surface = Surface::read(wasm)?;
         let imports = surface.check(&self.capabilities)?;
         let (component, compiled) = cache::compile(&self.wasmtime, wasm, &hash, cache)?;
