@@ -25,7 +25,8 @@ fn prometheus_takes_rules_and_configuration() {
         .lines()
         .filter_map(|line| line.trim().strip_prefix("- alert: "));
     for name in names {
-        let tests = tested.split(&format!("alertname: {name}\n")).skip(1);
+        let line = format!("alertname: {name}\n");
+        let tests = tested.split(&line).skip(1);
         let is_quiet = tests.map(|rest| rest.trim_start().starts_with("exp_alerts: []"));
         let quiet: BTreeSet<bool> = is_quiet.collect();
         assert_eq!(quiet.len(), 2, "{name} is not tested both ways");
