@@ -24,6 +24,7 @@ from pathlib import Path
 import changes
 import kafka
 import postgres
+import telemetry
 from measuring import BINARY, BINARY_COPY, CACHE, HERE, NATIVE, compare, measure
 
 # ---- input ---------------------------------------------------------------------------------------
@@ -312,6 +313,7 @@ MEASUREMENTS = {
     "swap_compiling": changes.compiling,
     "recording": recording,
     "shadowing": shadowing,
+    "telemetry": telemetry.cost,
     "kafka_to_discard": kafka.to_discard,
     "kafka_to_delta": kafka.to_delta,
     "kafka_memory": kafka.memory,

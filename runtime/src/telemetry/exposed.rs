@@ -206,3 +206,65 @@ fn attributes(labels: &Labels<'_>) -> Vec<KeyValue> {
     let labels = labels.iter();
     labels.map(|(name, value)| attribute(name, value)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use opentelemetry_proto::tonic::common::v1::any_value;
+
+    use super::*;
+
+    fn read(text: &str) -> Vec<Metric> {
+        let span = Span {
+            started: UNIX_EPOCH,
+            now: UNIX_EPOCH,
+        };
+        metrics(text, span)
+    }
+
+    #[test]
+    fn counters_and_gauges_keep_names_and_labels() {
+        let found = read(
+            "# HELP rows Rows.\n# TYPE rows counter\nrows_total{pipeline=\"a\"} 7\n\
+             rows_total{pipeline=\"b\"} 8\n# HELP lag Behind.\n# TYPE lag gauge\n\
+             lag{partition=\"x,\\\"y\\\\}\",pipeline=\"a\"} 1.5\n# HELP none None.\n# TYPE none gauge\n# EOF\n",
+        );
+        let [rows, lag] = &found[..] else {
+            panic!("{found:#?}");
+        };
+        assert_eq!((&*rows.name, &*rows.description), ("rows", "Rows"));
+        let Some(Data::Sum(sum)) = &rows.data else {
+            panic!("{rows:#?}");
+        };
+        let values: Vec<_> = sum.data_points.iter().map(|point| point.value).collect();
+        assert_eq!(values, [Some(Value::AsInt(7)), Some(Value::AsInt(8))]);
+        let Some(Data::Gauge(gauge)) = &lag.data else {
+            panic!("{lag:#?}");
+        };
+        assert_eq!(gauge.data_points[0].value, Some(Value::AsDouble(1.5)));
+        let label = gauge.data_points[0].attributes[0].clone();
+        let value = label.value.and_then(|value| value.value);
+        let expected = any_value::Value::StringValue("x,\"y\\}".to_owned());
+        assert_eq!(value, Some(expected));
+    }
+
+    #[test]
+    fn buckets_count_what_lies_between_bounds() {
+        let found = read(
+            "# HELP took Seconds.\n# TYPE took histogram\ntook_sum{pipeline=\"a\"} 3.5\n\
+             took_count{pipeline=\"a\"} 6\ntook_bucket{le=\"0.5\",pipeline=\"a\"} 1\n\
+             took_bucket{le=\"1.0\",pipeline=\"a\"} 4\ntook_bucket{le=\"+Inf\",pipeline=\"a\"} 6\n# EOF\n",
+        );
+        let Some(Data::Histogram(histogram)) = &found[0].data else {
+            panic!("{found:#?}");
+        };
+        let [point] = &histogram.data_points[..] else {
+            panic!("{histogram:#?}");
+        };
+        assert_eq!((point.count, point.sum), (6, Some(3.5)));
+        assert_eq!(point.explicit_bounds, [0.5, 1.0]);
+        assert_eq!(point.bucket_counts, [1, 3, 2]);
+        assert_eq!(point.attributes.len(), 1);
+    }
+}

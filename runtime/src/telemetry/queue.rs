@@ -72,3 +72,25 @@ impl Queue {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_is_counted() {
+        let queue = Queue::default();
+        let span = |number: usize| Span {
+            name: number.to_string(),
+            ..Span::default()
+        };
+        queue.push((0..CAPACITY + 10).map(span));
+        assert_eq!((queue.len(), queue.dropped()), (CAPACITY, 10));
+        let batch = queue.take();
+        assert_eq!(batch.len(), BATCH);
+        assert_eq!(batch[0].name, "0");
+        queue.push([span(0)]);
+        assert_eq!(queue.len(), CAPACITY - BATCH + 1);
+        assert_eq!(queue.dropped(), 10);
+    }
+}

@@ -113,3 +113,119 @@ fn happened(life: &mut Life, event: EpochEvent<'_>) {
         EpochEvent::Begun(_) | EpochEvent::Ended(_) => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use opentelemetry_proto::tonic::trace::v1::Span;
+    use wasm_sink_core::component::Writer;
+    use wasm_sink_core::home::{Commit, CommitPurpose, EpochCommit};
+    use wasm_sink_core::{Account, Blame, Kind};
+
+    use super::*;
+    use crate::pipeline::EpochEnd;
+
+    fn writer() -> Writer {
+        Writer {
+            component: "c".to_owned(),
+            configuration: "f".to_owned(),
+        }
+    }
+
+    fn traced(share: Share) -> (Traces, Arc<Queue>) {
+        let queue = Arc::new(Queue::default());
+        (Traces::new(share, Arc::clone(&queue)), queue)
+    }
+
+    fn commit(ids: &[CommitId]) -> Commit {
+        let epochs = ids.iter().map(|id| EpochCommit {
+            id: *id,
+            moves: Vec::new(),
+            staged: Vec::new(),
+            intent: None,
+            account: Account::default(),
+        });
+        Commit {
+            epochs: epochs.collect(),
+            writer: writer(),
+            purpose: CommitPurpose::Deliver,
+        }
+    }
+
+    fn named<'a>(spans: &'a [Span], name: &str) -> Vec<&'a Span> {
+        spans.iter().filter(|span| span.name == name).collect()
+    }
+
+    #[test]
+    fn a_commit_of_two_epochs_is_in_one_trace_and_linked_from_the_other() {
+        let (traces, queue) = traced(Share::ALL);
+        let ids = [1, 2].map(CommitId::from_random);
+        for id in ids {
+            traces.epoch(id, EpochEvent::Begun(&writer()));
+        }
+        traces.attempted(&Attempt {
+            commit: &commit(&ids),
+            version: 3,
+            took: Duration::from_millis(5),
+            error: None,
+        });
+        for id in ids {
+            traces.epoch(id, EpochEvent::Ended(EpochEnd::Committed));
+        }
+        let spans = queue.take();
+        let [commit] = named(&spans, "commit")[..] else {
+            panic!("{spans:#?}");
+        };
+        let [first, second] = named(&spans, "epoch")[..] else {
+            panic!("{spans:#?}");
+        };
+        assert_eq!(commit.parent_span_id, first.span_id);
+        assert_eq!(commit.trace_id, first.trace_id);
+        assert_ne!(first.trace_id, second.trace_id);
+        assert_eq!(commit.links[0].span_id, second.span_id);
+        assert_eq!(second.links[0].span_id, commit.span_id);
+        assert_eq!(second.links[0].trace_id, commit.trace_id);
+    }
+
+    /// Whatever happens to an epoch, its trace has an end to it.
+    #[test]
+    fn spans_of_an_epoch_are_few() {
+        let (traces, queue) = traced(Share::ALL);
+        let id = CommitId::from_random(7);
+        traces.epoch(id, EpochEvent::Begun(&writer()));
+        let error = Error::new(Kind::Unavailable, Blame::Destination, "away");
+        for _ in 0..10_000 {
+            let took = Duration::from_micros(1);
+            let wrote = EpochEvent::Wrote {
+                rows: 2,
+                bytes: 3,
+                took,
+            };
+            traces.epoch(id, wrote);
+            traces.epoch(id, EpochEvent::Retrying(&error));
+        }
+        traces.epoch(id, EpochEvent::Ended(EpochEnd::Failed(&error)));
+        let spans = queue.take();
+        assert_eq!(spans.len(), 2, "{}", spans.len());
+        let epoch = named(&spans, "epoch")[0];
+        assert!(epoch.events.len() < 40);
+        assert!(epoch.dropped_events_count > 9_900);
+        assert_eq!(epoch.status.as_ref().unwrap().message, "away");
+        // It is over: what is said of it later is not heard.
+        traces.epoch(id, EpochEvent::Ended(EpochEnd::Committed));
+        traces.finish(None);
+        assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn what_is_not_sampled_costs_nothing() {
+        let (traces, queue) = traced(Share::new(0.0).unwrap());
+        let id = CommitId::from_random(7);
+        traces.epoch(id, EpochEvent::Begun(&writer()));
+        assert!(traces.open().is_empty());
+        traces.epoch(id, EpochEvent::Ended(EpochEnd::Committed));
+        traces.finish(None);
+        assert!(queue.is_empty());
+    }
+}

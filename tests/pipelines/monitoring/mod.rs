@@ -38,7 +38,7 @@ fn alerts_and_board_ask_for_metrics_that_there_are() {
     let lake = tempfile::tempdir().unwrap();
     let admin = Admin::somewhere();
     let pipeline = format!(
-        "name = \"shown\"\n[source]\ntype = \"generator\"\nrate = 1_000\n\
+        "name = \"shown\"\n[source]\ntype = \"generator\"\nrows = 1_000_000\nrate = 1_000\n\
          [sink]\ncomponent = \"delta\"\nconnection = \"lake\"\n[epoch]\nmax_ms = 100\nmin_commit_ms = 10\n{}",
         admin.section()
     );
