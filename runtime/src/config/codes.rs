@@ -57,6 +57,7 @@ codes! {
     ComponentNotFound = "component-not-found", "There is no file at the component's path.";
     UnsupportedComponent = "unsupported-component", "Components are not loaded from there.";
     NotLoopback = "not-loopback", "The admin address can be reached from other machines, and asks for no token.";
+    GrpcPort = "grpc-port", "Collectors take gRPC at this port, and telemetry is sent by HTTP; a warning.";
     SinkConfig = "sink-config", "The component does not take what stands in `[sink.config]` or `[[routes]]`.";
 }
 

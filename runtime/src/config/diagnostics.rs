@@ -58,6 +58,9 @@ pub struct Diagnostics {
     pub warnings: Vec<Problem>,
 }
 
+/// What does not keep a pipeline from running.
+const WARNINGS: [Code; 2] = [Code::UnusedConnection, Code::GrpcPort];
+
 impl Diagnostics {
     /// Sorts problems into mistakes and warnings. Values from the environment are taken out of
     /// what they say.
@@ -69,7 +72,7 @@ impl Diagnostics {
         problems.sort_by_key(|problem| (problem.span.start, problem.span.end));
         let (warnings, mistakes) = problems
             .into_iter()
-            .partition(|problem| problem.code == Code::UnusedConnection.as_str());
+            .partition(|problem| WARNINGS.iter().any(|code| problem.code == code.as_str()));
         Self {
             file,
             mistakes,
@@ -110,8 +113,15 @@ impl Diagnostics {
         out
     }
 
+    /// Values that another mistake on the same line must not show either, whatever their keys are called.
+    fn secrets_in_file(&self) -> Vec<Span> {
+        let mistakes = self.mistakes.iter();
+        let secrets = mistakes.filter(|problem| problem.code == Code::SecretInFile.as_str());
+        secrets.map(|problem| problem.span.clone()).collect()
+    }
+
     fn render_one(&self, renderer: &Renderer, level: Level<'_>, problem: &Problem) -> String {
-        let line = Line::of(&self.file.text, problem);
+        let line = Line::of(&self.file.text, problem, &self.secrets_in_file());
         let message = normalize_untrusted_str(&problem.message);
         let help = problem.help.as_deref().map(normalize_untrusted_str);
         let snippet = Snippet::source(&line.text)
@@ -144,7 +154,7 @@ struct Line {
 }
 
 impl Line {
-    fn of(text: &str, problem: &Problem) -> Self {
+    fn of(text: &str, problem: &Problem, in_file: &[Span]) -> Self {
         let start = boundary(text, problem.span.start);
         let begin = text[..start].rfind('\n').map_or(0, |at| at + 1);
         let line = text[begin..].lines().next().unwrap_or_default();
@@ -155,7 +165,7 @@ impl Line {
         let mut shown = String::new();
         let mut hidden: Vec<Span> = Vec::new();
         let mut from = begin;
-        for secret in secrets(text, problem) {
+        for secret in secrets(text, problem, in_file) {
             let secret = secret.start.max(from)..secret.end.min(line_end);
             if secret.is_empty() {
                 continue;
@@ -196,15 +206,14 @@ fn place(at: usize, mut from: usize, hidden: &[Span], inside: usize) -> usize {
 }
 
 /// What is not to be shown when a problem is.
-fn secrets(text: &str, problem: &Problem) -> Vec<Span> {
+fn secrets(text: &str, problem: &Problem, in_file: &[Span]) -> Vec<Span> {
     let mut secrets = redact::secrets(text);
+    secrets.extend_from_slice(in_file);
     let sounds_secret = [Some(&problem.message), problem.help.as_ref()]
         .into_iter()
         .flatten()
         .any(|text| redact::is_secret_name(text));
-    if problem.code == Code::SecretInFile.as_str() {
-        secrets.push(problem.span.clone());
-    } else if problem.code == Code::UnknownKey.as_str() && sounds_secret {
+    if problem.code == Code::UnknownKey.as_str() && sounds_secret {
         // A slip in the name of a secret: its value is one none the less.
         secrets.extend(redact::value_of_key(text, problem.span.end));
     }

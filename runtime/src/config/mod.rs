@@ -17,6 +17,7 @@ mod registry;
 mod schema;
 mod sections;
 mod sink_config;
+mod telemetry;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -40,6 +41,7 @@ pub use names::{BadName, ComponentRef, Label, MAX_NAME_CHARS, PipelineName, Role
 pub use registry::Registry;
 pub use schema::check_sink_config;
 pub use sink_config::{SinkConfig, SinkConfigProblem};
+pub use telemetry::{Header, Share, Telemetry};
 
 /// A pipeline that can be opened: every key is known and means something.
 #[derive(Debug)]
@@ -66,6 +68,8 @@ pub struct Pipeline {
     pub dead_letters: DeadLetters,
     /// `[admin]`: where people and monitoring look.
     pub admin: Option<Admin>,
+    /// `[telemetry]`: where traces and metrics are sent.
+    pub telemetry: Option<Telemetry>,
     /// As it was written, to be compared with what the file says later.
     pub written: Written,
     /// For problems that are found later, and points at them.

@@ -8,6 +8,7 @@ const SECRET_WORDS: &[&str] = &[
     "account_key",
     "api_key",
     "apikey",
+    "authorization",
     "connection_string",
     "credential",
     "passphrase",

@@ -18,7 +18,7 @@ use wasm_sink_core::{Account, Blame, Error, Kind, PartitionKey, Result};
 use super::backoff::Backoff;
 use super::context::Context;
 use super::epoch::ReadyEpoch;
-use super::observe::Committed;
+use super::observe::{Attempt, Committed, EpochEvent};
 use super::roll_forward::roll_forward;
 
 /// How many epochs one commit joins at most.
@@ -110,6 +110,10 @@ impl Committer {
             match backoff.wait(error) {
                 Ok((wait, error)) => {
                     context.observer.retrying(&error, wait);
+                    for waiting in &self.waiting {
+                        let id = waiting.request.epoch.commit.id;
+                        context.observer.epoch(id, EpochEvent::Retrying(&error));
+                    }
                     sleep(wait).await;
                 }
                 Err(error) => self.fail_all(&error),
@@ -168,6 +172,12 @@ impl Committer {
         Step::Attempting.reached();
         let answer = context.destination.home.attempt(&base, &commit).await;
         Step::Attempted.reached();
+        context.observer.attempted(&Attempt {
+            commit: &commit,
+            version: base.version,
+            took: begun.elapsed(),
+            error: answer.as_ref().err().map(AttemptError::error),
+        });
         match answer {
             Ok(()) => {
                 self.report(joined, begun);

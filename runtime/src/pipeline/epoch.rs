@@ -78,6 +78,15 @@ impl Piece {
         u64::from(self.range.end - self.range.start)
     }
 
+    /// Its share of the batch's bytes.
+    pub(super) fn bytes(&self) -> u64 {
+        let (bytes, rows) = (self.batch.bytes as u64, self.batch.rows.num_rows() as u64);
+        match rows == self.len() {
+            true => bytes,
+            false => bytes.saturating_mul(self.len()) / rows.max(1),
+        }
+    }
+
     fn is_last_of_batch(&self) -> bool {
         self.range.end as usize == self.batch.rows.num_rows()
     }

@@ -48,7 +48,7 @@ pub use entropy::{Entropy, OsEntropy};
 pub use limits::{EpochLimits, Limits, Retry};
 pub use local_home::LocalHome;
 pub use logic::{Logic, Replacement, Share, TakenOver, Verdict};
-pub use observe::{Committed, Observer};
+pub use observe::{Attempt, Committed, EpochEnd, EpochEvent, Observer};
 pub use route::{Route, Topics};
 pub use samples::Samples;
 pub use state::{Begins, LocalState, PendingLetters, StateDirectory};

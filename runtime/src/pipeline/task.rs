@@ -5,6 +5,7 @@
 mod commit;
 mod evidence;
 mod recover;
+mod told;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use super::context::Context;
 use super::driver::{TaskEvent, TaskNumber};
 use super::epoch::{Group, OpenEpoch, Piece};
 use super::logic::Running;
+use super::observe::EpochEnd;
 
 use commit::{Submission, Submitted};
 use recover::Broken;
@@ -237,8 +239,10 @@ impl Task {
             Some(next) => *next = Some(batch.end.clone()),
         }
         let piece = Piece::whole(Arc::new(batch));
-        let id = self.context.new_commit_id();
-        let open = self.open.get_or_insert_with(|| OpenEpoch::new(id));
+        if self.open.is_none() {
+            self.open = Some(OpenEpoch::new(self.begin_epoch()));
+        }
+        let open = self.open.as_mut().ok_or_else(gone)?;
         let (id, is_first) = (open.id, open.rows == 0);
         open.push(piece.clone());
         let key = &piece.batch.key;
@@ -252,7 +256,11 @@ impl Task {
             }
             let instance = self.instance().await?;
             instance.admit(key, begin.as_ref());
-            if let Err(failure) = instance.write(rows).await {
+            let begun = Instant::now();
+            let written = instance.write(rows).await;
+            self.wrote(id, &piece, begun);
+            if let Err(failure) = written {
+                self.ended(id, EpochEnd::Failed(&failure.error));
                 let pieces = self.abandon_open().await;
                 let at = Some(pieces.len().saturating_sub(1));
                 return self
@@ -282,9 +290,13 @@ impl Task {
             return Ok(());
         };
         let sealed = if open.rows > 0 {
-            match self.instance().await?.flush().await {
+            let begun = Instant::now();
+            let flushed = self.instance().await?.flush().await;
+            self.flushed(open.id, begun);
+            match flushed {
                 Ok(sealed) => sealed,
                 Err(failure) => {
+                    self.ended(open.id, EpochEnd::Failed(&failure.error));
                     self.drop_instance().await;
                     let broken = Broken { failure, at: None };
                     return self
@@ -364,6 +376,7 @@ impl Task {
         let Some(open) = self.open.take() else {
             return Vec::new();
         };
+        self.ended(open.id, EpochEnd::Abandoned);
         self.drop_instance().await;
         open.pieces
     }

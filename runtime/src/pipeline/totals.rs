@@ -3,10 +3,10 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use wasm_sink_core::{DeadLetter, Error, PartitionKey, Position};
+use wasm_sink_core::{CommitId, DeadLetter, Error, PartitionKey, Position};
 
 use super::Summary;
-use super::observe::{Committed, Observer};
+use super::observe::{Attempt, Committed, EpochEvent, Observer};
 
 /// Passes events on and keeps the totals.
 pub(super) struct Totals {
@@ -65,5 +65,13 @@ impl Observer for Totals {
 
     fn durable(&self, positions: &[(PartitionKey, Position)]) {
         self.observer.durable(positions);
+    }
+
+    fn epoch(&self, id: CommitId, event: EpochEvent<'_>) {
+        self.observer.epoch(id, event);
+    }
+
+    fn attempted(&self, attempt: &Attempt<'_>) {
+        self.observer.attempted(attempt);
     }
 }

@@ -6,6 +6,7 @@ mod dead_letters;
 mod numbers;
 mod sink;
 mod source;
+mod telemetry;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,11 +19,11 @@ use super::codes::Code;
 use super::diagnostics::SourceText;
 use super::names::{Label, PipelineName};
 use super::registry::Registry;
-use super::{Admin, Connection, DeadLetters, Pipeline, Sink, Source};
+use super::{Admin, Connection, DeadLetters, Pipeline, Sink, Source, Telemetry};
 use crate::pipeline::limits::{EpochLimits, Limits, Retry};
 
 /// The tables that a pipeline can have.
-const TABLES: [&str; 8] = [
+const TABLES: [&str; 9] = [
     "connections",
     "source",
     "sink",
@@ -31,6 +32,7 @@ const TABLES: [&str; 8] = [
     "retry",
     "dead_letters",
     "admin",
+    "telemetry",
 ];
 
 /// Everything that the file says.
@@ -45,6 +47,7 @@ pub(super) struct Parts {
     retry: Retry,
     dead_letters: DeadLetters,
     admin: Option<Admin>,
+    telemetry: Option<Telemetry>,
 }
 
 impl Parts {
@@ -67,6 +70,7 @@ impl Parts {
             retry: self.retry,
             dead_letters: self.dead_letters,
             admin: self.admin,
+            telemetry: self.telemetry,
             written,
             file,
             warnings,
@@ -122,6 +126,7 @@ pub(super) fn read(
     let dead_letters = letters_table
         .and_then(|table| dead_letters::read(table, directory, &connections, registry, problems));
     let admin = inner("admin").and_then(|table| admin::read(table, problems));
+    let telemetry = inner("telemetry").and_then(|table| telemetry::read(table, problems));
     connections.report_unused([source_table, sink_table, letters_table], problems);
 
     let name = name?;
@@ -139,6 +144,7 @@ pub(super) fn read(
         retry,
         dead_letters,
         admin,
+        telemetry,
     })
 }
 

@@ -82,6 +82,11 @@ cases! {
     variable_in_routes: ["name = \"p\"\n[[routes]]\ntopic = \"${STAGE}.orders\"\ntable = \"b\"\n", SOURCE, SINK];
     admin_address: ["name = \"p\"\n", SOURCE, SINK, "[admin]\naddress = \"9464\"\n"];
     admin_for_everybody: ["name = \"p\"\n", SOURCE, SINK, "[admin]\naddress = \"0.0.0.0:9464\"\n"];
+    telemetry_without_collector: ["name = \"p\"\n", SOURCE, SINK, "[telemetry]\nsample = 2\ninterval = 1\n"];
+    telemetry_is_no_url: ["name = \"p\"\n", SOURCE, SINK, "[telemetry]\notlp = \"localhost:4318\"\ninterval_ms = 1\n"];
+    telemetry_names_a_user: ["name = \"p\"\n", SOURCE, SINK, "[telemetry]\notlp = \"http://me:hunter2@localhost:4318\"\n"];
+    telemetry_by_grpc: ["name = \"p\"\n", SOURCE, SINK, "[telemetry]\notlp = \"http://localhost:4317\"\n"];
+    telemetry_header_in_file: ["name = \"p\"\n", SOURCE, SINK, "[telemetry]\notlp = \"http://localhost:4318\"\nheaders = { \"x-scope\" = \"hunter2\", \"a b\" = \"${LONG_SECRET}\" }\n"];
     admin_token_in_file: ["name = \"p\"\n", SOURCE, SINK, "[admin]\naddress = \"0.0.0.0:9464\"\ntoken = \"0123456789abcdef\"\n"];
     admin_token_too_short: ["name = \"p\"\n", SOURCE, SINK, "[admin]\naddress = \"0.0.0.0:9464\"\ntoken = \"${SHORT_SECRET}\"\n"];
     missing_variables: ["name = \"p\"\n[source]\ntype = \"files\"\npath = \"${DATA}/${DATA}/${MORE}\"\n", SINK];

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::read;
-use crate::config::{ComponentRef, DeadLetters, Label, LoadError, Registry, Role, Style, load};
+use crate::config::{
+    ComponentRef, DeadLetters, Label, LoadError, Registry, Role, Share, Style, load,
+};
 use crate::pipeline::limits::{EpochLimits, Limits, Retry};
 
 #[test]
@@ -280,6 +282,31 @@ fn no_text_makes_it_panic() {
         let diagnostics = read(&text).unwrap_err();
         assert!(!diagnostics.render(Style::Colored).is_empty(), "{text}");
     }
+}
+
+#[test]
+fn telemetry_says_where_how_often_and_how_much() {
+    let read = |telemetry: &str| {
+        let text = format!(
+            "name = 'p'\n[source]\ntype = 'files'\n[sink]\ncomponent = 'discard'\n{telemetry}"
+        );
+        read(&text).unwrap().telemetry
+    };
+    assert!(read("").is_none());
+    let plain = read("[telemetry]\notlp = 'http://localhost:4318'\n").unwrap();
+    assert_eq!(plain.interval, Duration::from_secs(15));
+    assert_eq!(plain.sample, Share::ALL);
+    assert!(plain.headers.is_empty());
+    let full = read(
+        "[telemetry]\notlp = 'https://collector/otlp'\ninterval_ms = 500\nsample = 0.5\n\
+         headers = { Authorization = 'Bearer ${LONG_SECRET}' }\n",
+    )
+    .unwrap();
+    assert_eq!(full.interval, Duration::from_millis(500));
+    assert_eq!(Some(full.sample), Share::new(0.5));
+    assert_eq!(full.headers[0].name, "authorization");
+    assert!(full.headers[0].value.expose().starts_with("Bearer "));
+    assert!(!format!("{full:?}").contains("Bearer"), "{full:?}");
 }
 
 #[test]

@@ -12,6 +12,7 @@ use super::{Delivery, Task, gone};
 use crate::pipeline::committer::{Outcome, Request};
 use crate::pipeline::driver::TaskEvent;
 use crate::pipeline::epoch::{Piece, ReadyEpoch};
+use crate::pipeline::observe::{EpochEnd, EpochEvent};
 use crate::pipeline::quota::Standing;
 use crate::pipeline::state::PendingLetters;
 
@@ -51,6 +52,16 @@ impl Task {
         pieces: &[Piece],
         sealed: Sealed,
     ) -> Result<Submission> {
+        let submission = self.send(id, pieces, sealed).await;
+        match &submission {
+            Ok(Submission::Sent(_)) => {}
+            Ok(Submission::Nothing) => self.ended(id, EpochEnd::Empty),
+            Ok(Submission::Again(error)) | Err(error) => self.ended(id, EpochEnd::Failed(error)),
+        }
+        submission
+    }
+
+    async fn send(&mut self, id: CommitId, pieces: &[Piece], sealed: Sealed) -> Result<Submission> {
         let context = Arc::clone(&self.context);
         let staged = sealed.staged.clone();
         let standing = self.running.standing();
@@ -106,6 +117,7 @@ impl Task {
             }
             Step::DeadLettersWritten.reached();
         }
+        self.happened(id, EpochEvent::Submitted(&epoch.commit));
         let (outcome, answer) = oneshot::channel();
         let request = Request {
             epoch,
@@ -129,6 +141,18 @@ impl Task {
         submitted: Submitted,
         outcome: Option<Outcome>,
     ) -> Result<Delivery> {
+        let id = submitted.id;
+        let delivery = self.obey(submitted, outcome).await;
+        let end = match &delivery {
+            Ok(Delivery::Done) => EpochEnd::Committed,
+            Ok(Delivery::Displaced) => EpochEnd::Displaced,
+            Ok(Delivery::Again(error)) | Err(error) => EpochEnd::Failed(error),
+        };
+        self.ended(id, end);
+        delivery
+    }
+
+    async fn obey(&mut self, submitted: Submitted, outcome: Option<Outcome>) -> Result<Delivery> {
         let context = Arc::clone(&self.context);
         let outcome = outcome.ok_or_else(gone)?;
         let was_outdated = std::mem::replace(

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use wasm_sink_core::component::{Component, Failure, FailureCause, Sealed};
 use wasm_sink_core::home::Staging;
 use wasm_sink_core::step::Step;
@@ -16,6 +17,7 @@ use crate::pipeline::backoff::Backoff;
 use crate::pipeline::context::Context;
 use crate::pipeline::driver::TaskEvent;
 use crate::pipeline::epoch::{Begun, Group, Isolation, Piece, moves};
+use crate::pipeline::observe::EpochEnd;
 use crate::pipeline::poison::{Remedy, isolate};
 use crate::pipeline::quota::Standing;
 
@@ -187,13 +189,17 @@ impl Task {
         let is_durable = self.context.destination.home.staging() == Staging::Durable;
         let before = group.id.filter(|_| !is_durable);
         let id = before.unwrap_or_else(|| self.context.new_commit_id());
+        self.begins_epoch(id);
         let begun: Begun = group.pieces.iter().collect();
         let mut is_begun = false;
         for (index, piece) in group.pieces.iter().enumerate() {
             let Some(rows) = piece.rows()? else { continue };
             let instance = match self.instance().await {
                 Ok(instance) => instance,
-                Err(error) => return Err(error),
+                Err(error) => {
+                    self.ended(id, EpochEnd::Failed(&error));
+                    return Err(error);
+                }
             };
             if !is_begun {
                 instance.begin(id);
@@ -201,16 +207,24 @@ impl Task {
             }
             let key = &piece.batch.key;
             instance.admit(key, begun.at(key));
-            if let Err(failure) = instance.write(rows).await {
+            let started = Instant::now();
+            let written = instance.write(rows).await;
+            self.wrote(id, piece, started);
+            if let Err(failure) = written {
+                self.ended(id, EpochEnd::Failed(&failure.error));
                 let at = Some(index);
                 self.drop_instance().await;
                 return Ok(Err(Broken { failure, at }));
             }
         }
         let sealed = if is_begun {
-            match self.instance().await?.flush().await {
+            let started = Instant::now();
+            let flushed = self.instance().await?.flush().await;
+            self.flushed(id, started);
+            match flushed {
                 Ok(sealed) => sealed,
                 Err(failure) => {
+                    self.ended(id, EpochEnd::Failed(&failure.error));
                     self.drop_instance().await;
                     return Ok(Err(Broken { failure, at: None }));
                 }
