@@ -14,6 +14,7 @@ pub mod control;
 mod desk;
 pub mod engine;
 pub mod launch;
+pub mod letters;
 pub mod metrics;
 pub mod pipeline;
 pub mod recording;

@@ -3,10 +3,11 @@
 use std::ffi::OsStr;
 use std::path::PathBuf;
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::binary::{Binary, Invocation};
-use crate::dead_letters::{DeadLetter, dead_letters, pending_dead_letters};
+use crate::dead_letters::{DeadLetter, dead_letters, kept_rows, pending_dead_letters};
 
 /// Something that a pipeline can be connected to.
 pub trait Connected {
@@ -70,9 +71,24 @@ impl Case {
             .envs(&self.environment)
     }
 
+    /// `wasm-sink <commands> pipeline.toml`.
+    pub fn commands(&self, commands: &[&str]) -> Invocation {
+        let commands = commands.iter().map(OsStr::new);
+        let pipeline = self.path("pipeline.toml");
+        self.binary
+            .command(commands.chain([pipeline.as_os_str()]))
+            .envs(&self.environment)
+    }
+
     /// The dead letters that were published, of the pipeline called `name`.
     pub fn dead_letters(&self, name: &str) -> Vec<DeadLetter> {
         dead_letters(&self.dead_letter_directory(name))
+    }
+
+    /// The rows that an epoch's dead letters have, as others read them.
+    pub fn kept_rows(&self, name: &str, commit: &str) -> Vec<Value> {
+        let path = self.dead_letter_directory(name);
+        kept_rows(&path.join(format!("{commit}.arrow")))
     }
 
     /// # Panics

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use crate::python;
 
 /// One dead letter, as its line says.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,6 +40,14 @@ pub fn dead_letters(directory: &Path) -> Vec<DeadLetter> {
         }));
     }
     letters
+}
+
+/// The rows in a file of them, each with the number of its letter, its metadata and the types of its columns.
+pub(crate) fn kept_rows(path: &Path) -> Vec<Value> {
+    match python::ask("read_letters.py", &json!({ "path": path })) {
+        Value::Array(rows) => rows,
+        other => panic!("no list of rows: {other}"),
+    }
 }
 
 /// Files of epochs that were never settled.

@@ -12,6 +12,7 @@
 mod case;
 
 mod avro;
+mod dead_letters;
 mod duckdb;
 mod faults;
 mod generator;

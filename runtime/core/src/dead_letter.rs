@@ -1,10 +1,12 @@
 //! Rows that could not be delivered, with where they came from and why.
 
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
+use crate::batch::SourceBatch;
 use crate::epoch::CommitId;
 use crate::error::Result;
 use crate::position::{PartitionKey, Position};
@@ -25,6 +27,15 @@ pub enum RefusedBy {
 }
 
 impl RefusedBy {
+    /// All of them, in the order of a row's way.
+    pub const ALL: [Self; 5] = [
+        Self::Decoder,
+        Self::Component,
+        Self::Trap,
+        Self::Host,
+        Self::Destination,
+    ];
+
     /// The word that dead letters are filed under.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -61,6 +72,29 @@ impl fmt::Display for RowOrigin {
     }
 }
 
+/// The row of a letter, as it was decoded: part of its batch, which the epoch holds anyway until it is committed.
+#[derive(Clone)]
+pub struct DecodedRow {
+    /// The batch.
+    pub batch: Arc<SourceBatch>,
+    /// Row of the batch.
+    pub row: u32,
+}
+
+impl PartialEq for DecodedRow {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.batch, &other.batch) && self.row == other.row
+    }
+}
+
+impl Eq for DecodedRow {}
+
+impl fmt::Debug for DecodedRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "row {} of a batch of {}", self.row, self.batch.key)
+    }
+}
+
 /// One row that is not delivered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeadLetter {
@@ -76,6 +110,8 @@ pub struct DeadLetter {
     pub reason: String,
     /// The raw bytes as read, or the row as JSON where they are gone.
     pub record: Bytes,
+    /// The row itself; None where nothing was decoded.
+    pub row: Option<DecodedRow>,
 }
 
 /// A place outside of this machine that takes dead letters. It takes them before their epoch is committed, and

@@ -294,6 +294,7 @@ impl Source {
             reason: undecodable.reason.clone(),
             // A copy, so that a letter does not hold its whole block.
             record: Bytes::copy_from_slice(without_line_end(&record)),
+            row: None,
         }
     }
 }

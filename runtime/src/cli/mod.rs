@@ -3,6 +3,7 @@
 
 mod apply;
 mod check;
+mod dead_letters;
 mod follow;
 mod host;
 mod init;
@@ -34,6 +35,7 @@ use crate::connectors;
 
 pub use apply::ApplyArgs;
 pub use check::CheckArgs;
+pub use dead_letters::DeadLettersArgs;
 pub use host::{Beginning, Ended, Host, Inspection, Outcome, Preview};
 pub use init::InitArgs;
 pub use inspect::{ExplainArgs, InspectArgs};
@@ -82,6 +84,8 @@ enum Command {
     Apply(ApplyArgs),
     /// Hold another component against the one that runs, and write nothing
     Shadow(ShadowArgs),
+    /// Read the rows that could not be delivered
+    DeadLetters(DeadLettersArgs),
     /// Run a component on what was recorded, without a destination
     Replay(ReplayArgs),
     /// Show what a component is and may do
@@ -135,6 +139,7 @@ impl Cli {
             Command::Status(args) => Ok(status::execute(&args, &terminal).await),
             Command::Swap(args) => Ok(swap::execute(&args, &terminal).await),
             Command::Apply(args) => Ok(apply::execute(&args, &terminal).await),
+            Command::DeadLetters(args) => Ok(dead_letters::execute(&args, &terminal)),
             Command::Shadow(args) => Ok(shadow::execute(&args, &terminal).await),
             Command::Check(args) => match launch(ended_by_signals()) {
                 Ok(host) => Ok(check::execute(&args, &host, &terminal).await),

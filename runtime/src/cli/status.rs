@@ -1,6 +1,6 @@
 //! `wasm-sink status`.
 
-mod table;
+pub(super) mod table;
 
 use std::time::Duration;
 

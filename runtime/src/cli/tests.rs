@@ -79,6 +79,18 @@ fn the_help_teaches() {
         let command = command.find_subcommand_mut(name).unwrap();
         help.push_str(&format!("\n--- {name} ---\n{}", command.render_long_help()));
     }
+    let letters = command.find_subcommand_mut("dead-letters").unwrap();
+    help.push_str(&format!(
+        "\n--- dead-letters ---\n{}",
+        letters.render_long_help()
+    ));
+    for name in ["list", "show"] {
+        let command = letters.find_subcommand_mut(name).unwrap();
+        help.push_str(&format!(
+            "\n--- dead-letters {name} ---\n{}",
+            command.render_long_help()
+        ));
+    }
     insta::assert_snapshot!("help", help);
 }
 

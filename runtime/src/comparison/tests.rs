@@ -155,6 +155,7 @@ fn rows_columns_types_letters_and_calls_that_only_one_has_are_named() {
         by: RefusedBy::Component,
         reason: reason.to_owned(),
         record: Bytes::new(),
+        row: None,
     };
     old.letters = vec![letter(1, "the same"), letter(2, "one")];
     new.letters = vec![

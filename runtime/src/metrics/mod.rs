@@ -22,6 +22,7 @@ use crate::pipeline::{Committed, Observer};
 
 pub use exposition::encode;
 pub use live::Live;
+pub(crate) use refusals::kind;
 
 use rates::{Amounts, Rates};
 use refusals::Refusals;

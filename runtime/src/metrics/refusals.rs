@@ -73,7 +73,7 @@ fn cut(text: &str) -> String {
 }
 
 /// A reason without what differs from row to row: digits, and what stands in quotes.
-fn kind(reason: &str) -> String {
+pub(crate) fn kind(reason: &str) -> String {
     let mut kind = String::new();
     let mut quote = None;
     for character in reason.chars() {
@@ -122,6 +122,7 @@ mod tests {
             by: RefusedBy::Host,
             reason: reason.to_owned(),
             record: Bytes::new(),
+            row: None,
         }
     }
 

@@ -1,8 +1,9 @@
 //! The dead-letter file of an epoch, and what becomes of it (commit protocol, rule 11).
 //!
-//! One JSON object per line. The first line names the pipeline, the epoch and where it began; the
-//! others are one dead letter each: `source`, `partition`, `name`, `line`, `offset`, `position`,
-//! `by`, `reason`, and the record as `record` (text) or `record_base64` (bytes that are not UTF-8).
+//! One JSON object per line. The first line names the pipeline, the epoch and where it began, and the digest of
+//! the file of rows that belongs to these letters; the others are one dead letter each: `source`,
+//! `partition`, `name`, `line`, `offset`, `position`, `by`, `reason`, and the record as `record` (text) or
+//! `record_base64` (bytes that are not UTF-8).
 
 use std::path::Path;
 
@@ -13,6 +14,7 @@ use wasm_sink_core::home::{Base, History, Home};
 use wasm_sink_core::{Blame, CommitId, DeadLetter, Error, Kind, PartitionKey, Result};
 
 use super::state::{LocalState, PendingLetters};
+use crate::letters::rows::Digest;
 
 #[derive(Serialize, Deserialize)]
 struct Header<'a> {
@@ -20,6 +22,8 @@ struct Header<'a> {
     pipeline: std::borrow::Cow<'a, str>,
     commit: String,
     begins: Vec<Begin>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rows: Option<Digest>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -53,6 +57,7 @@ pub(super) fn encode(
     pipeline: &str,
     pending: &PendingLetters,
     letters: &[DeadLetter],
+    rows: Option<Digest>,
 ) -> Result<Vec<u8>> {
     let mut text = Vec::new();
     let header = Header {
@@ -67,6 +72,7 @@ pub(super) fn encode(
                 position: position.as_ref().map(ToString::to_string),
             })
             .collect(),
+        rows,
     };
     write_line(&mut text, &header)?;
     for letter in letters {

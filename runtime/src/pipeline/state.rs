@@ -10,6 +10,7 @@ use wasm_sink_core::error::Context;
 use wasm_sink_core::{Blame, CommitId, DeadLetter, Error, Kind, PartitionKey, Position, Result};
 
 use super::dead_letters;
+use crate::letters::rows;
 
 /// Where an epoch began, per partition.
 pub type Begins = BTreeMap<PartitionKey, Option<Position>>;
@@ -81,6 +82,7 @@ impl StateDirectory {
             std::fs::create_dir_all(path).map_err(|error| disk("make", path, error))?;
             remove_unfinished(path);
         }
+        remove_rows_without_letters(letters);
         Ok(Self {
             directory: directory.to_owned(),
             letters: letters.to_owned(),
@@ -99,6 +101,10 @@ impl StateDirectory {
 
     fn final_path(&self, id: CommitId) -> PathBuf {
         self.letters.join(format!("{id}.jsonl"))
+    }
+
+    fn rows_path(&self, id: CommitId) -> PathBuf {
+        rows::path(&self.letters, id)
     }
 
     fn known_path(&self) -> PathBuf {
@@ -135,28 +141,59 @@ fn remove_unfinished(directory: &Path) {
             .file_name()
             .as_encoded_bytes()
             .starts_with(UNFINISHED.as_bytes());
-        let age = entry.metadata().and_then(|metadata| metadata.modified());
-        let age = age.ok().and_then(|modified| modified.elapsed().ok());
-        if is_unfinished && age.is_some_and(|age| age > ABANDONED_AGE) {
+        if is_unfinished && is_abandoned(&entry) {
             let _ = std::fs::remove_file(entry.path());
         }
     }
 }
 
+/// Rows are written before their letters, so that a crash may leave them alone. A leftover does no harm, so that
+/// failing is none.
+fn remove_rows_without_letters(directory: &Path) {
+    for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let has_letters = ["jsonl", "tmp"]
+            .iter()
+            .any(|extension| path.with_extension(extension).exists());
+        if rows::is_one(&path) && !has_letters && is_abandoned(&entry) {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+fn is_abandoned(entry: &std::fs::DirEntry) -> bool {
+    let age = entry.metadata().and_then(|metadata| metadata.modified());
+    let age = age.ok().and_then(|modified| modified.elapsed().ok());
+    age.is_some_and(|age| age > ABANDONED_AGE)
+}
+
 /// Writes a file so that after a crash it is either the old or the new one, whole.
 pub(super) fn write_synced(path: &Path, bytes: &[u8]) -> Result<()> {
     use std::io::Write;
+    write_synced_by(path, |file| {
+        file.write_all(bytes)
+            .map_err(|error| disk("write", path, error))
+    })
+}
+
+/// The same, where the bytes are written as they come.
+fn write_synced_by<T>(
+    path: &Path,
+    write: impl FnOnce(&mut std::fs::File) -> Result<T>,
+) -> Result<T> {
     let directory = path.parent().unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new()
         .prefix(UNFINISHED)
         .tempfile_in(directory)
         .map_err(|error| disk("write into", directory, error))?;
-    file.write_all(bytes)
-        .and_then(|()| file.as_file().sync_all())
+    let written = write(file.as_file_mut())?;
+    file.as_file()
+        .sync_all()
         .map_err(|error| disk("write", path, error))?;
     file.persist(path)
         .map_err(|error| disk("write", path, error.error))?;
-    sync_directory(directory)
+    sync_directory(directory)?;
+    Ok(written)
 }
 
 /// Makes a rename or a removal in `directory` durable.
@@ -227,7 +264,21 @@ async fn blocking<T: Send + 'static>(
 #[async_trait]
 impl LocalState for StateDirectory {
     async fn write_letters(&self, pending: &PendingLetters, letters: &[DeadLetter]) -> Result<()> {
-        let text = dead_letters::encode(&self.pipeline, pending, letters)?;
+        let rows_path = self.rows_path(pending.id);
+        let decoded = rows::of(letters);
+        let kept = match decoded.is_empty() {
+            true => None,
+            false => {
+                let written = blocking(move || {
+                    write_synced_by(&rows_path, |file| {
+                        rows::write(&decoded, file)
+                            .map_err(|error| disk("write", &rows_path, error))
+                    })
+                });
+                Some(written.await.context(|| "writing dead letters")?)
+            }
+        };
+        let text = dead_letters::encode(&self.pipeline, pending, letters, kept)?;
         let path = self.pending_path(pending.id);
         blocking(move || write_synced(&path, &text))
             .await
@@ -245,11 +296,18 @@ impl LocalState for StateDirectory {
     }
 
     async fn remove_letters(&self, id: CommitId) -> Result<()> {
-        let path = self.pending_path(id);
-        blocking(move || match std::fs::remove_file(&path) {
-            Ok(()) => Ok(()),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(disk("remove", &path, error)),
+        // The letters last: while they are there, this is done again.
+        let paths = [self.rows_path(id), self.pending_path(id)];
+        blocking(move || {
+            for path in &paths {
+                match std::fs::remove_file(path) {
+                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                        return Err(disk("remove", path, error));
+                    }
+                    _ => {}
+                }
+            }
+            Ok(())
         })
         .await
     }

@@ -255,6 +255,7 @@ impl Way {
                 by: RefusedBy::Decoder,
                 reason,
                 record: as_json(&page.rows.slice(row as usize, 1)),
+                row: None,
             };
             letters.push((before, letter));
         }

@@ -17,7 +17,7 @@ const LINES: usize = 20;
 
 /// How a column stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Align {
+pub(in crate::cli) enum Align {
     Left,
     Right,
 }
@@ -284,7 +284,7 @@ fn letters(status: &Status) -> String {
 }
 
 /// Columns as wide as their longest cell; nothing where there are no rows.
-fn table(heads: &[(&str, Align)], rows: Vec<Vec<String>>) -> String {
+pub(in crate::cli) fn table(heads: &[(&str, Align)], rows: Vec<Vec<String>>) -> String {
     if rows.is_empty() {
         return String::new();
     }

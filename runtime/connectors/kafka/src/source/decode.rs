@@ -293,5 +293,6 @@ fn letter(reading: &Reading, offset: i64, reason: String, record: Bytes) -> Dead
         by: RefusedBy::Decoder,
         reason,
         record,
+        row: None,
     }
 }

@@ -355,6 +355,7 @@ impl KafkaSource {
             by: RefusedBy::Host,
             reason,
             record: Bytes::new(),
+            row: None,
         };
         self.ready.push_back(SourceEvent::Batch(SourceBatch {
             key: key.clone(),

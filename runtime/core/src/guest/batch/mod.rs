@@ -5,6 +5,8 @@ mod copy;
 mod schema_ids;
 mod split;
 
+use std::sync::Arc;
+
 use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, UInt32Array};
 use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::FieldRef;
@@ -21,7 +23,7 @@ use super::room::Full;
 use super::{Guest, ipc, wit};
 use crate::batch::{Rows, SourceBatch, record};
 use crate::data_type;
-use crate::dead_letter::{DeadLetter, RefusedBy};
+use crate::dead_letter::{DeadLetter, DecodedRow, RefusedBy};
 use crate::error::{Error, Result};
 use crate::position::Position;
 
@@ -102,6 +104,10 @@ pub(super) fn dead_letters(
                 by,
                 reason: reason(row),
                 record: record(source, *number),
+                row: Some(DecodedRow {
+                    batch: Arc::clone(source),
+                    row: *number,
+                }),
             }),
     );
 }
