@@ -1,10 +1,14 @@
 //! An honest component in the same process: what it delivers alone, and beside one that never ends.
+//!
+//! Beside it, too, a thread of the machine that never ends takes a core where others are busy. What the host answers for is
+//! that a hostile component takes no more than such a thread: that is asserted, and the ratio to what is alone is told.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use wasm_sink::engine::{Engine, InstanceLimits};
+use wasm_sink::engine::{Engine, InstanceLimits, Loaded};
 use wasm_sink_core::component::Instance;
 use wasm_sink_core::epoch::CommitId;
 
@@ -18,7 +22,8 @@ const ROWS: u64 = 10_000;
 const MEASURED: Duration = Duration::from_millis(1_000);
 /// Measurements of each kind.
 const MEASUREMENTS: usize = 7;
-/// Less than this beside a hostile component, and it is not isolated; what is aimed at is 0.9.
+/// Less than this of what it delivers beside a thread that never ends, and it is not isolated. On a quiet machine of two
+/// cores the thread costs nothing, and what is aimed at is 0.9.
 const LEAST_RATIO: f64 = 0.7;
 
 /// Starts the honest component, with the usual limits.
@@ -63,6 +68,24 @@ fn median(mut numbers: Vec<f64>) -> f64 {
     numbers[numbers.len() / 2]
 }
 
+/// How often a component that never ends was started until it is told to stop.
+async fn restart(hostile: Loaded, is_over: Arc<AtomicBool>) -> u32 {
+    let mut restarts = 0;
+    while !is_over.load(Ordering::Relaxed) {
+        run::live_loaded(&hostile, run::endless_limits())
+            .await
+            .unwrap_err();
+        restarts += 1;
+    }
+    restarts
+}
+
+fn spin(is_over: &AtomicBool) {
+    while !is_over.load(Ordering::Relaxed) {
+        std::hint::spin_loop();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_honest_component_keeps_its_pace() {
     let _machine = super::MACHINE.lock().await;
@@ -70,28 +93,31 @@ async fn an_honest_component_keeps_its_pace() {
     let mut honest = start(&engine).await;
     let hostile = Guest::writing("(loop $again (br $again)) unreachable");
     let hostile = engine.load("hostile", &hostile.build(), None).unwrap();
-    let (mut alone, mut beside) = (Vec::new(), Vec::new());
+    let (mut alone, mut beside_thread, mut beside) = (Vec::new(), Vec::new(), Vec::new());
     throughput(&mut *honest).await;
     for _ in 0..MEASUREMENTS {
         alone.push(throughput(&mut *honest).await);
+
         let is_over = Arc::new(AtomicBool::new(false));
-        let (told, again) = (Arc::clone(&is_over), hostile.clone());
-        let restarts = tokio::spawn(async move {
-            let mut restarts = 0_u32;
-            while !told.load(Ordering::Relaxed) {
-                run::live_loaded(&again, run::endless_limits())
-                    .await
-                    .unwrap_err();
-                restarts += 1;
-            }
-            restarts
-        });
+        let told = Arc::clone(&is_over);
+        let thread = thread::spawn(move || spin(&told));
+        beside_thread.push(throughput(&mut *honest).await);
+        is_over.store(true, Ordering::Relaxed);
+        thread.join().unwrap();
+
+        let is_over = Arc::new(AtomicBool::new(false));
+        let restarts = tokio::spawn(restart(hostile.clone(), Arc::clone(&is_over)));
         beside.push(throughput(&mut *honest).await);
         is_over.store(true, Ordering::Relaxed);
         assert!(restarts.await.unwrap() > 0);
     }
-    let (alone, beside) = (median(alone), median(beside));
-    let ratio = beside / alone;
-    eprintln!("alone {alone:.0} rows/s, beside a hostile component {beside:.0} rows/s: {ratio:.2}");
+    let (alone, beside_thread, beside) = (median(alone), median(beside_thread), median(beside));
+    eprintln!(
+        "alone {alone:.0} rows/s, beside a thread {beside_thread:.0}, beside a hostile component {beside:.0}: \
+         {:.2} of alone, {:.2} of beside a thread",
+        beside / alone,
+        beside / beside_thread
+    );
+    let ratio = beside / beside_thread;
     assert!(ratio >= LEAST_RATIO, "{ratio:.2}");
 }
