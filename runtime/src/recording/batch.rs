@@ -1,5 +1,6 @@
 //! Rows of a source as three Arrow IPC streams: the rows, what the source knows of each, and what it knows of all.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arrow::array::{
@@ -9,9 +10,9 @@ use arrow::array::{
 use arrow::compute::take;
 use arrow::datatypes::{Field, Schema, UInt64Type};
 use arrow::error::ArrowError;
-use arrow::ipc::CompressionType;
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::{IpcWriteOptions, StreamWriter};
+use arrow::ipc::{self, CompressionType};
 use bytes::Bytes;
 use wasm_sink_core::dead_letter::RowOrigin;
 use wasm_sink_core::{Lineage, MetadataKey, Position, SourceBatch};
@@ -36,14 +37,77 @@ pub(super) fn encode(rows: &RecordBatch) -> Result<Vec<u8>, ArrowError> {
     Ok(bytes)
 }
 
-/// The batch of a stream.
+/// How many bytes LZ4 makes of one at most.
+const MAX_EXPANSION: usize = 255;
+
+/// The batch of a stream. Arrow's reader panics on what a flatbuffer may well say, and takes as much memory as a compressed
+/// buffer claims: the one is caught, the other looked at before.
 ///
 /// # Errors
 /// The bytes are no stream with one batch.
 pub(super) fn decode(bytes: &[u8]) -> Result<RecordBatch, ArrowError> {
-    let mut reader = StreamReader::try_new(bytes, None)?;
-    let none = || ArrowError::IpcError("a stream without a batch".to_owned());
-    reader.next().unwrap_or_else(|| Err(none()))
+    let wrong = |reason: &str| ArrowError::IpcError(reason.to_owned());
+    if !is_bounded(bytes) {
+        return Err(wrong("a message that claims more than its bytes hold"));
+    }
+    let read = || {
+        let mut reader = StreamReader::try_new(bytes, None)?;
+        let none = || wrong("a stream without a batch");
+        reader.next().unwrap_or_else(|| Err(none()))
+    };
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err(wrong("a stream that lies")))
+}
+
+/// Whether no message of a stream claims bytes that it cannot have.
+fn is_bounded(mut bytes: &[u8]) -> bool {
+    while let Some((head, rest)) = bytes.split_first_chunk::<8>() {
+        let length = u32::from_le_bytes([head[4], head[5], head[6], head[7]]) as usize;
+        if length == 0 {
+            return true;
+        }
+        let Some((header, rest)) = rest.split_at_checked(length) else {
+            return false;
+        };
+        let Ok(message) = ipc::root_as_message(header) else {
+            return false;
+        };
+        let body = usize::try_from(message.bodyLength());
+        let Some((body, rest)) = body.ok().and_then(|length| rest.split_at_checked(length)) else {
+            return false;
+        };
+        let batch = message.header_as_record_batch();
+        let mut buffers = batch
+            .and_then(|batch| batch.buffers())
+            .into_iter()
+            .flatten();
+        if !buffers.all(|buffer| is_buffer(body, buffer)) {
+            return false;
+        }
+        bytes = rest;
+    }
+    true
+}
+
+/// Whether a buffer lies within a body, and what it says to become is possible.
+fn is_buffer(body: &[u8], buffer: &ipc::Buffer) -> bool {
+    let place = (
+        usize::try_from(buffer.offset()),
+        usize::try_from(buffer.length()),
+    );
+    let (Ok(offset), Ok(length)) = place else {
+        return false;
+    };
+    let Some(buffer) = body.get(offset..).and_then(|rest| rest.get(..length)) else {
+        return false;
+    };
+    let Some((claim, compressed)) = buffer.split_first_chunk::<8>() else {
+        return buffer.is_empty();
+    };
+    // -1 says that it is not compressed.
+    let claim = i64::from_le_bytes(*claim);
+    claim == -1
+        || usize::try_from(claim)
+            .is_ok_and(|bytes| bytes <= compressed.len().saturating_mul(MAX_EXPANSION))
 }
 
 /// What the source knows of each row, as columns: those that differ from row to row, and in a batch of one row those

@@ -20,6 +20,8 @@ mod neighbour;
 mod rounds;
 mod rows;
 mod run;
+#[path = "../../fuzz/src/targets.rs"]
+mod targets;
 mod world;
 
 use case::Case;

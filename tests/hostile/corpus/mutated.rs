@@ -1,19 +1,28 @@
-//! What comes from outside as bytes, changed at random from seeds: it is taken or refused, and nothing panics. Arrow
-//! IPC of a guest, pipeline.toml, JSON lines and CSV.
+//! What comes from outside as bytes: it is taken or refused, and nothing panics. The kept inputs of the targets in
+//! `tests/fuzz`, each as it is and changed at random from seeds; beside them pipeline.toml and recordings.
 //!
 //! `WASM_SINK_MUTATIONS` says how often each is changed; the seed of a failure is in its message.
 
+use std::fs;
+use std::hash::Hasher;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 
-use arrow::datatypes::{DataType, Field, Schema};
+use chrono::DateTime;
+use serde_json::Value;
+use twox_hash::XxHash64;
 use wasm_sink::config::{Registry, Style, read};
-use wasm_sink_core::guest::read_stream;
-use wasm_sink_formats::{Block, BlockKind, Decoder, Dialect, Format, UnknownFields};
+use wasm_sink::recording::{
+    FORMAT, Header, Line, RecordedComponent, RecordedLimits, Recorder, RecorderSettings, Recording,
+};
+use wasm_sink_core::epoch::CommitId;
 
 use super::ipc;
+use super::rows::rows;
+use super::targets::TARGETS;
 
+/// Kept inputs, a folder for each target.
+const KEPT: &str = "fuzz/corpus";
 /// Numbers at which readers go wrong.
 const EDGES: [u64; 9] = [
     0,
@@ -29,7 +38,7 @@ const EDGES: [u64; 9] = [
 
 fn mutations() -> u64 {
     let mutations = std::env::var("WASM_SINK_MUTATIONS").ok();
-    mutations.map_or(5_000, |mutations| mutations.parse().unwrap())
+    mutations.map_or(2_000, |mutations| mutations.parse().unwrap())
 }
 
 fn mutated(seed: &[u8], random: &mut fastrand::Rng) -> Vec<u8> {
@@ -76,9 +85,44 @@ fn survive(what: &str, seeds: &[Vec<u8>], take: impl Fn(Vec<u8>)) {
     }
 }
 
+/// The kept inputs of a target, in the order of their names.
+fn kept(target: &str) -> Vec<Vec<u8>> {
+    let folder = Path::new(KEPT).join(target);
+    let files = fs::read_dir(&folder).unwrap();
+    let mut paths: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+    paths.sort();
+    assert!(!paths.is_empty(), "{} is empty", folder.display());
+    paths.iter().map(|path| fs::read(path).unwrap()).collect()
+}
+
 #[test]
-fn ipc_of_a_guest() {
-    survive("IPC", &ipc::honest(), |bytes| drop(read_stream(bytes)));
+fn kept_inputs_are_taken_or_refused() {
+    for folder in fs::read_dir(KEPT).unwrap() {
+        let folder = folder.unwrap().file_name();
+        let is_known = TARGETS.iter().any(|(name, _)| folder == *name);
+        assert!(is_known, "{folder:?} has no target");
+    }
+    for (name, take) in TARGETS {
+        for input in kept(name) {
+            let outcome = catch_unwind(|| take(&input));
+            assert!(
+                outcome.is_ok(),
+                "{name}: {:?}",
+                String::from_utf8_lossy(&input)
+            );
+        }
+    }
+}
+
+#[test]
+fn changed_inputs_are_taken_or_refused() {
+    for (name, take) in TARGETS {
+        let mut seeds = kept(name);
+        if *name == "ipc" {
+            seeds.extend(ipc::honest());
+        }
+        survive(name, &seeds, |bytes| take(&bytes));
+    }
 }
 
 #[test]
@@ -100,49 +144,93 @@ fn pipeline_toml() {
     });
 }
 
-fn decode(format: Format, bytes: Vec<u8>) {
-    let columns = [
-        ("id", DataType::Int64),
-        ("price", DataType::Float64),
-        ("name", DataType::Utf8),
-        ("day", DataType::Date32),
-    ];
-    let fields = columns.map(|(name, data_type)| Field::new(name, data_type, true));
-    let schema = Arc::new(Schema::new(fields.to_vec()));
-    let Ok(decoder) = Decoder::new(format, &bytes, Some(&schema)) else {
-        return;
-    };
-    let block = Block {
-        bytes: bytes.into(),
-        offset: 0,
-        before: Default::default(),
-        kind: BlockKind::Records,
-    };
-    for unknown in [
-        UnknownFields::Ignore,
-        UnknownFields::Report,
-        UnknownFields::Refuse,
-    ] {
-        drop(decoder.decode(&schema, &block, unknown));
+fn header() -> Header {
+    Header {
+        recording: FORMAT,
+        wasm_sink: "0".to_owned(),
+        at: DateTime::UNIX_EPOCH,
+        process: "a test".to_owned(),
+        pipeline: "p".to_owned(),
+        component: RecordedComponent {
+            name: "c".to_owned(),
+            hash: "00".to_owned(),
+        },
+        instance: 1,
+        config: "{}".to_owned(),
+        connections: Default::default(),
+        limits: RecordedLimits {
+            memory_bytes: 1,
+            call_deadline_ms: 1,
+            log_lines_per_second: 1,
+            handles: 1,
+            dead_letters: 1,
+            split_parts: 1,
+            derived_bytes: 1,
+        },
     }
 }
 
-#[test]
-fn json_lines() {
-    let seed = br#"{"id": 1, "price": 2.5e1, "name": "a\u00e9\ud83d\ude00\n", "day": "2026-01-31"}
-{"id": null, "more": {"deep": [1, [2, {"x": true}]]}, "name": "\u00e4"}
-{"id": -9223372036854775808, "price": 1e308, "day": "0001-01-01"}
-"#;
-    survive("JSON", &[seed.to_vec()], |bytes| {
-        decode(Format::Json, bytes)
-    });
+/// The lines and the rows of a recording.
+async fn recorded(directory: &Path) -> PathBuf {
+    let settings = RecorderSettings {
+        directory: directory.to_owned(),
+        max_bytes: 1 << 20,
+    };
+    let recorder = Recorder::open(&settings).unwrap();
+    let mut tape = recorder.tape(header(), || None);
+    tape.opened(Vec::new(), None).await;
+    tape.began(CommitId::from_random(7));
+    tape.wrote(rows("0", 0, 20), Vec::new(), None).await;
+    tape.close().await.unwrap()
 }
 
-#[test]
-fn csv() {
-    let seed =
-        b"\xEF\xBB\xBFid,price,name,day\r\n1,2.5,\"a \"\"b\"\"\nc\",2026-01-31\r\n-1,,,\n,1e9,x,\n";
-    survive("CSV", &[seed.to_vec()], |bytes| {
-        decode(Format::Csv(Dialect::default()), bytes);
-    });
+/// All that stands in a recording.
+fn take_recording(path: &Path) {
+    if let Ok(recording) = Recording::open(path) {
+        for line in recording.lines() {
+            if let Line::Batch(batch) = line {
+                drop(recording.batch(batch));
+            }
+        }
+    }
+}
+
+/// With the digest that the rows have, as somebody would write who means harm.
+fn signed(lines: &str, rows: &[u8]) -> String {
+    let mut hash = XxHash64::with_seed(0);
+    hash.write(rows);
+    let sign = |line: &str| {
+        let mut line: Value = serde_json::from_str(line).unwrap();
+        if let Some(digest) = line.get_mut("digest") {
+            *digest = format!("{:016x}", hash.finish()).into();
+        }
+        format!("{line}\n")
+    };
+    lines.lines().map(sign).collect()
+}
+
+#[tokio::test]
+async fn recordings() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = recorded(directory.path()).await;
+    let rows_path = path.with_extension("arrows");
+    let (lines, rows) = (fs::read(&path).unwrap(), fs::read(&rows_path).unwrap());
+    tokio::task::spawn_blocking(move || {
+        survive(
+            "lines of a recording",
+            std::slice::from_ref(&lines),
+            |bytes| {
+                fs::write(&path, bytes).unwrap();
+                take_recording(&path);
+            },
+        );
+        let lines = String::from_utf8(lines).unwrap();
+        survive("rows of a recording", &[rows], |bytes| {
+            fs::write(&path, signed(&lines, &bytes)).unwrap();
+            fs::write(&rows_path, bytes).unwrap();
+            take_recording(&path);
+        });
+    })
+    .await
+    .unwrap();
 }
