@@ -63,7 +63,7 @@ impl Refusals {
     /// The most frequent first.
     pub(super) fn sorted(&self) -> Vec<Refused> {
         let mut kinds: Vec<Refused> = self.kinds.values().cloned().collect();
-        kinds.sort_by(|one, other| other.count.cmp(&one.count));
+        kinds.sort_by_key(|kind| std::cmp::Reverse(kind.count));
         kinds
     }
 }
@@ -80,7 +80,7 @@ pub(crate) fn kind(reason: &str) -> String {
         match quote {
             Some(open) if character == open => {
                 quote = None;
-                kind.push_str("…");
+                kind.push('…');
                 kind.push(character);
             }
             Some(_) => {}

@@ -109,7 +109,7 @@ pub fn cases() -> Vec<Case> {
         ("nothing", Vec::new()),
         (
             "noise",
-            (0..4_000_u32).map(|n| (n * 7919 >> 3) as u8).collect(),
+            (0..4_000_u32).map(|n| ((n * 7919) >> 3) as u8).collect(),
         ),
         ("cut in the schema", texts[..40].to_vec()),
         ("cut in the rows", texts[..whole - 600].to_vec()),

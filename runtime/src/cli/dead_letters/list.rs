@@ -115,7 +115,7 @@ impl Listing {
         for kind in &mut kinds {
             kind.epochs = kind.commits.len() as u64;
         }
-        kinds.sort_by(|one, other| other.letters.cmp(&one.letters));
+        kinds.sort_by_key(|kind| std::cmp::Reverse(kind.letters));
         Listed {
             letters: kinds.iter().map(|kind| kind.letters).sum(),
             epochs: self.commits.len() as u64,
