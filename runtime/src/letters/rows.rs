@@ -129,7 +129,7 @@ fn copied(rows: &[(u64, DecodedRow)]) -> Result<RecordBatch, ArrowError> {
     RecordBatch::try_new(Arc::new(schema), columns)
 }
 
-/// Reads rows, a batch at a time, as [`write`] wrote them. None where the file is gone, or belongs to another
+/// Reads rows, a batch at a time, as [`write()`] wrote them. None where the file is gone, or belongs to another
 /// attempt of the epoch.
 ///
 /// # Errors
