@@ -38,7 +38,7 @@ build: toolchain libraries ## The release binary: target/release/wasm-sink, with
 	cp target/libduckdb/libduckdb.* target/release/
 
 bench: toolchain libraries setup ## Speed and memory of the release binary, as ratios: minutes, once it is compiled
-	cargo build $(LOCKED),wasm-sink-bench/kafka --release -p wasm-sink -p wasm-sink-bench
+	cargo build $(LOCKED),wasm-sink/unlimited,wasm-sink-bench/kafka --release -p wasm-sink -p wasm-sink-bench
 	$$(tests/setup.sh python | cut -d= -f2) tests/bench/run.py
 
 promises: libraries ## Writes the table of destinations in README.md, from the kit in tests/conformance

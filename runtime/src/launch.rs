@@ -17,24 +17,26 @@ use wasm_sink_core::source::{Source, SourceContext, SourceEvent};
 use wasm_sink_core::stage::{Purpose, UnitId};
 use wasm_sink_core::{Blame, CommitId, DeadLetter, Error, Kind, Result, Rows, SourceBatch};
 
-use crate::cli::{Beginning, Ended, Host, Inspection, Outcome, Preview};
+use crate::cli::{Beginning, Ended, Host, Inspection, Outcome, Preview, Redelivered};
 use crate::config::{self, ComponentRef, SinkConfigProblem};
 use crate::control::{Handler, Server};
 use crate::desk::Desk;
 use crate::engine::{Engine, EngineSettings, InstanceLimits, Recordings, Usage};
+use crate::letters::Selection;
 use crate::metrics::{Live, Metrics};
 use crate::pipeline::{
     self, Destinations, Entropy, LettersElsewhere, LocalHome, LocalState, Logic, Observer,
     OsEntropy, Pipeline, Route, Samples, Start, StateDirectory, Topics, persist,
 };
 use crate::recording::{Recorder, RecorderSettings};
+use crate::redeliver::redeliver;
 use crate::replay::{self, Replayed, Request, Watcher};
 use crate::slot::{Slot, builtin, grants};
 use crate::swap::{InForce, Journal, Swaps};
 use crate::telemetry::Telemetry;
 
 /// Rows per batch that sources are asked for.
-const BATCH_ROWS: usize = 10_000;
+pub(crate) const BATCH_ROWS: usize = 10_000;
 /// What recordings of failed epochs may hold, in bytes.
 const FAILURES_BYTES: u64 = 256 << 20;
 
@@ -495,6 +497,22 @@ impl Host for Launcher {
         drop(server);
         recordings.finish().await;
         outcome
+    }
+
+    async fn redeliver(
+        &self,
+        pipeline: config::Pipeline,
+        selection: &Selection,
+        metrics: Arc<Metrics>,
+    ) -> Result<Redelivered> {
+        let recordings = recordings(&pipeline, None)?;
+        let (own, usage) = (recordings.clone(), Arc::clone(metrics.usage()));
+        let component =
+            |pipeline: &_, connections: &_| self.grant(pipeline, connections, own, &usage);
+        let shutdown = self.shutdown.clone();
+        let done = redeliver(pipeline, selection, metrics, shutdown, component).await;
+        recordings.finish().await;
+        done
     }
 
     async fn preview(&self, pipeline: config::Pipeline, rows: usize) -> Result<Preview> {

@@ -23,6 +23,7 @@ from pathlib import Path
 
 import changes
 import kafka
+import limits
 import operating
 import postgres
 import telemetry
@@ -316,6 +317,7 @@ MEASUREMENTS = {
     "hostile_neighbour": operating.neighbour,
     "recording": recording,
     "shadowing": shadowing,
+    "limits": limits.cost,
     "telemetry": telemetry.cost,
     "kafka_to_discard": kafka.to_discard,
     "kafka_to_delta": kafka.to_delta,

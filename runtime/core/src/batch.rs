@@ -4,8 +4,9 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, RecordBatch, UInt32Array};
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow::compute::{filter, filter_record_batch, take, take_record_batch};
+use arrow::datatypes::{Field, Schema};
 use arrow::error::ArrowError;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -249,6 +250,25 @@ impl Rows {
         };
         Ok(Self { values, origin })
     }
+}
+
+/// What a source knows of one record beside its bytes: a row with a column for each key that `column` has a
+/// value of one row for.
+///
+/// # Errors
+/// A column has another number of rows.
+pub fn record_metadata(
+    mut column: impl FnMut(MetadataKey) -> Option<ArrayRef>,
+) -> Result<RecordBatch, ArrowError> {
+    let (mut fields, mut columns) = (Vec::new(), Vec::new());
+    for key in MetadataKey::ALL {
+        if let Some(column) = column(key) {
+            fields.push(Field::new(key.as_str(), column.data_type().clone(), true));
+            columns.push(column);
+        }
+    }
+    let options = RecordBatchOptions::new().with_row_count(Some(1));
+    RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)
 }
 
 /// One row as bytes: as read where the source still holds them, else as JSON.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use async_trait::async_trait;
 use bytes::Bytes;
 
@@ -95,8 +96,24 @@ impl fmt::Debug for DecodedRow {
     }
 }
 
+/// What there is of a letter beside its bytes, for another attempt at delivering it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Kept {
+    /// The row, as it was decoded.
+    Row(DecodedRow),
+    /// Its bytes are a whole record of the source, which may be decoded again. One row of what the source knows
+    /// beside them: a column for each [`MetadataKey`](crate::MetadataKey) that it has.
+    Record(RecordBatch),
+    /// Its bytes are for a person to read.
+    #[default]
+    Nothing,
+}
+
+/// In the metadata of the schema of [`Kept::Record`]: the record has no bytes at all, which is not the same as none.
+pub const ABSENT: &str = "absent";
+
 /// One row that is not delivered.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct DeadLetter {
     /// Its source partition.
     pub key: PartitionKey,
@@ -110,8 +127,8 @@ pub struct DeadLetter {
     pub reason: String,
     /// The raw bytes as read, or the row as JSON where they are gone.
     pub record: Bytes,
-    /// The row itself; None where nothing was decoded.
-    pub row: Option<DecodedRow>,
+    /// What else there is of it.
+    pub kept: Kept,
 }
 
 /// A place outside of this machine that takes dead letters. It takes them before their epoch is committed, and

@@ -4,7 +4,9 @@ use std::any::Any;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use async_trait::async_trait;
+use bytes::Bytes;
 
 use crate::batch::SourceBatch;
 use crate::budget::Budget;
@@ -113,6 +115,37 @@ pub struct SourceContext {
     pub batch_rows: usize,
 }
 
+/// Makes rows of records that did not decode when they were read, once what kept them from it is mended.
+#[async_trait]
+pub trait Redecoder: Send {
+    /// Decodes records of one topic (as the metadata has it) from `from` on: at least one, if there is one. None is
+    /// a record without bytes. Waits where it has to ask somebody what the bytes mean.
+    ///
+    /// # Errors
+    /// What keeps every record from being decoded.
+    async fn decode(
+        &mut self,
+        topic: Option<&str>,
+        records: &[Option<Bytes>],
+        from: usize,
+    ) -> Result<Redecoded>;
+}
+
+/// What [`Redecoder::decode`] yields.
+#[derive(Clone, Debug)]
+pub struct Redecoded {
+    /// The values.
+    pub rows: RecordBatch,
+    /// For each row the number of its record, which never falls from one row to the next.
+    pub records: Vec<u32>,
+    /// Records that still do not decode, in order: so many rows stand before it, its number, and why.
+    pub undecodable: Vec<(u32, u32, String)>,
+    /// The number of the first record that was not looked at.
+    pub end: usize,
+    /// Bytes in memory.
+    pub memory_bytes: usize,
+}
+
 /// A validated `[source]`, not opened yet.
 #[async_trait]
 pub trait SourceSpec: Send + Sync {
@@ -125,6 +158,14 @@ pub trait SourceSpec: Send + Sync {
         connection: Option<Arc<dyn Connection>>,
         context: SourceContext,
     ) -> Result<Box<dyn Source>>;
+
+    /// Decodes the records of its dead letters once more; None where its letters have no records to decode.
+    ///
+    /// # Errors
+    /// As of [`open`](Self::open).
+    async fn redecoder(&self, _context: &SourceContext) -> Result<Option<Box<dyn Redecoder>>> {
+        Ok(None)
+    }
 
     /// What it keeps in memory of records before they are batches: a part of the process's byte budget (commit
     /// protocol, rule 18).

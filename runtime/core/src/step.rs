@@ -13,6 +13,8 @@ pub enum Step {
     FileWritten,
     /// All of an epoch is staged durably.
     Staged,
+    /// The rows of its dead letters are synced, the letters not yet.
+    DeadLetterRowsWritten,
     /// Its dead letters are synced under their temporary name.
     DeadLettersWritten,
     /// The commit is about to be sent.
@@ -29,16 +31,23 @@ pub enum Step {
     Acknowledged,
     /// A checkpoint of the table's log is about to be written.
     Checkpointing,
+    /// It is written down which dead letters are to be delivered again.
+    RetryOrdered,
+    /// All of them are committed, and none is removed yet.
+    RetryDelivered,
+    /// Those of one epoch are removed from their file.
+    RetriedLettersRemoved,
 }
 
 impl Step {
-    /// Every step, in the order of an epoch's life.
-    pub const ALL: [Self; 13] = [
+    /// Every step of an epoch, in the order of its life.
+    pub const ALL: [Self; 14] = [
         Self::BatchWritten,
         Self::TableCreated,
         Self::ColumnsAdded,
         Self::FileWritten,
         Self::Staged,
+        Self::DeadLetterRowsWritten,
         Self::DeadLettersWritten,
         Self::Attempting,
         Self::PositionsMoved,
@@ -57,6 +66,7 @@ impl Step {
             Self::ColumnsAdded => "columns-added",
             Self::FileWritten => "file-written",
             Self::Staged => "staged",
+            Self::DeadLetterRowsWritten => "dead-letter-rows-written",
             Self::DeadLettersWritten => "dead-letters-written",
             Self::Attempting => "attempting",
             Self::PositionsMoved => "positions-moved",
@@ -65,6 +75,9 @@ impl Step {
             Self::DeadLettersPublished => "dead-letters-published",
             Self::Acknowledged => "acknowledged",
             Self::Checkpointing => "checkpointing",
+            Self::RetryOrdered => "retry-ordered",
+            Self::RetryDelivered => "retry-delivered",
+            Self::RetriedLettersRemoved => "retried-letters-removed",
         }
     }
 

@@ -7,7 +7,8 @@ use arrow::array::{ArrayRef, Int64Array, StringArray, TimestampMicrosecondArray,
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
-use wasm_sink_core::dead_letter::{DeadLetter, RefusedBy, RowOrigin};
+use wasm_sink_core::batch::record_metadata;
+use wasm_sink_core::dead_letter::{DeadLetter, Kept, RefusedBy, RowOrigin};
 use wasm_sink_core::{Lineage, MetadataKey, PartitionKey, Position, SourceBatch};
 
 use crate::block::{BlockKind, tail};
@@ -294,8 +295,40 @@ impl Source {
             reason: undecodable.reason.clone(),
             // A copy, so that a letter does not hold its whole block.
             record: Bytes::copy_from_slice(without_line_end(&record)),
-            row: None,
+            kept: self.kept(place),
         }
+    }
+
+    fn kept(&self, place: Place) -> Kept {
+        match self.kind {
+            BlockKind::Records => record_metadata(|key| self.metadata(key, &[Some(place)]))
+                .map_or(Kept::Nothing, Kept::Record),
+            // Of which there is a part here.
+            BlockKind::Oversized { .. } => Kept::Nothing,
+        }
+    }
+
+    fn metadata(&self, key: MetadataKey, places: &[Option<Place>]) -> Option<ArrayRef> {
+        let same = |text: &str| -> ArrayRef {
+            let texts = std::iter::repeat_n(text, places.len());
+            Arc::new(StringArray::from_iter_values(texts))
+        };
+        Some(match key {
+            MetadataKey::Topic => same(&self.origin.name),
+            MetadataKey::Partition => same("0"),
+            MetadataKey::Offset => Arc::new(Int64Array::from_iter(places.iter().map(|place| {
+                let line = self.first_line + u64::from((*place)?.lines_before) + 1;
+                i64::try_from(line).ok()
+            }))),
+            MetadataKey::Timestamp => {
+                let micros = self.origin.modified?.timestamp_micros();
+                let values = std::iter::repeat_n(micros, places.len());
+                Arc::new(
+                    TimestampMicrosecondArray::from_iter_values(values).with_timezone("+00:00"),
+                )
+            }
+            MetadataKey::Key | MetadataKey::Headers => return None,
+        })
     }
 }
 
@@ -330,30 +363,8 @@ impl Lineage for BlockLineage {
     }
 
     fn metadata(&self, key: MetadataKey, rows: &UInt32Array) -> Option<ArrayRef> {
-        let source = &self.source;
-        let same = |text: &str| -> ArrayRef {
-            Arc::new(StringArray::from_iter_values(std::iter::repeat_n(
-                text,
-                rows.len(),
-            )))
-        };
-        Some(match key {
-            MetadataKey::Topic => same(&source.origin.name),
-            MetadataKey::Partition => same("0"),
-            MetadataKey::Offset => Arc::new(Int64Array::from_iter(rows.iter().map(|row| {
-                let place = self.place(row?)?;
-                let line = source.first_line + u64::from(place.lines_before) + 1;
-                i64::try_from(line).ok()
-            }))),
-            MetadataKey::Timestamp => {
-                let micros = source.origin.modified?.timestamp_micros();
-                let values = std::iter::repeat_n(micros, rows.len());
-                Arc::new(
-                    TimestampMicrosecondArray::from_iter_values(values).with_timezone("+00:00"),
-                )
-            }
-            MetadataKey::Key | MetadataKey::Headers => return None,
-        })
+        let places: Vec<_> = rows.values().iter().map(|row| self.place(*row)).collect();
+        self.source.metadata(key, &places)
     }
 }
 

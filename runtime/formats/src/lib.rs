@@ -27,6 +27,7 @@ mod infer;
 mod json;
 mod message;
 mod original;
+mod redecode;
 mod registry;
 mod settings;
 mod shape;
@@ -45,6 +46,7 @@ pub use message::{
     UndecodableMessage, is_last_of_message,
 };
 pub use original::Original;
+pub use redecode::{Redecoding, record_decoder};
 pub use registry::{SchemaRegistry, SchemaRegistrySettings, wire_prefix};
 pub use settings::FormatSettings;
 pub use shape::MAX_FIELDS;

@@ -1,6 +1,7 @@
 //! `wasm-sink dead-letters`.
 
 mod list;
+mod retry;
 mod show;
 
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use clap::{Args, Subcommand};
 use wasm_sink_core::dead_letter::RefusedBy;
 use wasm_sink_core::{Blame, CommitId, Error, Kind, Result};
 
+use super::host::Host;
 use super::terminal::Terminal;
 use super::{Exit, load};
 use crate::config::{DeadLetters, Pipeline};
@@ -19,11 +21,12 @@ Examples:
   wasm-sink dead-letters list pipeline.toml
   wasm-sink dead-letters show pipeline.toml --by host --limit 5
   wasm-sink dead-letters show pipeline.toml --reason 'does not fit' --json | jq .record
+  wasm-sink dead-letters retry pipeline.toml --reason 'does not fit'
 
-They are read from the folder where the pipeline leaves them, also while it runs. Nothing is changed.
+They are read from the folder where the pipeline leaves them, also while it runs. list and show change nothing.
 
-Exit codes: 0 they were read, also if there are none, 1 a file of them cannot be read, 2 the configuration is
-wrong or they go to a topic.";
+Exit codes: 0 they were read or all delivered, also if there are none, 1 a file of them cannot be read, or some
+were refused again or could not be delivered, 2 the configuration is wrong or they go to a topic.";
 
 /// Arguments of `dead-letters`.
 #[derive(Args, Debug)]
@@ -39,6 +42,8 @@ enum What {
     List(list::ListArgs),
     /// The letters themselves
     Show(show::ShowArgs),
+    /// Deliver them again, each once, after what kept them was mended
+    Retry(retry::RetryArgs),
 }
 
 /// Which letters are meant.
@@ -78,7 +83,11 @@ fn commit(text: &str) -> std::result::Result<CommitId, String> {
     id.map_err(|_| "a commit id is 16 hexadecimal digits, the name of a file of letters".to_owned())
 }
 
-pub(super) fn execute(args: &DeadLettersArgs, terminal: &Terminal) -> Exit {
+pub(super) async fn execute<H: Host>(
+    args: &DeadLettersArgs,
+    launch: impl FnOnce() -> Result<H>,
+    terminal: &Terminal,
+) -> Result<Exit> {
     let done = match &args.what {
         What::List(args) => read(&args.pipeline, terminal, |letters| {
             list::list(args, letters, terminal)
@@ -86,11 +95,12 @@ pub(super) fn execute(args: &DeadLettersArgs, terminal: &Terminal) -> Exit {
         What::Show(args) => read(&args.pipeline, terminal, |letters| {
             show::show(args, letters, terminal)
         }),
+        What::Retry(args) => return retry::execute(args, &launch()?, terminal).await,
     };
-    match done {
+    Ok(match done {
         Ok(()) => Exit::Success,
         Err(exit) => exit,
-    }
+    })
 }
 
 /// A pipeline, and the folder of its letters.

@@ -10,6 +10,8 @@ use wasm_sink_core::stage::TablePreview;
 use wasm_sink_core::{Account, Position, Result};
 
 use crate::config::{ComponentRef, Pipeline, SinkConfigProblem};
+use crate::letters::Selection;
+use crate::letters::retry::Left;
 use crate::metrics::Metrics;
 use crate::recording::RecorderSettings;
 use crate::replay::{Replayed, Request, Watcher};
@@ -55,6 +57,19 @@ pub struct Outcome {
     pub took: Duration,
     /// Places that the user may want to look at: the tables, without secrets.
     pub tables: Vec<String>,
+}
+
+/// What became of dead letters that were to be delivered again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Redelivered {
+    /// Letters that an interrupted retry had begun with.
+    pub resumed: u64,
+    /// Letters that were chosen now.
+    pub chosen: u64,
+    /// Letters that were chosen and stay where they are.
+    pub left: Left,
+    /// What was done with the others; None where there were none.
+    pub outcome: Option<Outcome>,
 }
 
 /// What a run would do with the beginning of its source.
@@ -115,6 +130,17 @@ pub trait Host: Send + Sync {
         record: Option<RecorderSettings>,
         metrics: Arc<Metrics>,
     ) -> Result<Outcome>;
+
+    /// Delivers dead letters again, each once: what an interrupted retry has left, and what is chosen.
+    ///
+    /// # Errors
+    /// Whatever stopped it. The next one goes on where it stopped.
+    async fn redeliver(
+        &self,
+        pipeline: Pipeline,
+        selection: &Selection,
+        metrics: Arc<Metrics>,
+    ) -> Result<Redelivered>;
 
     /// Replays recordings; see [`crate::replay::replay`].
     ///

@@ -36,7 +36,7 @@ use crate::connectors;
 pub use apply::ApplyArgs;
 pub use check::CheckArgs;
 pub use dead_letters::DeadLettersArgs;
-pub use host::{Beginning, Ended, Host, Inspection, Outcome, Preview};
+pub use host::{Beginning, Ended, Host, Inspection, Outcome, Preview, Redelivered};
 pub use init::InitArgs;
 pub use inspect::{ExplainArgs, InspectArgs};
 pub use progress::Progress;
@@ -84,7 +84,7 @@ enum Command {
     Apply(ApplyArgs),
     /// Hold another component against the one that runs, and write nothing
     Shadow(ShadowArgs),
-    /// Read the rows that could not be delivered
+    /// Read the rows that could not be delivered, and deliver them again
     DeadLetters(DeadLettersArgs),
     /// Run a component on what was recorded, without a destination
     Replay(ReplayArgs),
@@ -139,7 +139,10 @@ impl Cli {
             Command::Status(args) => Ok(status::execute(&args, &terminal).await),
             Command::Swap(args) => Ok(swap::execute(&args, &terminal).await),
             Command::Apply(args) => Ok(apply::execute(&args, &terminal).await),
-            Command::DeadLetters(args) => Ok(dead_letters::execute(&args, &terminal)),
+            Command::DeadLetters(args) => {
+                let launch = || signals::listen(&terminal).and_then(launch);
+                dead_letters::execute(&args, launch, &terminal).await
+            }
             Command::Shadow(args) => Ok(shadow::execute(&args, &terminal).await),
             Command::Check(args) => match launch(ended_by_signals()) {
                 Ok(host) => Ok(check::execute(&args, &host, &terminal).await),

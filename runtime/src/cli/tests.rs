@@ -6,8 +6,9 @@ use async_trait::async_trait;
 use clap::{CommandFactory, Parser};
 use wasm_sink_core::{Blame, Error, Kind, Result};
 
-use super::{Beginning, Cli, Exit, Host, Inspection, Outcome, Preview};
+use super::{Beginning, Cli, Exit, Host, Inspection, Outcome, Preview, Redelivered};
 use crate::config::{ComponentRef, Pipeline, SinkConfigProblem};
+use crate::letters::Selection;
 use crate::metrics::Metrics;
 use crate::recording::RecorderSettings;
 use crate::replay::{Replayed, Request, Watcher};
@@ -58,6 +59,15 @@ impl Host for Model {
         Err(Error::new(Kind::Other, Blame::Host, "a model has none"))
     }
 
+    async fn redeliver(
+        &self,
+        _pipeline: Pipeline,
+        _selection: &Selection,
+        _metrics: Arc<Metrics>,
+    ) -> Result<Redelivered> {
+        Ok(Redelivered::default())
+    }
+
     async fn restart_consequence(&self, _pipeline: &Pipeline) -> Result<String> {
         Ok("every row is written once more".to_owned())
     }
@@ -84,7 +94,7 @@ fn the_help_teaches() {
         "\n--- dead-letters ---\n{}",
         letters.render_long_help()
     ));
-    for name in ["list", "show"] {
+    for name in ["list", "show", "retry"] {
         let command = letters.find_subcommand_mut(name).unwrap();
         help.push_str(&format!(
             "\n--- dead-letters {name} ---\n{}",

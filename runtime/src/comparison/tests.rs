@@ -4,7 +4,7 @@ use arrow::array::{ArrayRef, Float64Array, Int64Array, ListArray, RecordBatch, S
 use arrow::datatypes::Int32Type;
 use bytes::Bytes;
 use serde_json::json;
-use wasm_sink_core::dead_letter::{RefusedBy, RowOrigin};
+use wasm_sink_core::dead_letter::{Kept, RefusedBy, RowOrigin};
 use wasm_sink_core::guest::calls::Asked;
 use wasm_sink_core::{Lineage, MetadataKey, PartitionKey, Position, SourceBatch};
 
@@ -155,7 +155,7 @@ fn rows_columns_types_letters_and_calls_that_only_one_has_are_named() {
         by: RefusedBy::Component,
         reason: reason.to_owned(),
         record: Bytes::new(),
-        row: None,
+        kept: Kept::Nothing,
     };
     old.letters = vec![letter(1, "the same"), letter(2, "one")];
     new.letters = vec![

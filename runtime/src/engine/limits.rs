@@ -3,6 +3,11 @@
 
 use wasmtime::ResourceLimiter;
 
+/// Whether instances have deadlines and memory limits: always, but where a bench measures what they cost.
+pub(super) fn are_enforced() -> bool {
+    !(cfg!(feature = "unlimited") && std::env::var_os("WASM_SINK_UNLIMITED").is_some())
+}
+
 /// Elements of all tables; a pointer each.
 const TABLE_ELEMENTS: usize = 4 << 20;
 /// Core instances, tables and memories, each. A component of an interpreted language has dozens.

@@ -186,7 +186,7 @@ fn config(metering: Metering) -> Config {
     let mut config = Config::new();
     config
         .wasm_component_model(true)
-        .epoch_interruption(true)
+        .epoch_interruption(limits::are_enforced())
         .consume_fuel(metering == Metering::Fuel)
         .async_stack_size(FIBER_STACK_BYTES)
         .max_wasm_stack(FIBER_STACK_BYTES / 2)

@@ -1,9 +1,9 @@
 //! The rows of an epoch's dead letters, `<commit>.arrow` beside `<commit>.jsonl`: what JSON cannot say.
 //!
 //! Arrow streams, one after the other, each of letters in a row whose batches have the same schema. Columns:
-//! `letter` (counted from 0, in the order of the lines), `row` (a struct of the row's columns as they were
-//! decoded), and the metadata that the source has, under the words of the contract. Buffers are
-//! compressed by LZ4. The header of the lines has the file's digest: with another one, the rows are of
+//! `letter` (its number, as its line has it), `row` (a struct of the row's columns as they were decoded), and the
+//! metadata that the source has, under the words of the contract. Where the record did not decode there is no
+//! `row`, and its bytes are in the line. Buffers are compressed by LZ4. The header of the lines has the file's digest: with another one, the rows are of
 //! another attempt, and belong to no letters.
 
 use std::ffi::OsStr;
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StructArray, UInt32Array, UInt64Array};
-use arrow::compute::take;
+use arrow::compute::{concat_batches, take};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::ipc::CompressionType;
@@ -22,7 +22,7 @@ use arrow::ipc::writer::{IpcWriteOptions, StreamWriter};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use wasm_sink_core::batch::{MetadataKey, SourceBatch};
-use wasm_sink_core::dead_letter::DecodedRow;
+use wasm_sink_core::dead_letter::Kept;
 use wasm_sink_core::{CommitId, DeadLetter};
 
 /// Rows that are copied at once.
@@ -49,30 +49,36 @@ pub(crate) fn is_one(path: &Path) -> bool {
         && stem.is_some_and(|stem| stem.parse::<CommitId>().is_ok())
 }
 
-/// The rows that letters have, each with the number of its letter.
-pub(crate) fn of(letters: &[DeadLetter]) -> Vec<(u64, DecodedRow)> {
-    (0..)
-        .zip(letters)
-        .filter_map(|(number, letter)| letter.row.clone().map(|row| (number, row)))
+/// What letters have to be kept, each with the number of its letter.
+pub(crate) fn of(letters: &[DeadLetter]) -> Vec<(u64, Kept)> {
+    let numbered = (0..).zip(letters);
+    numbered
+        .filter(|(_, letter)| letter.kept != Kept::Nothing)
+        .map(|(number, letter)| (number, letter.kept.clone()))
         .collect()
+}
+
+fn go_together((_, one): &(u64, Kept), (_, next): &(u64, Kept)) -> bool {
+    match (one, next) {
+        (Kept::Row(one), Kept::Row(next)) => Arc::ptr_eq(&one.batch, &next.batch),
+        (Kept::Record(one), Kept::Record(next)) => one.schema() == next.schema(),
+        _ => false,
+    }
 }
 
 /// Writes rows, never more than some in memory.
 ///
 /// # Errors
 /// The disk's.
-pub(crate) fn write(rows: &[(u64, DecodedRow)], file: &mut File) -> io::Result<Digest> {
+pub(crate) fn write(rows: &[(u64, Kept)], file: &mut File) -> io::Result<Digest> {
     let mut into = Hashed {
         file: BufWriter::new(file),
         hash: Sha256::new(),
     };
-    let of_one_batch = |(_, one): &(u64, DecodedRow), (_, next): &(u64, DecodedRow)| {
-        Arc::ptr_eq(&one.batch, &next.batch)
-    };
     let mut open: Option<StreamWriter<&mut Hashed<'_>>> = None;
     let mut schema: Option<SchemaRef> = None;
     for chunk in rows
-        .chunk_by(of_one_batch)
+        .chunk_by(go_together)
         .flat_map(|run| run.chunks(CHUNK_ROWS))
     {
         let batch = copied(chunk).map_err(failed)?;
@@ -98,35 +104,70 @@ pub(crate) fn write(rows: &[(u64, DecodedRow)], file: &mut File) -> io::Result<D
     Ok(digest(into.hash))
 }
 
-/// Rows of one batch, with their metadata.
-fn copied(rows: &[(u64, DecodedRow)]) -> Result<RecordBatch, ArrowError> {
-    let Some((_, DecodedRow { batch, .. })) = rows.first() else {
-        return Ok(RecordBatch::new_empty(Arc::new(Schema::empty())));
+/// What [`go_together`].
+fn copied(kept: &[(u64, Kept)]) -> Result<RecordBatch, ArrowError> {
+    let letters = UInt64Array::from_iter_values(kept.iter().map(|(letter, _)| *letter));
+    let mut fields = vec![Field::new(LETTER, DataType::UInt64, false)];
+    let mut columns: Vec<ArrayRef> = vec![Arc::new(letters)];
+    let said = match kept.first() {
+        Some((_, Kept::Row(row))) => {
+            let numbers = kept.iter().filter_map(|(_, kept)| match kept {
+                Kept::Row(row) => Some(row.row),
+                Kept::Record(_) | Kept::Nothing => None,
+            });
+            let numbers = UInt32Array::from_iter_values(numbers);
+            add_rows(&row.batch, &numbers, &mut fields, &mut columns)?;
+            row.batch.rows.schema().metadata().clone()
+        }
+        Some((_, Kept::Record(first))) => {
+            let records = kept.iter().filter_map(|(_, kept)| match kept {
+                Kept::Record(record) => Some(record),
+                Kept::Row(_) | Kept::Nothing => None,
+            });
+            let records = concat_batches(&first.schema(), records)?;
+            fields.extend(
+                first
+                    .schema()
+                    .fields()
+                    .iter()
+                    .map(|field| (**field).clone()),
+            );
+            columns.extend(records.columns().iter().cloned());
+            first.schema().metadata().clone()
+        }
+        Some((_, Kept::Nothing)) | None => return Ok(RecordBatch::new_empty(empty())),
     };
-    let batch: &SourceBatch = batch;
-    let numbers = UInt32Array::from_iter_values(rows.iter().map(|(_, row)| row.row));
-    let schema = batch.rows.schema();
+    let schema = Schema::new_with_metadata(fields, said);
+    RecordBatch::try_new(Arc::new(schema), columns)
+}
+
+fn empty() -> SchemaRef {
+    Arc::new(Schema::empty())
+}
+
+/// Rows of one batch, with their metadata.
+fn add_rows(
+    batch: &SourceBatch,
+    numbers: &UInt32Array,
+    fields: &mut Vec<Field>,
+    columns: &mut Vec<ArrayRef>,
+) -> Result<(), ArrowError> {
+    let of_rows = batch.rows.schema().fields().clone();
     // One by one: there may be no columns at all.
-    let columns = batch.rows.columns().iter();
-    let columns: Vec<ArrayRef> = columns
-        .map(|column| take(column, &numbers, None))
+    let values = batch.rows.columns().iter();
+    let values: Vec<ArrayRef> = values
+        .map(|column| take(column, numbers, None))
         .collect::<Result<_, _>>()?;
-    let values =
-        StructArray::try_new_with_length(schema.fields().clone(), columns, None, rows.len())?;
-    let letters = UInt64Array::from_iter_values(rows.iter().map(|(letter, _)| *letter));
-    let mut fields = vec![
-        Field::new(LETTER, DataType::UInt64, false),
-        Field::new(ROW, DataType::Struct(schema.fields().clone()), false),
-    ];
-    let mut columns: Vec<ArrayRef> = vec![Arc::new(letters), Arc::new(values)];
+    let values = StructArray::try_new_with_length(of_rows.clone(), values, None, numbers.len())?;
+    fields.push(Field::new(ROW, DataType::Struct(of_rows), false));
+    columns.push(Arc::new(values));
     for key in MetadataKey::ALL {
-        if let Some(column) = batch.lineage.metadata(key, &numbers) {
+        if let Some(column) = batch.lineage.metadata(key, numbers) {
             fields.push(Field::new(key.as_str(), column.data_type().clone(), true));
             columns.push(column);
         }
     }
-    let schema = Schema::new_with_metadata(fields, schema.metadata().clone());
-    RecordBatch::try_new(Arc::new(schema), columns)
+    Ok(())
 }
 
 /// Reads rows, a batch at a time, as [`write()`] wrote them. None where the file is gone, or belongs to another

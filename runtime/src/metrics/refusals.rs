@@ -106,7 +106,7 @@ pub(crate) fn kind(reason: &str) -> String {
 mod tests {
     use bytes::Bytes;
     use wasm_sink_core::PartitionKey;
-    use wasm_sink_core::dead_letter::RowOrigin;
+    use wasm_sink_core::dead_letter::{Kept, RowOrigin};
 
     use super::*;
 
@@ -122,7 +122,7 @@ mod tests {
             by: RefusedBy::Host,
             reason: reason.to_owned(),
             record: Bytes::new(),
-            row: None,
+            kept: Kept::Nothing,
         }
     }
 

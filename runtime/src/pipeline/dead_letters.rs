@@ -1,8 +1,8 @@
 //! The dead-letter file of an epoch, and what becomes of it (commit protocol, rule 11).
 //!
 //! One JSON object per line. The first line names the pipeline, the epoch and where it began, and the digest of
-//! the file of rows that belongs to these letters; the others are one dead letter each: `source`,
-//! `partition`, `name`, `line`, `offset`, `position`, `by`, `reason`, and the record as `record` (text) or
+//! the file of rows that belongs to these letters; the others are one dead letter each: `letter` (its number in the
+//! epoch, from 0), `source`, `partition`, `name`, `line`, `offset`, `position`, `by`, `reason`, and the record as `record` (text) or
 //! `record_base64` (bytes that are not UTF-8).
 
 use std::path::Path;
@@ -35,6 +35,7 @@ struct Begin {
 
 #[derive(Serialize)]
 struct Line<'a> {
+    letter: u64,
     source: &'a str,
     partition: &'a str,
     name: &'a str,
@@ -75,9 +76,10 @@ pub(super) fn encode(
         rows,
     };
     write_line(&mut text, &header)?;
-    for letter in letters {
+    for (number, letter) in (0..).zip(letters) {
         let record = std::str::from_utf8(&letter.record).ok();
         let line = Line {
+            letter: number,
             source: letter.key.source(),
             partition: letter.key.partition(),
             name: &letter.origin.name,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::array::BooleanArray;
 use tokio::time::Instant;
 use wasm_sink_core::component::Sealed;
-use wasm_sink_core::dead_letter::{DecodedRow, RefusedBy};
+use wasm_sink_core::dead_letter::{DecodedRow, Kept, RefusedBy};
 use wasm_sink_core::home::{EpochCommit, Intent};
 use wasm_sink_core::stage::Staged;
 use wasm_sink_core::{
@@ -109,7 +109,7 @@ impl Piece {
             by: excluded.by,
             reason: excluded.reason.clone(),
             record: wasm_sink_core::batch::record(&self.batch, excluded.row),
-            row: Some(DecodedRow {
+            kept: Kept::Row(DecodedRow {
                 batch: Arc::clone(&self.batch),
                 row: excluded.row,
             }),

@@ -14,7 +14,7 @@ use wasm_sink_core::home::{
 use wasm_sink_core::stage::{Staged, UnitId};
 use wasm_sink_core::{Blame, CommitId, Error, Kind, PartitionKey, Result};
 
-use super::state::{disk, write_synced};
+use crate::durable::{disk, write_synced};
 
 /// Positions in one file, replaced as a whole.
 #[derive(Debug)]

@@ -67,8 +67,17 @@ fn expect_nothing_was_taken<D: Destination>(destination: &D, case: &Case) {
 }
 
 pub fn rows_that_trap_are_dead_letters<D: Destination>() {
+    sevens_are_dead_letters::<D>("trap-on-some-rows");
+}
+
+/// What is staged of an epoch that traps in the end is not in the table.
+pub fn rows_that_trap_once_they_are_staged_are_dead_letters<D: Destination>() {
+    sevens_are_dead_letters::<D>("trap-in-flush");
+}
+
+fn sevens_are_dead_letters<D: Destination>(fault: &str) {
     let destination = D::start();
-    let case = hostile(&destination, "trap-on-some-rows");
+    let case = hostile(&destination, fault);
     case.run().finish().expect_code(0);
     let delivered = destination.query_one(
         "hostile",
@@ -94,6 +103,33 @@ pub fn rows_that_trap_are_dead_letters<D: Destination>() {
         letters.iter().all(|letter| letter.text("by") == "trap"),
         "{letters:?}"
     );
+}
+
+/// Once the component is mended they are delivered again, however often that is killed.
+pub fn dead_letters_that_are_delivered_again_arrive_once<D: Destination>() {
+    let destination = D::start();
+    let case = hostile(&destination, "trap-on-some-rows");
+    case.run().finish().expect_code(0);
+    assert_eq!(case.dead_letters("hostile").len(), 20);
+    let good = crate::destination::pipeline::<D>(PIPELINE, "hostile", "");
+    let through = Through {
+        destination: &destination,
+        address: None,
+    };
+    case.rewrite(&good, through);
+    let retry = || case.commands(&["dead-letters", "retry"]);
+    for step in ["retry-ordered", "staged", "attempted", "retry-delivered"] {
+        let killed = retry().env("WASM_SINK_CRASH_AT", step).finish();
+        assert_eq!(killed.code(), None, "{step}: {}", killed.said());
+    }
+    retry().finish().expect_code(0);
+    assert_eq!(case.dead_letters("hostile"), []);
+    case.expect_no_pending_dead_letters("hostile");
+    let rows = destination.query_one(
+        "hostile",
+        "select count(*) as rows, count(distinct (partition, \"offset\")) as distinct_rows from t",
+    );
+    assert_eq!(rows, json!({ "rows": 20_000, "distinct_rows": 20_000 }));
 }
 
 pub fn a_component_that_always_traps_stops_the_pipeline<D: Destination>() {

@@ -9,6 +9,10 @@ const LOOP: &str = "(loop $again (br $again)) unreachable";
 const DEADLINE: &[&str] = &["[limits] call_deadline_ms"];
 const MEMORY: &[&str] = &["out of memory", "[limits] memory"];
 
+/// Room for a string of 1 GB, and what else there is.
+const GIGABYTE_PAGES: u32 = 16_400;
+const MORE_THAN_A_GIGABYTE: usize = 1100 << 20;
+
 /// A guest whose core module does this where it starts.
 fn starting(body: &str) -> Guest {
     Guest {
@@ -91,11 +95,62 @@ pub fn cases() -> Vec<Case> {
         starting("(call $run)"),
         &["stack"],
     ));
+    cases.extend(afterwards());
+    cases.extend(allocators());
     cases.extend(loops());
     cases.extend(memory());
     cases.extend(strings());
     cases.extend(verdicts());
     cases
+}
+
+/// In what a call leaves to be given back, when its answer was read.
+fn afterwards() -> Vec<Case> {
+    let after = |call: &str, body: &str| Guest {
+        definitions: format!(
+            "(func (export \"cabi_post_wasm-sink:sink/sink@0.1.0#{call}\") (param i32) {body})"
+        ),
+        ..Guest::default()
+    };
+    let mut cases = Vec::new();
+    for call in ["config-schema", "validate", "open", "write", "flush"] {
+        cases.push(fails(
+            &format!("trap after the answer to {call}"),
+            after(call, "unreachable"),
+            &["trapped"],
+        ));
+        cases.push(fails(
+            &format!("loop after the answer to {call}"),
+            after(call, LOOP),
+            DEADLINE,
+        ));
+    }
+    cases
+}
+
+fn allocators() -> Vec<Case> {
+    let allocating = |allocate| Guest {
+        allocate,
+        ..Guest::default()
+    };
+    vec![
+        fails(
+            "an allocator that traps",
+            allocating("unreachable"),
+            &["trapped"],
+        ),
+        fails("an allocator without end", allocating(LOOP), DEADLINE),
+        fails(
+            "an allocator of what is beyond",
+            allocating("i32.const -8"),
+            &["trapped"],
+        ),
+        fails(
+            "an allocator that gives everything the same place",
+            allocating("i32.const -1"),
+            &["trapped"],
+        ),
+    ]
 }
 
 fn loops() -> Vec<Case> {
@@ -211,6 +266,62 @@ fn strings() -> Vec<Case> {
                 )
             },
         ),
+        harmless(
+            "a million calls for a line each",
+            Guest::writing(
+                "(local $n i32)
+                (loop $again
+                    (call $log (i32.const 1) (i32.const 1024) (i32.const 1))
+                    (br_if $again (i32.lt_u
+                        (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const 1000000))))
+                (call $skip (i32.const 1) (i32.const 0) (i32.const 0)) call $ok",
+            ),
+        )
+        .once_with(4 << 20),
+        fails(
+            "a line of 1 GB",
+            Guest {
+                pages: GIGABYTE_PAGES,
+                ..Guest::writing(
+                    "(call $log (i32.const 1) (i32.const 65536) (i32.const 0x40000000)) call $ok",
+                )
+            },
+            &["trapped"],
+        )
+        .once_with(MORE_THAN_A_GIGABYTE),
+        fails(
+            "a reason of 1 GB",
+            Guest {
+                pages: GIGABYTE_PAGES,
+                ..Guest::writing(
+                    "(call $skip (i32.const 1) (i32.const 65536) (i32.const 0x40000000)) call $ok",
+                )
+            },
+            &["trapped"],
+        )
+        .once_with(MORE_THAN_A_GIGABYTE),
+        fails(
+            "an error of 1 GB that is there",
+            Guest {
+                pages: GIGABYTE_PAGES,
+                ..Guest::writing(
+                    "(call $fail (i32.const 0) (i32.const 65536) (i32.const 0x40000000))",
+                )
+            },
+            &["trapped"],
+        )
+        .once_with(MORE_THAN_A_GIGABYTE),
+        fails(
+            "a schema of 1 GB",
+            Guest {
+                pages: GIGABYTE_PAGES,
+                config_schema: "(i32.store (i32.const 16) (i32.const 65536))
+                    (i32.store (i32.const 20) (i32.const 0x40000000)) i32.const 16",
+                ..Guest::default()
+            },
+            &["trapped"],
+        )
+        .once_with(MORE_THAN_A_GIGABYTE),
         fails(
             "a line that is no text",
             Guest::writing(

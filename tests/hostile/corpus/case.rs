@@ -14,6 +14,19 @@ pub struct Case {
     pub component: Bytes,
     /// What has to come of it.
     pub expected: Expected,
+    /// Linear memory that it may have, where that is not little.
+    pub memory_bytes: Option<usize>,
+    /// How often it lives.
+    pub times: Times,
+}
+
+/// How often a component lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Times {
+    /// In every round.
+    EachRound,
+    /// It takes a second.
+    Once,
 }
 
 /// What is loaded.
@@ -51,6 +64,8 @@ pub fn refused(name: &str, guest: Guest, kind: Kind, says: &'static [&'static st
         name: name.to_owned(),
         component: Bytes::Guest(Box::new(guest)),
         expected: Expected::Refused { kind, blame, says },
+        memory_bytes: None,
+        times: Times::EachRound,
     }
 }
 
@@ -60,6 +75,8 @@ pub fn harmless(name: &str, guest: Guest) -> Case {
         name: name.to_owned(),
         component: Bytes::Guest(Box::new(guest)),
         expected: Expected::Harmless,
+        memory_bytes: None,
+        times: Times::EachRound,
     }
 }
 
@@ -70,10 +87,21 @@ pub fn unloadable(name: &str, wasm: Vec<u8>, blame: Blame, says: &'static [&'sta
         name: name.to_owned(),
         component: Bytes::Raw(wasm),
         expected: Expected::Refused { kind, blame, says },
+        memory_bytes: None,
+        times: Times::EachRound,
     }
 }
 
 impl Case {
+    /// The same, once, with so much memory.
+    pub fn once_with(self, memory_bytes: usize) -> Self {
+        Self {
+            memory_bytes: Some(memory_bytes),
+            times: Times::Once,
+            ..self
+        }
+    }
+
     /// The bytes of the component.
     pub fn wasm(&self) -> Cow<'_, [u8]> {
         match &self.component {

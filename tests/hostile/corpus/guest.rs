@@ -64,6 +64,8 @@ pub struct Guest {
     pub write: &'static str,
     /// The body of `flush`.
     pub flush: &'static str,
+    /// The body of what gives the host memory for arguments and answers.
+    pub allocate: &'static str,
     /// Version of the contract that it is built for.
     pub contract: &'static str,
     /// Pages of 64 KiB at the start.
@@ -81,6 +83,10 @@ impl Default for Guest {
             open: "call $ok",
             write: "(call $skip (i32.const 1) (i32.const 0) (i32.const 0)) call $ok",
             flush: "call $ok",
+            allocate: "(local $at i32)
+                (local.set $at (i32.and (i32.add (global.get $heap) (i32.const 7)) (i32.const -8)))
+                (global.set $heap (i32.add (local.get $at) (local.get 3)))
+                local.get $at",
             contract: "0.1.0",
             pages: 2,
         }
@@ -106,6 +112,7 @@ impl Guest {
             open,
             write,
             flush,
+            allocate,
             contract,
             pages,
             ..
@@ -132,11 +139,7 @@ impl Guest {
                         (then (call $fail (i32.load8_u offset=4 (local.get $at))
                             (i32.load offset=8 (local.get $at)) (i32.load offset=12 (local.get $at))))
                         (else call $ok)))
-                (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
-                    (local $at i32)
-                    (local.set $at (i32.and (i32.add (global.get $heap) (i32.const 7)) (i32.const -8)))
-                    (global.set $heap (i32.add (local.get $at) (local.get 3)))
-                    local.get $at)
+                (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) {allocate})
                 (func $config-schema (export "{sink}#config-schema") (result i32) {config_schema})
                 (func $validate (export "{sink}#validate") (param i32 i32) (result i32) {validate})
                 (func $open (export "{sink}#open") (param i32 i32) (result i32) {open})

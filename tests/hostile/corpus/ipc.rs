@@ -10,7 +10,7 @@ use arrow::ipc::writer::StreamWriter;
 use wasm_sink_core::error::Kind;
 use wasm_sink_core::guest::read_stream;
 
-use super::case::{Case, refused};
+use super::case::{Case, harmless, refused};
 use super::guest::Guest;
 
 /// Rows of an honest stream: a number that stands in few places, so that it is found again.
@@ -55,6 +55,21 @@ fn patched<const N: usize>(mut bytes: Vec<u8>, nth: usize, from: [u8; N], to: [u
 /// The number of rows of a stream in its nth place: that of the batch, and that of its column.
 fn claims(nth: usize, rows: i64) -> Vec<u8> {
     patched(numbers(), nth, ROWS.to_le_bytes(), rows.to_le_bytes())
+}
+
+/// Where the values of `numbers` begin, and how many bytes they are.
+fn buffer(offset: i64) -> [u8; 16] {
+    let mut place = [0; 16];
+    place[..8].copy_from_slice(&offset.to_le_bytes());
+    place[8..].copy_from_slice(&(ROWS * 8).to_le_bytes());
+    place
+}
+
+/// A stream whose values are less than its rows.
+fn short() -> Vec<u8> {
+    let mut place = buffer(0);
+    place[8..].copy_from_slice(&(ROWS * 8 - 8).to_le_bytes());
+    patched(numbers(), 0, buffer(0), place)
 }
 
 /// Streams that are as they should be.
@@ -130,10 +145,27 @@ pub fn cases() -> Vec<Case> {
             patched(texts.clone(), 40, *b"markers", *b"mark\xFFrs"),
         ),
         ("dictionaries", stream(Arc::new(dictionary))),
+        (
+            "a buffer that begins beyond the rows",
+            patched(numbers(), 0, buffer(0), buffer(1 << 40)),
+        ),
+        (
+            "a buffer that begins before them",
+            patched(numbers(), 0, buffer(0), buffer(-8)),
+        ),
         ("another schema in mid-stream", two_schemas),
         ("lists in lists, 60 deep", nested(60)),
+        ("a buffer that is shorter than its rows", short()),
     ];
     let says = &["not an Arrow IPC stream that can be taken"];
+    // Values that begin between two words are moved by the reader, and are what stands there.
+    let unaligned = patched(numbers(), 0, buffer(0), buffer(3));
+    let unaligned = Guest {
+        write: "(call $from_ipc (i32.const 1024) (global.get $length) (i32.const 256))
+            (call $skip (i32.const 1) (i32.const 0) (i32.const 0)) (call $pass_on (i32.const 256))",
+        ..handing_in(&unaligned)
+    };
+    let unaligned = harmless("IPC: a buffer between two words", unaligned);
     lies.into_iter()
         .map(|(name, bytes)| {
             refused(
@@ -143,6 +175,7 @@ pub fn cases() -> Vec<Case> {
                 says,
             )
         })
+        .chain([unaligned])
         .collect()
 }
 

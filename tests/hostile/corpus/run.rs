@@ -20,13 +20,12 @@ pub fn engine() -> Engine {
 
 /// Limits that are reached quickly. The usual deadline is for those that end by themselves, however busy the machine is.
 pub fn limits(case: &Case) -> InstanceLimits {
+    let mut limits = endless_limits();
     if case.ends_by_itself() {
-        return InstanceLimits {
-            call_deadline: InstanceLimits::default().call_deadline,
-            ..endless_limits()
-        };
+        limits.call_deadline = InstanceLimits::default().call_deadline;
     }
-    endless_limits()
+    limits.memory_bytes = case.memory_bytes.unwrap_or(limits.memory_bytes);
+    limits
 }
 
 /// Limits of what never ends by itself.

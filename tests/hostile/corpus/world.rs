@@ -2,7 +2,7 @@
 
 use wasm_sink_core::error::{Blame, Kind};
 
-use super::case::{Bytes, Case, Expected, fails, harmless};
+use super::case::{Bytes, Case, Expected, Times, fails, harmless};
 use super::guest::Guest;
 
 const FOUND_NOTHING: &str = "(call $ask (i32.const 256))
@@ -96,6 +96,8 @@ pub fn cases() -> Vec<Case> {
                 blame: Blame::Configuration,
                 says: &["wasm-sink:delta", "type = \"delta\""],
             },
+            memory_bytes: None,
+            times: Times::EachRound,
         },
     ]
 }

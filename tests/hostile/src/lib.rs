@@ -14,6 +14,8 @@ use wasm_sink_sdk::{Batch, Error, Field, Result, Sink, reject};
 enum Fault {
     /// Panics on rows whose `offset` leaves 7 when divided by 1,000.
     TrapOnSomeRows,
+    /// The same, once it has staged all that it was given: in `flush`.
+    TrapInFlush,
     /// Panics on whatever it is given.
     TrapOnEveryRow,
     /// Never answers.
@@ -59,6 +61,7 @@ pub struct Hostile<D: Destination> {
     /// Stays in its memory.
     _known: String,
     has_told: bool,
+    has_staged_a_seven: bool,
 }
 
 impl<D: Destination> Sink for Hostile<D> {
@@ -72,6 +75,7 @@ impl<D: Destination> Sink for Hostile<D> {
             name: config.table_name,
             _known: config.known,
             has_told: false,
+            has_staged_a_seven: false,
         })
     }
 
@@ -82,6 +86,10 @@ impl<D: Destination> Sink for Hostile<D> {
         match self.fault {
             Fault::TrapOnSomeRows if has_a_seven(&rows)? => panic!("a seven"),
             Fault::TrapOnSomeRows => self.table.append(&rows),
+            Fault::TrapInFlush => {
+                self.has_staged_a_seven |= has_a_seven(&rows)?;
+                self.table.append(&rows)
+            }
             Fault::TrapOnEveryRow => panic!("no row is good enough"),
             Fault::SwallowErrors => {
                 let _ = self.table.add_columns(&[Field::new("extra", "int64")]);
@@ -97,6 +105,11 @@ impl<D: Destination> Sink for Hostile<D> {
             Fault::Silence => Ok(()),
             Fault::TellMemory => self.tell_memory(&rows),
         }
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        assert!(!self.has_staged_a_seven, "a seven is staged");
+        Ok(())
     }
 }
 

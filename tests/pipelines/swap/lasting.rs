@@ -64,7 +64,7 @@ fn sockets_are_their_owners_alone_and_none_is_left() {
         .env("XDG_RUNTIME_DIR", runtime.path())
         .arg("--json")
         .start();
-    process.await_stderr("cannot be asked to swap", super::LIMIT);
+    process.await_stderr("cannot be asked for its status", super::LIMIT);
     end(process).expect_code(0);
 }
 

@@ -80,6 +80,11 @@ fn swap_often(case: &Case, name: &str, versions: &Versions) -> (Process, BTreeMa
         }
     }
     println!("{} swaps, {kills} kills", swaps());
+    // A process that was just started knows no signals yet.
+    await_that("answer", || {
+        let status = case.command("status").arg("--json").finish();
+        (status.said().contains("\"pipeline\""), status.said())
+    });
     let swapped =
         std::fs::read_to_string(case.path(&format!(".wasm-sink/{name}/swaps.jsonl"))).unwrap();
     assert!(swapped.lines().count() as u64 >= swaps(), "{swapped}");

@@ -17,8 +17,9 @@ use async_trait::async_trait;
 use tokio::task::spawn_blocking;
 use wasm_sink_core::connection::Connection;
 use wasm_sink_core::settings::{Problem, Table};
-use wasm_sink_core::source::{Source, SourceContext, SourceSpec};
+use wasm_sink_core::source::{Redecoder, Source, SourceContext, SourceSpec};
 use wasm_sink_core::{Blame, Error, Kind, Result};
+use wasm_sink_formats::{Format, Redecoding, record_decoder};
 
 pub use inspect::{Inspection, inspect};
 use settings::Settings;
@@ -29,6 +30,9 @@ use source::Files;
 pub fn source(settings: &Table, problems: &mut Vec<Problem>) -> Option<Box<dyn SourceSpec>> {
     Settings::read(settings, problems).map(|settings| Box::new(FilesSpec(Arc::new(settings))) as _)
 }
+
+/// A header has no more.
+const HEADER_BYTES: u64 = 1 << 20;
 
 /// A validated `[source]`.
 struct FilesSpec(Arc<Settings>);
@@ -43,6 +47,23 @@ impl SourceSpec for FilesSpec {
         let settings = Arc::clone(&self.0);
         let files = blocking(move || Files::open(&settings, context)).await?;
         Ok(Box::new(files))
+    }
+
+    async fn redecoder(&self, context: &SourceContext) -> Result<Option<Box<dyn Redecoder>>> {
+        let (settings, directory) = (self.0.format.clone(), context.directory.clone());
+        let make = move |name: Option<&str>| {
+            let name = name.unwrap_or_default();
+            let format = settings.format(Some(name)).unwrap_or(Format::Json);
+            let beginning = match format {
+                Format::Csv(dialect) if dialect.has_header => {
+                    content::beginning(&directory.join(name), HEADER_BYTES)
+                        .map_err(|error| content::unreadable(name, error))?
+                }
+                _ => Vec::new(),
+            };
+            record_decoder(format, &beginning, settings.schema.clone())
+        };
+        Ok(Some(Box::new(Redecoding::new(make))))
     }
 }
 

@@ -15,11 +15,11 @@ use wasm_sink_formats::{
     Original, PositionForm, StreamError, batches,
 };
 
-use crate::blocking;
 use crate::content::{self, Content, Resumed};
 use crate::lengths::Lengths;
 use crate::listing;
 use crate::settings::Settings;
+use crate::{HEADER_BYTES, blocking};
 
 /// The identity of every file's source; the file itself is in the partition.
 const SOURCE: &str = "files";
@@ -29,9 +29,6 @@ const FIRST_SAMPLE_BYTES: usize = 2 << 20;
 /// So much of each further one, and of how many.
 const FURTHER_SAMPLE_BYTES: usize = 128 << 10;
 const FURTHER_SAMPLES: usize = 15;
-
-/// A header has no more.
-const HEADER_BYTES: u64 = 1 << 20;
 
 /// Files that are kept open between `seek` and their turn: it is dear to find a place in gzip again.
 const MAX_KEPT_OPEN: usize = 64;

@@ -11,7 +11,8 @@ use async_trait::async_trait;
 use wasm_sink_core::Result;
 use wasm_sink_core::connection::Connection;
 use wasm_sink_core::settings::{Problem, Table};
-use wasm_sink_core::source::{Source, SourceContext, SourceSpec};
+use wasm_sink_core::source::{Redecoder, Source, SourceContext, SourceSpec};
+use wasm_sink_formats::{Format, Redecoding, record_decoder};
 
 use settings::Settings;
 use source::Pipe;
@@ -30,6 +31,17 @@ impl SourceSpec for Settings {
     ) -> Result<Box<dyn Source>> {
         let input = pipe::read_on_a_thread(std::io::stdin())?;
         Ok(Box::new(Pipe::new(self.clone(), context, input)))
+    }
+
+    async fn redecoder(&self, _context: &SourceContext) -> Result<Option<Box<dyn Redecoder>>> {
+        let format = self.format;
+        if matches!(format, Format::Csv(dialect) if dialect.has_header) {
+            // The names of its columns are gone with the pipe.
+            return Ok(None);
+        }
+        let schema = self.formats.schema.clone();
+        let make = move |_: Option<&str>| record_decoder(format, &[], schema.clone());
+        Ok(Some(Box::new(Redecoding::new(make))))
     }
 
     fn rewinds(&self) -> bool {

@@ -12,7 +12,7 @@ use super::lineage::Placed;
 use super::{Database, Page, Place};
 use crate::batch::{Lineage, SourceBatch, as_json};
 use crate::budget::Budget;
-use crate::dead_letter::{DeadLetter, RefusedBy};
+use crate::dead_letter::{DeadLetter, Kept, RefusedBy};
 use crate::error::{Blame, Error, Kind, Result};
 use crate::position::{PartitionKey, Position};
 
@@ -255,7 +255,7 @@ impl Way {
                 by: RefusedBy::Decoder,
                 reason,
                 record: as_json(&page.rows.slice(row as usize, 1)),
-                row: None,
+                kept: Kept::Nothing,
             };
             letters.push((before, letter));
         }

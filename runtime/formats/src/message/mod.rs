@@ -21,6 +21,7 @@ use bytes::Bytes;
 use wasm_sink_core::Result;
 
 pub use settings::{MessageDecoders, MessageSettings};
+pub(crate) use text::lines_decoder;
 
 /// Payloads in their order, in one piece of memory. Cheap to clone.
 #[derive(Clone, Debug)]

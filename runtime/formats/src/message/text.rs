@@ -13,7 +13,7 @@ use crate::csv::{Dialect, Header, Layout, split};
 use crate::decoded::{Decoded, Place, Rows, UnknownFields};
 use crate::evolution::Evolution;
 use crate::fault::Fault;
-use crate::format::refused;
+use crate::format::{Format, refused};
 use crate::infer::Inference;
 use crate::registry::{BODY, split};
 use crate::{csv, json};
@@ -44,6 +44,21 @@ pub(super) struct TextDecoder {
     to_learn_bytes: usize,
     /// The columns of CSV; None until a record shows how many there are.
     header: Option<Header>,
+}
+
+/// For records that stood in lines, of a file whose header is known.
+pub(crate) fn lines_decoder(
+    format: Format,
+    header: Option<Header>,
+    schema: Option<SchemaRef>,
+) -> Box<dyn MessageDecoder> {
+    let text = match format {
+        Format::Json => Text::Json,
+        Format::Csv(dialect) => Text::Csv(dialect),
+    };
+    let mut decoder = TextDecoder::new(text, schema);
+    decoder.header = header;
+    Box::new(decoder)
 }
 
 /// The messages of one call; None where new fields stopped it.

@@ -13,7 +13,8 @@ use super::Place;
 use crate::cli::numbers::{count, grouped};
 use crate::cli::status::table::{Align, table};
 use crate::cli::terminal::Terminal;
-use crate::letters::{Letter, LetterFile, files};
+use crate::letters::retry::under_way;
+use crate::letters::{Letter, LetterFile, Numbers, files};
 use crate::metrics;
 
 /// Kinds that are told apart; those that come later are counted together.
@@ -35,6 +36,8 @@ pub struct ListArgs {
 pub(super) struct Listed {
     letters: u64,
     epochs: u64,
+    /// Of these: a retry has begun with them, and is not done.
+    retried: u64,
     kinds: Vec<Kind>,
 }
 
@@ -54,13 +57,22 @@ struct Kind {
 }
 
 pub(super) fn list(args: &ListArgs, place: Place<'_>, terminal: &Terminal) -> Result<()> {
+    let orders = under_way(place.folder, place.pipeline)?;
     let mut listing = Listing::default();
     for file in files(place.folder)? {
         let Some(letters) = file.open(place.pipeline)? else {
             continue;
         };
+        let retried: Vec<Numbers> = orders
+            .iter()
+            .flat_map(|order| order.of(file.commit))
+            .collect();
         for letter in letters {
-            listing.add(&file, &letter?);
+            let letter = letter?;
+            listing.add(&file, &letter);
+            if retried.iter().any(|some| some.contains(letter.number)) {
+                listing.retried += 1;
+            }
         }
     }
     let listed = listing.finish();
@@ -77,6 +89,7 @@ pub(super) fn list(args: &ListArgs, place: Place<'_>, terminal: &Terminal) -> Re
 
 #[derive(Default)]
 pub(super) struct Listing {
+    retried: u64,
     kinds: BTreeMap<(String, String), Kind>,
     commits: BTreeSet<CommitId>,
 }
@@ -119,6 +132,7 @@ impl Listing {
         Listed {
             letters: kinds.iter().map(|kind| kind.letters).sum(),
             epochs: self.commits.len() as u64,
+            retried: self.retried,
             kinds,
         }
     }
@@ -153,10 +167,17 @@ pub(super) fn text(listed: &Listed, place: &Place<'_>) -> String {
             kind.reason.clone(),
         ]
     });
-    format!(
+    let mut text = format!(
         "{}\n{} of {} in {folder}\n",
         table(&heads, rows.collect()),
         count(listed.letters, "dead letter"),
         count(listed.epochs, "epoch"),
-    )
+    );
+    if listed.retried > 0 {
+        text.push_str(&format!(
+            "{} of them are being delivered again; if no retry is running, the next one goes on with them\n",
+            grouped(listed.retried)
+        ));
+    }
+    text
 }

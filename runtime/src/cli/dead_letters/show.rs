@@ -85,8 +85,9 @@ pub(super) fn line(commit: CommitId, letter: &Letter) -> String {
 
 pub(super) fn text(commit: CommitId, letter: &Letter) -> String {
     let one_line = |text: &str| normalize_untrusted_str(text).replace('\n', " ");
-    let mut record: String = letter.record.chars().take(RECORD_CHARS).collect();
-    if record.len() < letter.record.len() {
+    let whole = letter.record.shown();
+    let mut record: String = whole.chars().take(RECORD_CHARS).collect();
+    if record.len() < whole.len() {
         record.push('…');
     }
     format!(

@@ -96,7 +96,7 @@ fn shown(folder: &Path, chosen: &Chosen) -> String {
                 let line = show::line(file.commit, &letter);
                 let value: serde_json::Value = serde_json::from_str(&line).unwrap();
                 assert_eq!(value["commit"], file.commit.to_string());
-                assert_eq!(value["record"], letter.record);
+                assert_eq!(value["record"], letter.record.shown());
             }
         }
     }

@@ -8,7 +8,7 @@ use arrow::datatypes::Int32Type;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use wasm_sink_core::batch::Lineage;
-use wasm_sink_core::dead_letter::{RefusedBy, RowOrigin};
+use wasm_sink_core::dead_letter::{DecodedRow, RefusedBy, RowOrigin};
 use wasm_sink_core::{PartitionKey, Position};
 
 use super::*;
@@ -92,9 +92,11 @@ fn letter(row: Option<(&Arc<SourceBatch>, u32)>) -> DeadLetter {
         by: RefusedBy::Host,
         reason: String::new(),
         record: Bytes::new(),
-        row: row.map(|(batch, row)| DecodedRow {
-            batch: Arc::clone(batch),
-            row,
+        kept: row.map_or(Kept::Nothing, |(batch, row)| {
+            Kept::Row(DecodedRow {
+                batch: Arc::clone(batch),
+                row,
+            })
         }),
     }
 }

@@ -38,7 +38,34 @@ pub(super) struct Rejected {
     /// So many of the messages stand before it.
     pub(super) after: usize,
     pub(super) offset: i64,
-    pub(super) key: Bytes,
+    timestamp: i64,
+    pub(super) key: Option<Bytes>,
+    headers: Option<Vec<u8>>,
+}
+
+impl Rejected {
+    /// A chunk of this message alone.
+    pub(super) fn alone(&self, of: &Chunk) -> Chunk {
+        let one = |value: Option<&[u8]>| {
+            let mut one = None;
+            push_some(&mut one, value, 0);
+            one.map(MessagesBuilder::finish)
+        };
+        let mut payloads = MessagesBuilder::default();
+        let _ = payloads.push(None);
+        Chunk {
+            reading: Arc::clone(&of.reading),
+            payloads: payloads.finish(),
+            keys: one(self.key.as_deref()),
+            headers: one(self.headers.as_deref()),
+            offsets: vec![self.offset],
+            timestamps: vec![self.timestamp],
+            rejected: Vec::new(),
+            end: of.end,
+            is_done: false,
+            fetched: of.fetched,
+        }
+    }
 }
 
 impl Chunk {
@@ -117,7 +144,9 @@ impl Collecting {
                     self.rejected.push(Rejected {
                         after: self.offsets.len(),
                         offset: message.offset(),
-                        key: Bytes::copy_from_slice(message.key().unwrap_or_default()),
+                        timestamp: message.timestamp().unwrap_or(-1),
+                        key: message.key().map(Bytes::copy_from_slice),
+                        headers: headers_as_json(message),
                     });
                     return false;
                 }

@@ -8,15 +8,16 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arrow::array::RecordBatch;
+use arrow::array::{RecordBatch, UInt32Array};
 use arrow::datatypes::Schema;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
+use wasm_sink_core::batch::record_metadata;
 use wasm_sink_core::budget::{Budget, Reservation};
-use wasm_sink_core::dead_letter::{DeadLetter, RefusedBy};
-use wasm_sink_core::{PartitionKey, Position, Result, SourceBatch};
+use wasm_sink_core::dead_letter::{ABSENT, DeadLetter, Kept, RefusedBy};
+use wasm_sink_core::{Lineage, PartitionKey, Position, Result, SourceBatch};
 use wasm_sink_formats::{DecodedMessages, MessageDecoder, MessageDecoders};
 
 use super::chunk::Chunk;
@@ -252,7 +253,7 @@ fn time(chunk: &Chunk) -> DateTime<Utc> {
 
 /// What did not decode, and tombstones that nobody wants, in their order.
 fn letters(
-    chunk: &Chunk,
+    chunk: &Arc<Chunk>,
     first: usize,
     part: &DecodedMessages,
     is_last: bool,
@@ -265,7 +266,13 @@ fn letters(
         let payload = chunk.payloads.get(message).unwrap_or_default();
         // A copy, so that a letter does not hold its whole chunk.
         let record = Bytes::copy_from_slice(payload);
-        let letter = letter(reading, offset, undecodable.reason.clone(), record);
+        let lineage = ChunkLineage {
+            chunk: Arc::clone(chunk),
+            messages: vec![undecodable.message],
+        };
+        let kept = metadata(&lineage).map_or(Kept::Nothing, Kept::Record);
+        let reason = undecodable.reason.clone();
+        let letter = letter(reading, offset, reason, record, kept);
         letters.push((offset, undecodable.after_rows, letter));
     }
     for rejected in &chunk.rejected {
@@ -275,9 +282,15 @@ fn letters(
         }
         let before = part.messages.iter();
         let before = before.filter(|message| (**message as usize) < rejected.after);
-        let key = super::lineage::text(&rejected.key);
+        let key = super::lineage::text(rejected.key.as_deref().unwrap_or_default());
         let reason = format!("a tombstone: the record with the key `{key}` has no value");
-        let letter = letter(reading, rejected.offset, reason, Bytes::new());
+        let lineage = ChunkLineage {
+            chunk: Arc::new(rejected.alone(chunk)),
+            messages: vec![0],
+        };
+        let kept = metadata(&lineage).and_then(absent);
+        let kept = kept.map_or(Kept::Nothing, Kept::Record);
+        let letter = letter(reading, rejected.offset, reason, Bytes::new(), kept);
         letters.push((rejected.offset, before.count() as u32, letter));
     }
     letters.sort_by_key(|(offset, ..)| *offset);
@@ -285,7 +298,20 @@ fn letters(
     letters.map(|(_, after, letter)| (after, letter)).collect()
 }
 
-fn letter(reading: &Reading, offset: i64, reason: String, record: Bytes) -> DeadLetter {
+/// Of the first row.
+fn metadata(lineage: &ChunkLineage) -> Option<RecordBatch> {
+    let first = UInt32Array::from(vec![0]);
+    record_metadata(|key| lineage.metadata(key, &first)).ok()
+}
+
+fn absent(metadata: RecordBatch) -> Option<RecordBatch> {
+    let fields = metadata.schema().fields().clone();
+    let said = [(ABSENT.to_owned(), true.to_string())].into();
+    let schema = Schema::new_with_metadata(fields, said);
+    metadata.with_schema(Arc::new(schema)).ok()
+}
+
+fn letter(reading: &Reading, offset: i64, reason: String, record: Bytes, kept: Kept) -> DeadLetter {
     DeadLetter {
         key: reading.partition.key.clone(),
         origin: reading.partition.origin(offset),
@@ -293,6 +319,6 @@ fn letter(reading: &Reading, offset: i64, reason: String, record: Bytes) -> Dead
         by: RefusedBy::Decoder,
         reason,
         record,
-        row: None,
+        kept,
     }
 }

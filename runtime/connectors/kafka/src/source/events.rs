@@ -10,7 +10,7 @@ use bytes::Bytes;
 use chrono::Utc;
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
-use wasm_sink_core::dead_letter::{DeadLetter, RefusedBy, RowOrigin};
+use wasm_sink_core::dead_letter::{DeadLetter, Kept, RefusedBy, RowOrigin};
 use wasm_sink_core::source::SourceEvent;
 use wasm_sink_core::{
     Blame, Error, Kind, Lineage, MetadataKey, PartitionKey, Position, Result, SourceBatch,
@@ -355,7 +355,7 @@ impl KafkaSource {
             by: RefusedBy::Host,
             reason,
             record: Bytes::new(),
-            row: None,
+            kept: Kept::Nothing,
         };
         self.ready.push_back(SourceEvent::Batch(SourceBatch {
             key: key.clone(),

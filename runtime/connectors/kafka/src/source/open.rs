@@ -10,8 +10,9 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use wasm_sink_core::connection::Connection;
-use wasm_sink_core::source::{Source, SourceContext, SourceSpec};
+use wasm_sink_core::source::{Redecoder, Source, SourceContext, SourceSpec};
 use wasm_sink_core::{Blame, Error, Kind, Result};
+use wasm_sink_formats::Redecoding;
 
 use super::collect::{CHUNK_BYTES, Collector, OPEN_BYTES};
 use super::decode::Decode;
@@ -58,6 +59,13 @@ impl SourceSpec for KafkaSourceSpec {
         });
         let fetched = connection.and_then(Properties::fetched_bytes);
         fetched.unwrap_or(FETCHED_BYTES) + OPEN_BYTES + WAITING * CHUNK_BYTES
+    }
+
+    async fn redecoder(&self, context: &SourceContext) -> Result<Option<Box<dyn Redecoder>>> {
+        let formats = self.0.messages.open(&context.directory)?;
+        formats.check().await?;
+        let make = move |_: Option<&str>| Ok(formats.decoder());
+        Ok(Some(Box::new(Redecoding::new(make))))
     }
 
     async fn open(

@@ -23,7 +23,7 @@ use super::room::Full;
 use super::{Guest, ipc, wit};
 use crate::batch::{Rows, SourceBatch, record};
 use crate::data_type;
-use crate::dead_letter::{DeadLetter, DecodedRow, RefusedBy};
+use crate::dead_letter::{DeadLetter, DecodedRow, Kept, RefusedBy};
 use crate::error::{Error, Result};
 use crate::position::Position;
 
@@ -104,7 +104,7 @@ pub(super) fn dead_letters(
                 by,
                 reason: reason(row),
                 record: record(source, *number),
-                row: Some(DecodedRow {
+                kept: Kept::Row(DecodedRow {
                     batch: Arc::clone(source),
                     row: *number,
                 }),
