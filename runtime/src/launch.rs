@@ -2,6 +2,7 @@
 //! one thing needs the other.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -30,6 +31,7 @@ use crate::pipeline::{
 };
 use crate::recording::{Recorder, RecorderSettings};
 use crate::redeliver::redeliver;
+use crate::rehearsal::{Rehearsed, rehearse, sample};
 use crate::replay::{self, Replayed, Request, Watcher};
 use crate::slot::{Slot, builtin, grants};
 use crate::swap::{InForce, Journal, Swaps};
@@ -556,6 +558,17 @@ impl Host for Launcher {
         Ok(preview)
     }
 
+    async fn rehearse(
+        &self,
+        pipeline: config::Pipeline,
+        rows: Option<PathBuf>,
+    ) -> Result<Rehearsed> {
+        let slot = Slot::of(&pipeline);
+        let component = slot.load(&self.engine, &pipeline.sink.component)?;
+        let sample = sample(&pipeline, rows).await?;
+        rehearse(&slot.subject(component, &pipeline), sample).await
+    }
+
     async fn replay(
         &self,
         request: &Request,
@@ -595,7 +608,7 @@ impl Host for Launcher {
 }
 
 /// The first batch with rows, from the very beginning; None where the source has none.
-async fn first_batch(source: &mut dyn Source) -> Result<Option<SourceBatch>> {
+pub(crate) async fn first_batch(source: &mut dyn Source) -> Result<Option<SourceBatch>> {
     loop {
         match source.next().await? {
             SourceEvent::Assigned(keys) => {

@@ -14,6 +14,7 @@ use crate::engine::{
 };
 use crate::launch::Connections;
 use crate::pipeline::Limits;
+use crate::rehearsal::Subject;
 
 /// What a component gets, whichever it is.
 #[derive(Clone, Debug)]
@@ -103,6 +104,22 @@ impl Slot {
                 help: problem.help,
             })
             .collect())
+    }
+
+    /// A component as it is rehearsed.
+    pub(crate) fn subject(&self, component: Loaded, pipeline: &config::Pipeline) -> Subject {
+        let connections = pipeline.sink.connections.iter();
+        let connections = connections.filter_map(|(role, label)| {
+            let connector = pipeline.connections.get(label)?.connector;
+            Some((role.as_str().to_owned(), connector.to_owned()))
+        });
+        Subject {
+            component,
+            name: pipeline.sink.component.to_string(),
+            config: self.config.to_string(),
+            connections: connections.collect(),
+            limits: self.limits.clone(),
+        }
     }
 
     /// Lets a component use the connections that are its place's.

@@ -63,6 +63,16 @@ pub fn versioned_component(destination: &str) -> PathBuf {
     )
 }
 
+/// The component in tests/careless, likewise.
+pub fn careless_component() -> PathBuf {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    build_component(
+        &tests.join("careless/rust"),
+        "component",
+        &target_directory().join("components"),
+    )
+}
+
 /// SHA-256 of a file, in hexadecimal digits.
 ///
 /// # Panics

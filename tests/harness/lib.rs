@@ -36,7 +36,8 @@ pub use browser::browse;
 pub use case::{Case, Connected};
 pub use collector::{Collector, Span};
 pub use component::{
-    build_component, hostile_component, sha256, target_directory, versioned_component,
+    build_component, careless_component, hostile_component, sha256, target_directory,
+    versioned_component,
 };
 pub use cutter::{Cut, Cutter, Word};
 pub use dead_letters::{DeadLetter, dead_letters, pending_dead_letters};

@@ -31,6 +31,7 @@ mod postgres;
 mod preview;
 mod quickstart;
 mod recorded;
+mod rehearsed;
 mod replies;
 mod restart;
 mod routes;

@@ -1,5 +1,6 @@
 //! What the commands need from the engine and the pipeline.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use crate::letters::Selection;
 use crate::letters::retry::Left;
 use crate::metrics::Metrics;
 use crate::recording::RecorderSettings;
+use crate::rehearsal::Rehearsed;
 use crate::replay::{Replayed, Request, Watcher};
 
 /// Where a run begins.
@@ -141,6 +143,13 @@ pub trait Host: Send + Sync {
         selection: &Selection,
         metrics: Arc<Metrics>,
     ) -> Result<Redelivered>;
+
+    /// Puts the component of a pipeline through what pipelines do to components, with the rows of a file, or the first
+    /// ones of its source where that needs no connection; see [`crate::rehearsal`].
+    ///
+    /// # Errors
+    /// There are no rows.
+    async fn rehearse(&self, pipeline: Pipeline, rows: Option<PathBuf>) -> Result<Rehearsed>;
 
     /// Replays recordings; see [`crate::replay::replay`].
     ///

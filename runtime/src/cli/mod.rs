@@ -20,6 +20,7 @@ mod signals;
 mod status;
 mod swap;
 mod terminal;
+mod test;
 mod trial;
 
 use std::path::Path;
@@ -46,6 +47,7 @@ pub use shadow::ShadowArgs;
 pub use status::StatusArgs;
 pub use swap::SwapArgs;
 pub use terminal::{Color, Terminal};
+pub use test::TestArgs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -88,6 +90,8 @@ enum Command {
     DeadLetters(DeadLettersArgs),
     /// Run a component on what was recorded, without a destination
     Replay(ReplayArgs),
+    /// Put a component through what a pipeline will do to it, without a server
+    Test(TestArgs),
     /// Show what a component is and may do
     Inspect(InspectArgs),
     /// Show what a component can be told in [sink.config]
@@ -150,6 +154,10 @@ impl Cli {
             },
             Command::Replay(args) => match launch(ended_by_signals()) {
                 Ok(host) => Ok(replay::execute(&args, &host, &terminal).await),
+                Err(error) => Err(error),
+            },
+            Command::Test(args) => match launch(ended_by_signals()) {
+                Ok(host) => Ok(test::execute(&args, &host, &terminal).await),
                 Err(error) => Err(error),
             },
             Command::Inspect(args) => match launch(ended_by_signals()) {

@@ -1,5 +1,6 @@
 //! Arguments, and how commands end.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -11,6 +12,7 @@ use crate::config::{ComponentRef, Pipeline, SinkConfigProblem};
 use crate::letters::Selection;
 use crate::metrics::Metrics;
 use crate::recording::RecorderSettings;
+use crate::rehearsal::Rehearsed;
 use crate::replay::{Replayed, Request, Watcher};
 
 /// A host whose component has so many problems, and whose runs fail.
@@ -68,6 +70,10 @@ impl Host for Model {
         Ok(Redelivered::default())
     }
 
+    async fn rehearse(&self, _pipeline: Pipeline, _rows: Option<PathBuf>) -> Result<Rehearsed> {
+        Err(Error::new(Kind::Other, Blame::Host, "a model has none"))
+    }
+
     async fn restart_consequence(&self, _pipeline: &Pipeline) -> Result<String> {
         Ok("every row is written once more".to_owned())
     }
@@ -84,7 +90,7 @@ fn the_help_teaches() {
     command.clone().debug_assert();
     let mut help = command.render_long_help().to_string();
     for name in [
-        "run", "check", "init", "swap", "apply", "shadow", "replay", "inspect", "explain",
+        "run", "check", "init", "swap", "apply", "shadow", "replay", "test", "inspect", "explain",
     ] {
         let command = command.find_subcommand_mut(name).unwrap();
         help.push_str(&format!("\n--- {name} ---\n{}", command.render_long_help()));

@@ -38,6 +38,7 @@ pub use diagnostics::{Diagnostics, SourceText, Style};
 pub use environment::Lookup;
 pub use load::{LoadError, load, read};
 pub use names::{BadName, ComponentRef, Label, MAX_NAME_CHARS, PipelineName, Role};
+pub(crate) use parse::parse;
 pub use registry::Registry;
 pub use schema::check_sink_config;
 pub use sink_config::{SinkConfig, SinkConfigProblem};

@@ -51,6 +51,7 @@ pub use configuration::Configuration;
 pub use contract::{CONTRACT, ContractVersion};
 pub use grant::{Grant, Grants, MissingCapability, Recordings};
 pub use load::Loaded;
+pub(crate) use outcome::SWALLOWED;
 pub use quiet::quietly;
 pub use surface::Surface;
 pub use usage::{Highest, Usage};

@@ -16,6 +16,8 @@ use super::state::State;
 
 /// The longest message of a guest, in bytes.
 const MESSAGE_BYTES: usize = 4 << 10;
+/// What is said of a component that took no notice of an error.
+pub(crate) const SWALLOWED: &str = "the component answered ok";
 /// Functions named in the report of a trap.
 const FUNCTIONS: usize = 6;
 
@@ -52,7 +54,7 @@ pub(super) fn settle(
 ) -> Result<(), Failure> {
     if let Some(doom) = state.guest.doom().take() {
         let answered = match answer {
-            Ok(Ok(())) => format!("the component answered ok to {call} although a call had failed"),
+            Ok(Ok(())) => format!("{SWALLOWED} to {call} although a call had failed"),
             Ok(Err(_)) => format!("a call failed in {call}"),
             Err(_) => format!("the component trapped in {call} after a call had failed"),
         };

@@ -1,23 +1,22 @@
 //! Answers in place of a destination: those of the recording as long as the same is asked, else those of a table
 //! that is known from there.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use serde_json::{Value, json};
 use wasm_sink_core::Rows;
-use wasm_sink_core::guest::calls::{Answered, Asked, Culprit, Replies, Target, Told, Word};
+use wasm_sink_core::guest::calls::{Answered, Asked, Replies};
 
 use crate::recording::{Line, RecordedCall, Recording};
+use crate::stand_in::{StandIn, function};
 
 /// What is answered.
 #[derive(Debug)]
 pub(super) struct Script {
     /// What the recorded one asked in this call of the host, and was not asked yet.
     expected: VecDeque<RecordedCall>,
-    /// The columns of tables, as far as they are known.
-    tables: BTreeMap<Target, Value>,
-    roles: BTreeSet<String>,
+    /// What answers otherwise.
+    tables: StandIn,
 }
 
 /// The answers as a guest gets them. Clones of the script are one.
@@ -44,7 +43,8 @@ impl Replies for Scripted {
 impl Script {
     /// Tables begin with the columns that they had when the recorded one asked first.
     pub(super) fn of(recording: &Recording) -> Self {
-        let mut tables = BTreeMap::new();
+        let roles = recording.header().connections.keys().cloned();
+        let mut tables = StandIn::new(roles);
         for line in recording.lines() {
             let (Line::Opened { calls, .. }
             | Line::Wrote { calls, .. }
@@ -56,16 +56,13 @@ impl Script {
                 if let (Some(target), "fields", Ok(fields)) =
                     (&call.asked.target, function(&call.asked), &call.answer)
                 {
-                    tables
-                        .entry(target.clone())
-                        .or_insert_with(|| fields.clone());
+                    tables.begin_with(target, fields);
                 }
             }
         }
         Self {
             expected: VecDeque::new(),
             tables,
-            roles: recording.header().connections.keys().cloned().collect(),
         }
     }
 
@@ -74,60 +71,12 @@ impl Script {
         let recorded = place.and_then(|place| self.expected.drain(..=place).next_back());
         let answer = match recorded {
             Some(recorded) if is_of_these(&recorded, rows) => recorded.answer,
-            _ => self.made_up(asked)?,
+            _ => self.tables.answer(asked)?,
         };
         if let Ok(answer) = &answer {
-            self.learn(asked, answer);
+            self.tables.learn(asked, answer);
         }
         Some(answer)
-    }
-
-    /// What a table would answer to which nothing happens.
-    fn made_up(&self, asked: &Asked) -> Option<Answered> {
-        let target = asked.target.as_ref()?;
-        if !self.roles.contains(&target.connection) {
-            return Some(Err(Told {
-                kind: Word::Denied,
-                retry_after_ms: None,
-                blame: Culprit::Configuration,
-                message: format!(
-                    "no connection with the role `{}` is granted for this; granted: {}",
-                    target.connection,
-                    self.roles.iter().cloned().collect::<Vec<_>>().join(", ")
-                ),
-            }));
-        }
-        Some(Ok(match function(asked) {
-            "fields" => self.tables.get(target).cloned().unwrap_or_default(),
-            "append" => json!({}),
-            _ => Value::Null,
-        }))
-    }
-
-    fn learn(&mut self, asked: &Asked, answer: &Value) {
-        let Some(target) = &asked.target else {
-            return;
-        };
-        let given = asked.arguments.get(0).cloned().unwrap_or_default();
-        let known = self.tables.entry(target.clone()).or_default();
-        match function(asked) {
-            "fields" => *known = answer.clone(),
-            "create" if known.is_null() => *known = given,
-            "add-columns" | "widen-columns" => {
-                let mut fields = known.as_array().cloned().unwrap_or_default();
-                for field in given.as_array().into_iter().flatten() {
-                    match fields
-                        .iter_mut()
-                        .find(|known| known["name"] == field["name"])
-                    {
-                        Some(known) => *known = field.clone(),
-                        None => fields.push(field.clone()),
-                    }
-                }
-                *known = Value::Array(fields);
-            }
-            _ => {}
-        }
     }
 }
 
@@ -137,9 +86,4 @@ fn is_of_these(recorded: &RecordedCall, rows: Option<&Rows>) -> bool {
         (Some(recorded), Some(rows)) => recorded.count == rows.len(),
         _ => true,
     }
-}
-
-fn function(asked: &Asked) -> &str {
-    let function = asked.function.as_str();
-    function.rsplit_once('.').map_or(function, |(_, last)| last)
 }
