@@ -70,6 +70,7 @@ fn json_text(done: &Rehearsed) -> String {
         "written": done.written,
         "rejected": done.rejected,
         "skipped": done.skipped,
+        "fuel_per_row": done.fuel_per_row,
         "findings": done.findings,
         "took_ms": u64::try_from(done.took.as_millis()).unwrap_or(u64::MAX),
     });
@@ -105,12 +106,13 @@ pub(super) fn text(done: &Rehearsed) -> String {
         wrong => format!("{} wrong", count(wrong as u64, "thing")),
     };
     text.push_str(&format!(
-        "\nof {}: {}\n{verdict}, after {}\n",
+        "\nof {}: {}; {} fuel for each\n{verdict}, after {}\n",
         count(done.rows, "row"),
         match parts.is_empty() {
             true => "nothing".to_owned(),
             false => parts.join(", "),
         },
+        grouped(done.fuel_per_row),
         duration(done.took)
     ));
     text
@@ -125,5 +127,50 @@ fn one(finding: &Finding) -> String {
             "  WRONG  {requirement}\n         {}\n         help: {}\n",
             finding.seen, finding.help
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::rehearsal::Check;
+
+    fn finding(check: Check, verdict: Verdict, seen: &str, help: &str) -> Finding {
+        Finding {
+            check,
+            verdict,
+            seen: seen.to_owned(),
+            help: help.to_owned(),
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_what_to_change() {
+        let mut done = Rehearsed {
+            findings: vec![
+                finding(Check::Opens, Verdict::Right, "", ""),
+                finding(
+                    Check::AccountsForRows,
+                    Verdict::Wrong,
+                    "of 5 rows 2 were written",
+                    "write what is held in `flush`",
+                ),
+                finding(Check::StartsOver, Verdict::Unknown, "not looked at", ""),
+            ],
+            rows: 5,
+            written: BTreeMap::from([("t".to_owned(), 2), (String::new(), 1000)]),
+            rejected: 1,
+            skipped: 2,
+            fuel_per_row: 1234,
+            took: Duration::from_millis(340),
+        };
+        insta::assert_snapshot!("test", text(&done));
+        done.findings.truncate(1);
+        done.written.clear();
+        (done.rejected, done.skipped) = (0, 0);
+        insta::assert_snapshot!("test_nothing", text(&done));
     }
 }

@@ -38,6 +38,7 @@ pub(super) async fn all(subject: &Subject, sample: SourceBatch) -> Result<Rehear
         written: written(&life),
         rejected: 0,
         skipped: 0,
+        fuel_per_row: 0,
         took: begun.elapsed(),
     };
     done.findings.extend(delivers(&life));
@@ -46,6 +47,8 @@ pub(super) async fn all(subject: &Subject, sample: SourceBatch) -> Result<Rehear
         done.took = begun.elapsed();
         return Ok(done);
     }
+    let fuel: u64 = life.epochs.iter().map(|epoch| epoch.fuel).sum();
+    done.fuel_per_row = fuel / done.rows.max(1);
     for account in life.epochs.iter().filter_map(|epoch| epoch.account) {
         done.rejected += account.rejected;
         done.skipped += account.skipped;

@@ -32,6 +32,8 @@ pub(super) struct Epoch {
     pub(super) letters: Vec<DeadLetter>,
     /// None where it failed.
     pub(super) account: Option<Account>,
+    /// Fuel that its calls took.
+    pub(super) fuel: u64,
 }
 
 /// How an instance failed.
@@ -118,6 +120,8 @@ pub(super) async fn live(subject: &Subject, to: &Destination, epochs: &[&[Rows]]
             return life;
         }
     };
+    // What `open` took is no row's.
+    instance.take_fuel();
     for (number, batches) in (1..).zip(epochs) {
         instance.begin(CommitId::from_random(number));
         let mut epoch = Epoch::default();
@@ -133,6 +137,7 @@ pub(super) async fn live(subject: &Subject, to: &Destination, epochs: &[&[Rows]]
             Err(failure) => Err(failure),
         };
         epoch.calls = instance.take_calls();
+        epoch.fuel = instance.take_fuel();
         match sealed {
             Ok(sealed) => {
                 epoch.letters = sealed.dead_letters;

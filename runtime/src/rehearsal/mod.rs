@@ -50,6 +50,8 @@ pub struct Rehearsed {
     pub rejected: u64,
     /// Rows that were left out.
     pub skipped: u64,
+    /// Fuel for each row of the sample, about the instructions that the component ran; 0 where it was not counted.
+    pub fuel_per_row: u64,
     /// How long all of it took.
     pub took: Duration,
 }
