@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test build bench promises kafka lint fmt doc model model-quick toolchain libraries setup
+.PHONY: help demo test fuzz fuzz-keep build bench promises kafka lint fmt doc model model-quick toolchain libraries setup
 
 DEBUG := target/debug
 EXAMPLE := examples/quickstart
@@ -32,6 +32,13 @@ demo: toolchain ## Real records into a local Delta table: build, run, show
 test: toolchain libraries setup ## Every test; installs what they need, once per machine
 	cargo build $(LOCKED) --workspace
 	cargo test $(LOCKED) --workspace
+
+# Our own crates are compiled once more, in a way of their own; the dependencies are those of `make test`.
+fuzz: toolchain libraries ## libFuzzer over all that takes bytes; FUZZ_SECONDS=60 for each
+	RUSTC_WORKSPACE_WRAPPER=$(CURDIR)/tests/fuzz/rustc.sh cargo test $(LOCKED),wasm-sink-tests/fuzz --workspace --test fuzz
+
+fuzz-keep: ## Keeps inputs that `make fuzz` found and that reach more, in tests/fuzz/corpus
+	FUZZ_KEEP=yes $(MAKE) fuzz
 
 build: toolchain libraries ## The release binary: target/release/wasm-sink, with libduckdb beside it
 	cargo build $(LOCKED) --release -p wasm-sink
