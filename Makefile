@@ -32,10 +32,15 @@ demo: toolchain ## Real records into a local Delta table: build, run, show
 test: toolchain libraries setup ## Every test; installs what they need, once per machine
 	cargo build $(LOCKED) --workspace
 	cargo test $(LOCKED) --workspace
+	FUZZ_SECONDS=$${FUZZ_SECONDS:-15} $(MAKE) fuzz
 
-# Our own crates are compiled once more, in a way of their own; the dependencies are those of `make test`.
+# Our own crates are compiled once more, in a way of their own; the dependencies are those of `make test`. Built-in
+# components are not run: empty files will do.
 fuzz: toolchain libraries ## libFuzzer over all that takes bytes; FUZZ_SECONDS=60 for each
-	RUSTC_WORKSPACE_WRAPPER=$(CURDIR)/tests/fuzz/rustc.sh cargo test $(LOCKED),wasm-sink-tests/fuzz --workspace --test fuzz
+	@mkdir -p target/fuzz/components
+	@for name in $$(ls components); do [ -e target/fuzz/components/$$name.wasm ] || : >target/fuzz/components/$$name.wasm; done
+	WASM_SINK_COMPONENTS=$(CURDIR)/target/fuzz/components RUSTC_WORKSPACE_WRAPPER=$(CURDIR)/tests/fuzz/rustc.sh \
+		cargo test $(LOCKED),wasm-sink-tests/fuzz --workspace --test fuzz
 
 fuzz-keep: ## Keeps inputs that `make fuzz` found and that reach more, in tests/fuzz/corpus
 	FUZZ_KEEP=yes $(MAKE) fuzz
@@ -66,8 +71,8 @@ kafka: ## A Kafka broker on localhost:9092 until Ctrl-C, with the topic of examp
 
 lint: toolchain libraries ## Formatting and lints, as CI checks them
 	cargo fmt --all --check
-	cargo clippy $(LOCKED),wasm-sink-bench/kafka --workspace --all-targets -- -D warnings
-	bash -n tests/setup.sh tests/servers/*.sh tests/harness/*.sh examples/*/*.sh .ci/run
+	cargo clippy $(LOCKED),wasm-sink-bench/kafka,wasm-sink-tests/fuzz --workspace --all-targets -- -D warnings
+	bash -n tests/setup.sh tests/servers/*.sh tests/harness/*.sh examples/*/*.sh tests/fuzz/*.sh .ci/run
 
 fmt: ## Formats the code
 	cargo fmt --all
