@@ -9,15 +9,17 @@ use std::hash::Hasher;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::Path;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use arrow::array::AsArray;
 use arrow::datatypes::{DataType, Field, Schema};
 use twox_hash::XxHash64;
 use wasm_sink::config::{Registry, Style, read};
 use wasm_sink::recording::{Line, Recording};
+use wasm_sink_core::guest::fit::{exactly, goes_into};
 use wasm_sink_core::guest::{json_texts, read_stream};
 use wasm_sink_core::settings::{Entry, Node, Table, Value};
+use wasm_sink_core::{Blame, Error};
 use wasm_sink_formats::{
     AvroEncoder, Block, BlockKind, BlockReader, Decoder, Dialect, Fill, Format, Inference,
     MessageDecoders, MessageSettings, MessagesBuilder, UnknownFields, json_objects, plain_values,
@@ -27,11 +29,12 @@ use wasm_sink_formats::{
 pub type Target = fn(&[u8]) -> bool;
 
 /// All, with the name of the folder that has their inputs.
-pub const TARGETS: [(&str, Target); 8] = [
+pub const TARGETS: [(&str, Target); 9] = [
     ("ipc", ipc),
     ("json", json),
     ("csv", csv),
     ("avro", avro),
+    ("schemas", schemas),
     ("messages", messages),
     ("pipeline", pipeline),
     ("recordings", recordings),
@@ -50,6 +53,7 @@ fn ipc(bytes: &[u8]) -> bool {
 fn written(bytes: &[u8]) -> bool {
     // Rows without columns take no bytes, and time all the same.
     const MAX_ROWS: usize = 1000;
+    const MAX_PAIRED: usize = 8;
     let Ok(rows) = read_stream(bytes.to_vec()) else {
         return false;
     };
@@ -64,7 +68,13 @@ fn written(bytes: &[u8]) -> bool {
             let texts = texts.as_string::<i32>().iter().flatten();
             texts.for_each(|text| assert_json(text.as_bytes()));
         }
-        drop(plain_values(column));
+        succeeds(plain_values(column));
+        // As columns of a table would take them.
+        for other in rows.columns().iter().take(MAX_PAIRED) {
+            if goes_into(column.data_type(), other.data_type()) {
+                drop(exactly(column, other.data_type()));
+            }
+        }
     }
     let json = json_objects(&rows);
     if let Ok(objects) = &json {
@@ -72,7 +82,7 @@ fn written(bytes: &[u8]) -> bool {
     }
     let avro = AvroEncoder::new(rows.schema_ref(), "r")
         .and_then(|encoder| encoder.encode(&rows, &[0, 0, 0, 0, 1]));
-    json.is_ok() && avro.is_ok()
+    succeeds(json) & succeeds(avro)
 }
 
 /// JSON lines.
@@ -110,7 +120,7 @@ fn lines(format: Format, bytes: &[u8]) -> bool {
         UnknownFields::Report,
         UnknownFields::Refuse,
     ] {
-        is_taken &= decoder.decode(&schema, &block, unknown).is_ok();
+        is_taken &= succeeds(decoder.decode(&schema, &block, unknown));
     }
     if let Ok(decoder) = Decoder::new(format, bytes, None) {
         let blocks = BlockReader::new(bytes, format, Fill::Whole).with_block_bytes(16);
@@ -123,10 +133,20 @@ fn lines(format: Format, bytes: &[u8]) -> bool {
             .for_each(|block| seen.observe(&decoder, block));
         let schema = seen.schema();
         for block in &blocks {
-            drop(decoder.decode(&schema, block, UnknownFields::Report));
+            succeeds(decoder.decode(&schema, block, UnknownFields::Report));
         }
     }
     is_taken
+}
+
+/// Whether it is no error. One that says that wasm-sink is to blame is a fault.
+fn succeeds<T>(result: Result<T, Error>) -> bool {
+    let error = result.err();
+    let is_ours = error
+        .as_ref()
+        .is_some_and(|error| error.blame() == Blame::Host);
+    assert!(!is_ours, "{error:?}");
+    error.is_none()
 }
 
 fn in_order(mut reader: BlockReader<&[u8]>) -> Vec<Block> {
@@ -148,10 +168,32 @@ const AVRO: &str = r#"{"type": "record", "name": "r", "fields": [
     {"name": "more", "type": {"type": "map", "values": {"type": "record", "name": "m", "fields": [
         {"name": "nothing", "type": "null"}, {"name": "is_it", "type": "boolean"}]}}}]}"#;
 
+/// Avro of a schema that a registry gave: it, then its messages.
+fn schemas(bytes: &[u8]) -> bool {
+    /// Decoders remember each schema: after so many, others take over.
+    const REMEMBERED: u32 = 1000;
+    static CURRENT: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+    static ADDRESS: LazyLock<String> =
+        LazyLock::new(|| registry(|| CURRENT.lock().expect("a schema").clone()));
+    static OPEN: Mutex<Option<(MessageDecoders, u32)>> = Mutex::new(None);
+
+    let mut pieces = pieces(bytes);
+    let schema = pieces.next().unwrap_or_default();
+    schema.clone_into(&mut CURRENT.lock().expect("a schema"));
+    let mut open = OPEN.lock().expect("decoders");
+    let (decoders, number) = match open.take() {
+        Some((decoders, number)) if number < REMEMBERED => (decoders, number + 1),
+        _ => (decoders("avro", Some(&ADDRESS)), 1),
+    };
+    let (decoders, _) = open.insert((decoders, number));
+    let prefix = [&[0], number.to_be_bytes().as_slice()].concat();
+    take(decoders, pieces.map(|piece| [&prefix, piece].concat()))
+}
+
 /// Avro of one schema. The registry's prefix is put before each message, so that nobody is asked for numbers by chance.
 fn avro(bytes: &[u8]) -> bool {
     static REGISTRY: LazyLock<MessageDecoders> =
-        LazyLock::new(|| decoders("avro", Some(&registry())));
+        LazyLock::new(|| decoders("avro", Some(&registry(|| AVRO.into()))));
     let prefixed = pieces(bytes).map(|piece| [&[0, 0, 0, 0, 1], piece].concat());
     take(&REGISTRY, prefixed)
 }
@@ -166,6 +208,7 @@ fn messages(bytes: &[u8]) -> bool {
             decoders("string", None),
             decoders("int64", None),
             decoders("bytes", None),
+            decoders("csv", None),
         ]
     });
     bytes.split_first().is_some_and(|(which, rest)| {
@@ -219,7 +262,7 @@ fn take(decoders: &MessageDecoders, pieces: impl Iterator<Item = Vec<u8>>) -> bo
                 assert!(decoded.end > from, "it goes on");
                 from = decoded.end;
             }
-            Err(_) => return false,
+            refused => return succeeds(refused),
         }
     }
     true
@@ -322,14 +365,16 @@ fn decoders(format: &str, registry: Option<&str>) -> MessageDecoders {
         .expect("settings that are right")
 }
 
-/// A registry that has one schema.
-fn registry() -> String {
+/// A registry that has one schema at a time, under every number.
+fn registry(schema: impl Fn() -> Vec<u8> + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
-    let body = format!(r#"{{"schema": {}}}"#, quoted(AVRO));
     std::thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
             let _ = stream.read(&mut [0; 4096]);
+            let schema = schema();
+            let body =
+                serde_json::json!({ "schema": String::from_utf8_lossy(&schema) }).to_string();
             let length = body.len();
             let answer = format!(
                 "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
@@ -338,8 +383,4 @@ fn registry() -> String {
         }
     });
     format!("http://{address}")
-}
-
-fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('"', "\\\"").replace('\n', " "))
 }
