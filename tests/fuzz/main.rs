@@ -132,6 +132,8 @@ fn run(name: &str, seconds: &str) -> bool {
         .arg(format!("-artifact_prefix={}/{name}-", folder().display()))
         .arg("-print_final_stats=1")
         .args([found, kept])
+        // Whoever runs the input once more gets it.
+        .env("RUST_BACKTRACE", "0")
         .stdout(log.try_clone().expect("the log"))
         .stderr(log);
     let status = command.status().expect("this program runs");
@@ -150,7 +152,7 @@ fn run(name: &str, seconds: &str) -> bool {
         );
         return true;
     }
-    let end: Vec<_> = text.lines().rev().take(60).collect();
+    let end: Vec<_> = text.lines().rev().take(20).collect();
     for line in end.iter().rev() {
         println!("{name}: {line}");
     }
@@ -178,12 +180,15 @@ fn replay(name: &str, input: &OsString) -> bool {
     command.status().expect("this program runs").success()
 }
 
-/// Copies found inputs that reach code which no kept one reaches: how often is not asked, so that they stay few.
+/// Copies the fewest found inputs that reach code which no kept one reaches. How often they do is not asked, and longer
+/// ones are cut, so that what is kept stays small.
 fn keep(name: &str) -> bool {
+    const MAX_KEPT_BYTES: u32 = 512;
     let [found, kept] = inputs(name);
     let mut command = child(name);
     command
-        .args(["-merge=1", "-use_counters=0"])
+        .args(["-set_cover_merge=1", "-use_counters=0"])
+        .arg(format!("-max_len={MAX_KEPT_BYTES}"))
         .args([kept, found]);
     command.status().expect("this program runs").success()
 }

@@ -6,6 +6,8 @@ case " $* " in
   *" --crate-type proc-macro "* | *" --crate-name build_script_"* | *" --target wasm32"*) exec "$@" ;;
   # What cargo asks of the compiler itself.
   *" --crate-name ___ "*) exec "$@" ;;
+  # With less, much of what is compared to a constant is not told.
+  *" runtime/core/"* | *" runtime/formats/"*) set -- "$@" -Copt-level=2 ;;
   # Of connectors only the settings are read, and to optimise them takes longer than anything else.
   *" runtime/connectors/"*) set -- "$@" -Copt-level=0 ;;
   *" --crate-name "*) ;;
