@@ -186,16 +186,13 @@ fn decimals_of_any_scale() {
     check(wide(vec![0, 1], 0), "decimal256(76,76)", &["!", "!"]);
     check(wide(vec![0, 1], 76), "decimal256(76,-76)", &["!", "!"]);
     check(wide(vec![0, 1], -76), "decimal256(76,76)", &["!", "!"]);
-    let huge = format!("-5{}", "0".repeat(128));
-    check(
-        wide(vec![0, -5], -128),
-        "utf8",
-        &[&format!("\"{}\"", "0".repeat(129)), &format!("\"{huge}\"")],
-    );
     let array: ArrayRef = Arc::new(wide(vec![0, -5], -128));
     assert_eq!(json::shown(&array, 0), "0");
     let whole = json::whole(&array).unwrap();
-    assert_eq!(whole.as_string::<i32>().value(1), huge);
+    assert_eq!(
+        whole.as_string::<i32>().value(1),
+        format!("-5{}", "0".repeat(128))
+    );
 }
 
 #[test]
