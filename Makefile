@@ -36,7 +36,7 @@ test: toolchain libraries setup ## Every test; installs what they need, once per
 
 # Our own crates are compiled once more, in a way of their own; the dependencies are those of `make test`. Built-in
 # components are not run: empty files will do.
-fuzz: toolchain libraries ## libFuzzer over all that takes bytes; FUZZ_SECONDS=60 for each
+fuzz: toolchain libraries ## libFuzzer over all that takes bytes, each for FUZZ_SECONDS=60
 	@mkdir -p target/fuzz/components
 	@for name in $$(ls components); do [ -e target/fuzz/components/$$name.wasm ] || : >target/fuzz/components/$$name.wasm; done
 	WASM_SINK_COMPONENTS=$(CURDIR)/target/fuzz/components RUSTC_WORKSPACE_WRAPPER=$(CURDIR)/tests/fuzz/rustc.sh \

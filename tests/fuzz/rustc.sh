@@ -1,7 +1,7 @@
 #!/bin/sh
 # The RUSTC_WORKSPACE_WRAPPER of `make fuzz`: crates of this workspace, and no others, tell libFuzzer which way they
 # took and what they compared. So the dependencies are those that `make test` has compiled. What runs while
-# compiling, and what runs as a component, is left as it is.
+# compiling, and what runs as a component, is left as it is. Cargo compiles nothing anew when this file changes.
 case " $* " in
   *" --crate-type proc-macro "* | *" --crate-name build_script_"* | *" --target wasm32"*) exec "$@" ;;
   # What cargo asks of the compiler itself.
