@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test build bench promises kafka lint fmt doc model model-quick toolchain libraries setup
+.PHONY: help demo test fuzz fuzz-keep build bench promises kafka lint fmt doc model model-quick toolchain libraries setup
 
 DEBUG := target/debug
 EXAMPLE := examples/quickstart
@@ -32,6 +32,18 @@ demo: toolchain ## Real records into a local Delta table: build, run, show
 test: toolchain libraries setup ## Every test; installs what they need, once per machine
 	cargo build $(LOCKED) --workspace
 	cargo test $(LOCKED) --workspace
+	FUZZ_SECONDS=$${FUZZ_SECONDS:-15} $(MAKE) fuzz
+
+# Our own crates are compiled once more, in a way of their own; the dependencies are those of `make test`. Built-in
+# components are not run: empty files will do.
+fuzz: toolchain libraries ## libFuzzer over all that takes bytes, each for FUZZ_SECONDS=60
+	@mkdir -p target/fuzz/components
+	@for name in $$(ls components); do [ -e target/fuzz/components/$$name.wasm ] || : >target/fuzz/components/$$name.wasm; done
+	WASM_SINK_COMPONENTS=$(CURDIR)/target/fuzz/components RUSTC_WORKSPACE_WRAPPER=$(CURDIR)/tests/fuzz/rustc.sh \
+		cargo test $(LOCKED),wasm-sink-tests/fuzz --workspace --test fuzz
+
+fuzz-keep: ## Keeps inputs that `make fuzz` found and that reach more, in tests/fuzz/corpus
+	FUZZ_KEEP=yes $(MAKE) fuzz
 
 build: toolchain libraries ## The release binary: target/release/wasm-sink, with libduckdb beside it
 	cargo build $(LOCKED) --release -p wasm-sink
@@ -59,8 +71,8 @@ kafka: ## A Kafka broker on localhost:9092 until Ctrl-C, with the topic of examp
 
 lint: toolchain libraries ## Formatting and lints, as CI checks them
 	cargo fmt --all --check
-	cargo clippy $(LOCKED),wasm-sink-bench/kafka --workspace --all-targets -- -D warnings
-	bash -n tests/setup.sh tests/servers/*.sh tests/harness/*.sh examples/*/*.sh .ci/run
+	cargo clippy $(LOCKED),wasm-sink-bench/kafka,wasm-sink-tests/fuzz --workspace --all-targets -- -D warnings
+	bash -n tests/setup.sh tests/servers/*.sh tests/harness/*.sh examples/*/*.sh tests/fuzz/*.sh .ci/run
 
 fmt: ## Formats the code
 	cargo fmt --all

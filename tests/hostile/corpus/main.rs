@@ -20,7 +20,7 @@ mod neighbour;
 mod rounds;
 mod rows;
 mod run;
-#[path = "../../fuzz/src/targets.rs"]
+#[path = "../../fuzz/targets.rs"]
 mod targets;
 mod world;
 

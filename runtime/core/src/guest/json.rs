@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, StringArray, StringBuilder};
 use arrow::compute::cast;
-use arrow::datatypes::{DECIMAL256_MAX_PRECISION, DataType, Field, FieldRef};
+use arrow::datatypes::{DataType, Field, FieldRef};
 use arrow::error::ArrowError;
 use arrow::json::writer::{NullableEncoder, make_encoder};
 use arrow::json::{Encoder, EncoderFactory, EncoderOptions};
@@ -99,10 +99,16 @@ impl EncoderFactory for Exact {
                 if *scale < 0 =>
             {
                 quote = b"";
-                let whole = DataType::Decimal256(DECIMAL256_MAX_PRECISION, 0);
-                cast(&cast(array, &whole)?, &DataType::Utf8)?
-                    .as_string::<i32>()
-                    .clone()
+                let texts = cast(array, &DataType::Utf8)?;
+                let zero_once = |text| {
+                    if str::starts_with(text, '0') {
+                        "0"
+                    } else {
+                        text
+                    }
+                };
+                let texts = texts.as_string::<i32>().iter();
+                texts.map(|text| text.map(zero_once)).collect()
             }
             temporal if temporal.is_temporal() => text::temporal_texts(array),
             DataType::Union(..) | DataType::Null => StringArray::new_null(array.len()),

@@ -178,11 +178,32 @@ fn by_cast(array: &ArrayRef, to: &DataType, room: &mut Room) -> Converted {
 }
 
 fn cast(array: &dyn Array, to: &DataType) -> Result<ArrayRef, ArrowError> {
+    if overflows_cast(array.data_type(), to) {
+        return Err(ArrowError::CastError("too far apart".to_owned()));
+    }
     let options = CastOptions {
         safe: true,
         ..Default::default()
     };
     cast_with_options(array, to, &options)
+}
+
+/// Whether Arrow's cast between decimals would count their digits beyond an `i8`: it panics, or takes any value for one
+/// that fits.
+fn overflows_cast(from: &DataType, to: &DataType) -> bool {
+    let digits_and_scale = |data_type: &DataType| match data_type {
+        DataType::Decimal32(digits, scale)
+        | DataType::Decimal64(digits, scale)
+        | DataType::Decimal128(digits, scale)
+        | DataType::Decimal256(digits, scale) => Some((*digits, *scale)),
+        _ => None,
+    };
+    match (digits_and_scale(from), digits_and_scale(to)) {
+        (Some((digits, from)), Some((_, to))) => {
+            u16::from(digits) + u16::from(from.abs_diff(to)) > i8::MAX.unsigned_abs().into()
+        }
+        _ => false,
+    }
 }
 
 fn is_bytes(data_type: &DataType) -> bool {

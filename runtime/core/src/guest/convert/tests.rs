@@ -177,6 +177,25 @@ fn decimals_keep_their_digits() {
 }
 
 #[test]
+fn decimals_of_any_scale() {
+    let wide = |values: Vec<i64>, scale| {
+        Decimal256Array::from_iter_values(values.into_iter().map(Into::into))
+            .with_precision_and_scale(76, scale)
+            .unwrap()
+    };
+    check(wide(vec![0, 1], 0), "decimal256(76,76)", &["!", "!"]);
+    check(wide(vec![0, 1], 76), "decimal256(76,-76)", &["!", "!"]);
+    check(wide(vec![0, 1], -76), "decimal256(76,76)", &["!", "!"]);
+    let array: ArrayRef = Arc::new(wide(vec![0, -5], -128));
+    assert_eq!(json::shown(&array, 0), "0");
+    let whole = json::whole(&array).unwrap();
+    assert_eq!(
+        whole.as_string::<i32>().value(1),
+        format!("-5{}", "0".repeat(128))
+    );
+}
+
+#[test]
 fn text_reads_as_a_whole_or_not_at_all() {
     let text = |texts: &[&str]| StringArray::from(texts.to_vec());
     check(
