@@ -21,8 +21,8 @@ pub struct Connector {
     pub connection: Option<ReadConnection>,
     /// None: it is no source.
     pub source: Option<ReadSource>,
-    /// Whether components can import `wasm-sink:<name>`.
-    pub has_capability: bool,
+    /// The WIT of `wasm-sink:<name>`, which components can import; None: there is none.
+    pub capability: Option<&'static str>,
     /// Whether its connections take dead letters.
     pub has_dead_letters: bool,
 }
@@ -57,7 +57,7 @@ macro_rules! connectors {
                     name: $name,
                     connection: None,
                     source: None,
-                    has_capability: false,
+                    capability: None,
                     has_dead_letters: false,
                 };
                 $(offered!(connector, $krate, $offer);)+
@@ -87,7 +87,7 @@ macro_rules! offered {
         $connector.source = Some($krate::source);
     };
     ($connector:ident, $krate:ident, capability) => {
-        $connector.has_capability = true;
+        $connector.capability = Some($krate::WIT);
     };
     ($connector:ident, $krate:ident, dead_letters) => {
         $connector.has_dead_letters = true;

@@ -214,7 +214,7 @@ const _: () = {
     let mut built = 0;
     while built < BUILT.len() {
         let mut kit = 0;
-        let mut found = !BUILT[built].has_capability;
+        let mut found = BUILT[built].capability.is_none();
         while kit < PROMISES.len() {
             found |= is_same(PROMISES[kit].connector, BUILT[built].name);
             kit += 1;

@@ -23,10 +23,12 @@ Examples:
   wasm-sink dead-letters show pipeline.toml --reason 'does not fit' --json | jq .record
   wasm-sink dead-letters retry pipeline.toml --reason 'does not fit'
 
-They are read from the folder where the pipeline leaves them, also while it runs. list and show change nothing.
+They are read from the folder where the pipeline leaves them, also while it runs. list and show
+change nothing.
 
-Exit codes: 0 they were read or all delivered, also if there are none, 1 a file of them cannot be read, or some
-were refused again or could not be delivered, 2 the configuration is wrong or they go to a topic.";
+Exit codes: 0 they were read or all delivered, also if there are none, 1 a file of them cannot be
+read, or some were refused again or could not be delivered, 2 the configuration is wrong or they
+go to a topic.";
 
 /// Arguments of `dead-letters`.
 #[derive(Args, Debug)]

@@ -22,6 +22,7 @@ mod swap;
 mod terminal;
 mod test;
 mod trial;
+mod wit;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -48,6 +49,7 @@ pub use status::StatusArgs;
 pub use swap::SwapArgs;
 pub use terminal::{Color, Terminal};
 pub use test::TestArgs;
+pub use wit::WitArgs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -96,6 +98,8 @@ enum Command {
     Inspect(InspectArgs),
     /// Show what a component can be told in [sink.config]
     Explain(ExplainArgs),
+    /// Write the contract, for toolchains of your own
+    Wit(WitArgs),
 }
 
 /// How a command ended.
@@ -140,6 +144,7 @@ impl Cli {
         let terminal = Terminal::new(self.color);
         let done = match self.command {
             Command::Init(args) => Ok(init::execute(&args, &terminal)),
+            Command::Wit(args) => Ok(wit::execute(&args, &terminal)),
             Command::Status(args) => Ok(status::execute(&args, &terminal).await),
             Command::Swap(args) => Ok(swap::execute(&args, &terminal).await),
             Command::Apply(args) => Ok(apply::execute(&args, &terminal).await),

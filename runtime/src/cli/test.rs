@@ -17,9 +17,10 @@ Examples:
   wasm-sink test pipeline.toml --rows sample.jsonl
   wasm-sink test pipeline.toml --json | jq '.findings[] | select(.verdict == \"wrong\")'
 
-Takes the component and [sink.config] of the file, and the first rows of its source, or those of --rows. No server is
-asked and nothing is written: a destination of its own takes what the component writes, and refuses one call after the
-other to see what the component does then. A source that needs a connection is not asked either: give --rows.
+Takes the component and [sink.config] of the file, and the first rows of its source, or those of
+--rows. No server is asked and nothing is written: a destination of its own takes what the
+component writes, and refuses one call after the other to see what the component does then. A
+source that needs a connection is not asked either: give --rows.
 
 Exit codes: 0 nothing is wrong, 1 something is, 2 the configuration is wrong.";
 

@@ -91,6 +91,7 @@ fn the_help_teaches() {
     let mut help = command.render_long_help().to_string();
     for name in [
         "run", "check", "init", "swap", "apply", "shadow", "replay", "test", "inspect", "explain",
+        "wit",
     ] {
         let command = command.find_subcommand_mut(name).unwrap();
         help.push_str(&format!("\n--- {name} ---\n{}", command.render_long_help()));

@@ -81,7 +81,7 @@ impl Capabilities {
         built: || {
             connectors::BUILT
                 .iter()
-                .filter(|connector| connector.has_capability)
+                .filter(|connector| connector.capability.is_some())
                 .map(|connector| connector.name)
                 .collect()
         },

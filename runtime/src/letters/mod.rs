@@ -9,3 +9,6 @@ mod select;
 pub use file::{Letter, LetterFile, Letters, Record, files};
 pub use numbers::Numbers;
 pub use select::Selection;
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,9 @@ use crate::stage::DeltaStage;
 /// What a component holds of a table.
 pub type TableHandle = Handle<DeltaStage>;
 
+/// The contract of the capability.
+pub const WIT: &str = include_str!("../../../../wit/deps/delta/delta.wit");
+
 /// Links `wasm-sink:delta/delta`.
 ///
 /// # Errors

@@ -27,7 +27,7 @@ mod write;
 use wasm_sink_core::connection::ConnectionSpec;
 use wasm_sink_core::settings::{Problem, Table};
 
-pub use capability::{TableHandle, link};
+pub use capability::{TableHandle, WIT, link};
 
 /// Reads `[connections.<label>]` with `type = "delta"`; None where it reported problems.
 pub fn connection(

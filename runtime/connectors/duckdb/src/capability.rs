@@ -11,6 +11,9 @@ use crate::stage::DuckDbStage;
 /// What a component holds of a table.
 pub type TableHandle = Handle<DuckDbStage>;
 
+/// The contract of the capability.
+pub const WIT: &str = include_str!("../../../../wit/deps/duckdb/duckdb.wit");
+
 /// Links `wasm-sink:duckdb/duckdb`.
 ///
 /// # Errors

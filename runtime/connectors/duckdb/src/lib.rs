@@ -25,7 +25,7 @@ use wasm_sink_core::settings::{Problem, Table};
 use wasm_sink_core::source::SourceSpec;
 use wasm_sink_core::sql::Names;
 
-pub use capability::{TableHandle, link};
+pub use capability::{TableHandle, WIT, link};
 
 /// DuckDB takes names of any length, and does not tell `a` from `A`.
 const NAMES: Names = Names {

@@ -11,6 +11,9 @@ use crate::destination::KafkaStage;
 /// What a component holds of a topic.
 pub type TopicHandle = TableHandle<KafkaStage>;
 
+/// The contract of the capability.
+pub const WIT: &str = include_str!("../../../../wit/deps/kafka/kafka.wit");
+
 /// Links `wasm-sink:kafka/kafka`.
 ///
 /// # Errors

@@ -21,7 +21,7 @@ use wasm_sink_core::connection::ConnectionSpec;
 use wasm_sink_core::settings::{Problem, Table};
 use wasm_sink_core::source::SourceSpec;
 
-pub use capability::{TopicHandle, link};
+pub use capability::{TopicHandle, WIT, link};
 
 /// Reads `[connections.<label>]` with `type = "kafka"`: properties of librdkafka; None where it reported
 /// problems.

@@ -11,6 +11,9 @@ use crate::stage::PostgresStage;
 /// What a component holds of a table.
 pub type TableHandle = Handle<PostgresStage>;
 
+/// The contract of the capability.
+pub const WIT: &str = include_str!("../../../../wit/deps/postgres/postgres.wit");
+
 /// Links `wasm-sink:postgres/postgres`.
 ///
 /// # Errors

@@ -28,7 +28,7 @@ use wasm_sink_core::connection::ConnectionSpec;
 use wasm_sink_core::settings::{Problem, Table};
 use wasm_sink_core::source::SourceSpec;
 
-pub use capability::{TableHandle, link};
+pub use capability::{TableHandle, WIT, link};
 
 /// Reads `[connections.<label>]` with `type = "postgres"`; None where it reported problems.
 pub fn connection(

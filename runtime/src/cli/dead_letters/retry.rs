@@ -17,11 +17,12 @@ use crate::cli::{Exit, check_component, load};
 use crate::metrics::Metrics;
 
 const AFTER_HELP: &str = "\
-They go through the pipeline as pipeline.toml has it now, and each is removed from its file once it is
-committed. What is refused again is a new dead letter, with the place where the record stood. Stopped or killed in
-between, the next retry goes on: nothing is delivered twice.
+They go through the pipeline as pipeline.toml has it now, and each is removed from its file once
+it is committed. What is refused again is a new dead letter, with the place where the record
+stood. Stopped or killed in between, the next retry goes on: nothing is delivered twice.
 
-The pipeline itself may be running, but where its destination takes one process alone (DuckDB): stop it first.";
+The pipeline itself may be running, but where its destination takes one process alone (DuckDB):
+stop it first.";
 
 /// Arguments of `dead-letters retry`.
 #[derive(Args, Debug)]

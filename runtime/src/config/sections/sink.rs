@@ -180,7 +180,7 @@ fn for_components(
     let (label, connector) = connections.find(text, span, problems)?;
     if let Some(connector) = connector
         && connector.connection.is_some()
-        && !connector.has_capability
+        && connector.capability.is_none()
     {
         problems.push(Problem {
             code: Code::NotForComponents.as_str(),

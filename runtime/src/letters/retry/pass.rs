@@ -321,3 +321,66 @@ fn with_metadata(
     let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(rows.len()));
     RecordBatch::try_new_with_options(schema, rows.columns().to_vec(), &options)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::letters::retry::OfEpoch;
+
+    /// Orders of so many letters of a topic in each of two epochs.
+    fn parts(sequences: &[u64]) -> Parts {
+        let epoch = |commit: u64, letters: std::ops::Range<u64>| OfEpoch {
+            commit: CommitId::from_random(commit),
+            letters: letters.collect(),
+        };
+        let order = |sequence: &u64| Order {
+            folder: "f".to_owned(),
+            sequence: *sequence,
+            at: DateTime::UNIX_EPOCH,
+            topics: vec![
+                OfTopic {
+                    topic: Some("another".to_owned()),
+                    epochs: vec![epoch(9, 0..100)],
+                },
+                OfTopic {
+                    topic: None,
+                    epochs: vec![epoch(1, 0..3), epoch(2, 5..7)],
+                },
+            ],
+        };
+        let orders: Vec<_> = sequences.iter().map(order).collect();
+        Parts::of(&orders, None, &Arc::new(PathBuf::new()), &"p".into())
+    }
+
+    /// What is left of them: sequence, epochs, and letters of the first that are skipped.
+    fn left(parts: &Parts, from: Option<(u64, u64)>) -> Option<(Vec<(u64, u64)>, u64)> {
+        let from = from.map(|(sequence, delivered)| position(sequence, delivered));
+        let pass = parts.pass(from.as_ref()).ok()?;
+        let left = pass.left.iter().map(|part| (part.sequence, part.before));
+        Some((left.collect(), pass.skip))
+    }
+
+    #[test]
+    fn a_pass_begins_where_the_last_one_was_committed() {
+        let one = parts(&[70]);
+        let all = vec![(70, 0), (70, 3)];
+        assert_eq!(left(&one, None), Some((all.clone(), 0)));
+        // What was delivered by orders that are done.
+        assert_eq!(left(&one, Some((60, 4_000))), Some((all.clone(), 0)));
+        assert_eq!(left(&one, Some((70, 2))), Some((all, 2)));
+        assert_eq!(left(&one, Some((70, 3))), Some((vec![(70, 3)], 0)));
+        assert_eq!(left(&one, Some((70, 4))), Some((vec![(70, 3)], 1)));
+        assert_eq!(left(&one, Some((70, 5))), Some((vec![], 0)));
+        let two = parts(&[70, 80]);
+        assert_eq!(left(&two, Some((70, 5))), Some((vec![(80, 0), (80, 3)], 0)));
+        assert_eq!(left(&two, Some((80, 4))), Some((vec![(80, 3)], 1)));
+    }
+
+    #[test]
+    fn letters_that_are_older_than_what_was_delivered_are_refused() {
+        let one = parts(&[70]);
+        for beyond in [(71, 0), (80, 1)] {
+            assert_eq!(left(&one, Some(beyond)), None, "{beyond:?}");
+        }
+    }
+}
