@@ -345,7 +345,7 @@ impl Stage<'_> {
     async fn takes(&self, check: Check, variations: Vec<Variation>) -> Finding {
         for Variation { what, rows } in variations {
             for to in [self.empty(), self.destination.copy()] {
-                let life = live(self.subject, &to, &[&[rows.clone()]]).await;
+                let life = live(self.subject, &to, &[std::slice::from_ref(&rows)]).await;
                 let Some(failed) = life.failure.filter(|failed| failed.how != How::Answered) else {
                     continue;
                 };

@@ -129,10 +129,13 @@ struct Partition {
     ready: VecDeque<SourceBatch>,
 }
 
+/// A pass after some letters, and those as batches.
+type Read = (Pass, Vec<SourceBatch>);
+
 struct Reading {
     partition: usize,
     generation: u64,
-    task: JoinHandle<(Decoding, Result<Option<(Pass, Vec<SourceBatch>)>>)>,
+    task: JoinHandle<(Decoding, Result<Option<Read>>)>,
 }
 
 /// What makes batches.
@@ -151,7 +154,7 @@ impl Decoding {
         key: &PartitionKey,
         topic: Option<&str>,
         begin: Option<Position>,
-    ) -> Result<Option<(Pass, Vec<SourceBatch>)>> {
+    ) -> Result<Option<Read>> {
         let read = spawn_blocking(move || pass.next_piece().map(|piece| (pass, piece)));
         let (pass, piece) = read.await.map_err(broke_off)??;
         let Some(piece) = piece else {
@@ -299,8 +302,7 @@ impl LettersSource {
             .partitions
             .iter_mut()
             .filter(|partition| !partition.is_paused);
-        let batch = flowing.find_map(|partition| partition.ready.pop_front());
-        batch
+        flowing.find_map(|partition| partition.ready.pop_front())
     }
 
     /// Whether everything is out.
