@@ -37,6 +37,8 @@ pub(super) fn encode(rows: &RecordBatch) -> Result<Vec<u8>, ArrowError> {
     Ok(bytes)
 }
 
+/// What each message begins with (Arrow columnar format, "Encapsulated message format").
+const CONTINUATION: [u8; 4] = [0xFF; 4];
 /// How many bytes LZ4 makes of one at most.
 const MAX_EXPANSION: usize = 255;
 
@@ -61,6 +63,10 @@ pub(super) fn decode(bytes: &[u8]) -> Result<RecordBatch, ArrowError> {
 /// Whether no message of a stream claims bytes that it cannot have.
 fn is_bounded(mut bytes: &[u8]) -> bool {
     while let Some((head, rest)) = bytes.split_first_chunk::<8>() {
+        // Without this the reader takes the first four for the length, as streams of old had it.
+        if !head.starts_with(&CONTINUATION) {
+            return false;
+        }
         let length = u32::from_le_bytes([head[4], head[5], head[6], head[7]]) as usize;
         if length == 0 {
             return true;
@@ -85,7 +91,7 @@ fn is_bounded(mut bytes: &[u8]) -> bool {
         }
         bytes = rest;
     }
-    true
+    bytes.is_empty()
 }
 
 /// Whether a buffer lies within a body, and what it says to become is possible.

@@ -10,6 +10,7 @@ use wasm_sink_core::{
     Account, CommitId, Lineage, MetadataKey, PartitionKey, Position, Rows, SourceBatch,
 };
 
+use super::batch::{decode, encode};
 use super::*;
 
 /// Rows with keys, two to a position.
@@ -193,6 +194,20 @@ async fn damage_anywhere_is_an_answer() {
                 let _ = recording.batch(batch);
             }
         }
+    }
+}
+
+/// The reader would take other bytes for lengths, and make room for as much.
+#[test]
+fn messages_without_their_mark_are_refused() {
+    let rows = batch(0).rows.clone();
+    let stream = encode(&rows).unwrap();
+    assert_eq!(decode(&stream).unwrap(), rows);
+    let mut unmarked = stream.clone();
+    unmarked[3] = 0x7F;
+    assert!(decode(&unmarked).is_err());
+    for length in 0..8 {
+        assert!(decode(&[0x7F; 8][..length]).is_err(), "{length}");
     }
 }
 
