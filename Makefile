@@ -32,7 +32,7 @@ demo: toolchain ## Real records into a local Delta table: build, run, show
 test: toolchain libraries setup ## Every test; installs what they need, once per machine
 	cargo build $(LOCKED) --workspace
 	cargo test $(LOCKED) --workspace
-	FUZZ_SECONDS=$${FUZZ_SECONDS:-10} $(MAKE) fuzz
+	FUZZ_SEED=$${FUZZ_SEED:-1} FUZZ_SECONDS=$${FUZZ_SECONDS:-10} $(MAKE) fuzz
 
 # Our own crates are compiled once more, in a way of their own; the dependencies are those of `make test`. Built-in
 # components are not run: empty files will do.

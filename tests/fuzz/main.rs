@@ -4,6 +4,7 @@
 //! `target/fuzz/<target>`. What it is asked stands in the environment:
 //!
 //! - `FUZZ_SECONDS`: for how long each target runs;
+//! - `FUZZ_SEED`: a number, with which each run tries the same, as far as it gets; otherwise another one each time;
 //! - `FUZZ_TARGET`: the only one to run;
 //! - `FUZZ_INPUT`: a file, which is all that this target is run with;
 //! - `FUZZ_KEEP`: nothing runs, but inputs found that reach more than the kept ones are kept with them.
@@ -131,6 +132,7 @@ fn run(name: &str, seconds: &str) -> bool {
         .arg(format!("-max_len={MAX_INPUT_BYTES}"))
         .arg(format!("-artifact_prefix={}/{name}-", folder().display()))
         .arg("-print_final_stats=1")
+        .args(asked("FUZZ_SEED").map(|seed| format!("-seed={}", seed.to_string_lossy())))
         .args([found, kept])
         // Whoever runs the input once more gets it.
         .env("RUST_BACKTRACE", "0")
