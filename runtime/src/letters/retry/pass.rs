@@ -9,7 +9,7 @@ use arrow::compute::take_record_batch;
 use arrow::datatypes::{Schema, SchemaRef};
 use chrono::{DateTime, Utc};
 use wasm_sink_core::dead_letter::ABSENT;
-use wasm_sink_core::{Blame, CommitId, Error, Kind, MetadataKey, Position, Result};
+use wasm_sink_core::{Blame, CommitId, Error, Kind, MetadataKey, PartitionKey, Position, Result};
 
 use super::survey::{damaged, numbers};
 use super::{OfTopic, Order};
@@ -39,15 +39,17 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// Of the topics of this name in all orders.
+    /// Of the topics of this name in all orders that have this partition.
     pub(super) fn of(
         orders: &[Order],
+        key: &PartitionKey,
         topic: Option<&str>,
         folder: &Arc<PathBuf>,
         pipeline: &Arc<str>,
     ) -> Self {
         let mut parts = Vec::new();
-        for order in orders {
+        // Another folder's letters are another partition's.
+        for order in orders.iter().filter(|order| order.key(topic) == *key) {
             let mut before = 0;
             let is_meant = |of: &&OfTopic| of.topic.as_deref() == topic;
             for epoch in order
@@ -334,7 +336,8 @@ mod tests {
             letters: letters.collect(),
         };
         let order = |sequence: &u64| Order {
-            folder: "f".to_owned(),
+            // Whoever loses the identity of a folder gets another one.
+            folder: if *sequence == 75 { "g" } else { "f" }.to_owned(),
             sequence: *sequence,
             at: DateTime::UNIX_EPOCH,
             topics: vec![
@@ -349,7 +352,8 @@ mod tests {
             ],
         };
         let orders: Vec<_> = sequences.iter().map(order).collect();
-        Parts::of(&orders, None, &Arc::new(PathBuf::new()), &"p".into())
+        let key = orders[0].key(None);
+        Parts::of(&orders, &key, None, &Arc::new(PathBuf::new()), &"p".into())
     }
 
     /// What is left of them: sequence, epochs, and letters of the first that are skipped.
@@ -374,6 +378,13 @@ mod tests {
         let two = parts(&[70, 80]);
         assert_eq!(left(&two, Some((70, 5))), Some((vec![(80, 0), (80, 3)], 0)));
         assert_eq!(left(&two, Some((80, 4))), Some((vec![(80, 3)], 1)));
+    }
+
+    #[test]
+    fn letters_of_another_folder_are_another_partition() {
+        let three = parts(&[70, 75, 80]);
+        let (left, _) = left(&three, None).unwrap();
+        assert_eq!(left, [(70, 0), (70, 3), (80, 0), (80, 3)]);
     }
 
     #[test]

@@ -70,9 +70,9 @@ impl SourceSpec for LettersSpec {
                     continue;
                 }
                 partitions.push(Partition {
-                    key,
                     topic: topic.map(Arc::from),
-                    parts: Parts::of(&self.orders, topic, &self.folder, &self.pipeline),
+                    parts: Parts::of(&self.orders, &key, topic, &self.folder, &self.pipeline),
+                    key,
                     pass: None,
                     generation: 0,
                     is_paused: false,
