@@ -17,6 +17,7 @@ use wasm_sink_core::{Blame, Error, Kind, Result};
 
 use crate::bookkeeping;
 use crate::catalog::Columns;
+use crate::create;
 use crate::home::DuckDbHome;
 use crate::library::{self, Database, Failure};
 use crate::memory::Memory;
@@ -272,6 +273,13 @@ fn open(file: &DatabaseFile, memory: &Memory) -> std::result::Result<Arc<Databas
     if let Some(threads) = &threads {
         settings.push(("threads", threads));
     }
+    if !file.path.exists() {
+        create::whole(&file.path, |new| {
+            let made = Database::open(new, &settings).map(drop);
+            made.map_err(|failure| std::io::Error::other(failure.message))
+        })
+        .map_err(|error| Failure::of_disk(&error))?;
+    }
     let database = Arc::new(Database::open(&file.path, &settings)?);
     if memory.bytes() != memory.first_bytes() {
         let statement = memory_limit(memory.bytes());
@@ -296,7 +304,7 @@ impl Connection for DuckDbConnection {
         if self.0.exists() {
             return self.0.database().await.map(drop);
         }
-        let folder = folder(&self.0.file.path);
+        let folder = create::folder(&self.0.file.path);
         let probe = blocking(move || {
             let mut probe = folder.clone();
             probe.push(format!(".wasm-sink-{}", std::process::id()));
@@ -348,14 +356,6 @@ impl Connection for DuckDbConnection {
 
     fn as_any(&self) -> &dyn Any {
         self
-    }
-}
-
-fn folder(path: &std::path::Path) -> PathBuf {
-    match path.parent() {
-        Some(folder) if folder.as_os_str().is_empty() => PathBuf::from("."),
-        Some(folder) => folder.to_owned(),
-        None => PathBuf::from("/"),
     }
 }
 

@@ -10,6 +10,7 @@ mod bookkeeping;
 mod capability;
 mod catalog;
 mod connection;
+mod create;
 mod error;
 mod home;
 mod library;

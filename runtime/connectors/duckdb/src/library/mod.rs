@@ -102,6 +102,14 @@ impl Failure {
         Self { kind, message }
     }
 
+    /// What the disk said to us, not to the library.
+    pub(crate) fn of_disk(error: &std::io::Error) -> Self {
+        Self {
+            kind: ffi::duckdb_error_type_DUCKDB_ERROR_IO,
+            message: error.to_string(),
+        }
+    }
+
     /// What only a mistake of ours leads to.
     fn ours(message: impl fmt::Display) -> Self {
         Self {
