@@ -11,6 +11,7 @@
 
 mod case;
 
+mod authors;
 mod avro;
 mod dead_letters;
 mod duckdb;

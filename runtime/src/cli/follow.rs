@@ -5,14 +5,16 @@ use std::time::{Duration, SystemTime};
 
 use wasm_sink_core::{Blame, Error, Kind, Result};
 
-use super::trial::{TRIAL_EPOCHS, strange, told};
+use super::trial::{self, TRIAL_EPOCHS, strange};
 use crate::config::{ComponentRef, Pipeline};
 use crate::control::{self, Event, Request, SwapExtent};
 
 /// How often the file is looked at. Whoever writes it is done when it is the same twice.
 const LOOK: Duration = Duration::from_millis(300);
 
-enum Swapped {
+/// What became of a swap.
+pub(super) enum Swapped {
+    /// It is on trial, and the log says if it fails.
     Now,
     /// Another one is on trial.
     Later,
@@ -59,7 +61,7 @@ impl Watched {
             if now.is_none() || now == running || !is_settled {
                 continue;
             }
-            match self.swap().await {
+            match self.swap(&|_| {}).await {
                 Ok(Swapped::Later) => continue,
                 Ok(Swapped::Now) => {}
                 Err(error) => tracing::error!("{error}"),
@@ -68,7 +70,11 @@ impl Watched {
         }
     }
 
-    async fn swap(&self) -> Result<Swapped> {
+    /// Has this process take what is in the file now; `told` sees what happens.
+    ///
+    /// # Errors
+    /// It is refused; the component that works goes on.
+    pub(super) async fn swap(&self, told: &(dyn Fn(&Event) + Sync)) -> Result<Swapped> {
         let all = control::find(&self.pipeline).await?;
         let own = all
             .iter()
@@ -85,7 +91,9 @@ impl Watched {
         };
         let mut events = control::ask(own, &request).await?;
         loop {
-            match events.next().await? {
+            let event = events.next().await?;
+            told(&event);
+            match event {
                 Event::Compiled { .. } => {}
                 // Its trial goes on; if it fails, the log says so.
                 Event::TakenOver { .. } | Event::Kept | Event::Reverted { .. } => {
@@ -95,7 +103,7 @@ impl Watched {
                 Event::Refused(refusal) => {
                     let message = format!(
                         "the component's file has changed, and is not swapped in: {}",
-                        told(&refusal)
+                        trial::told(&refusal)
                     );
                     return Err(Error::new(Kind::Invalid, Blame::Component, message));
                 }

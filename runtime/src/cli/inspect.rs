@@ -147,6 +147,9 @@ fn keys(schema: &Value) -> String {
     if let Some(about) = schema["description"].as_str() {
         text.push_str(&format!("{about}\n\n"));
     }
+    if schema.is_null() {
+        return "It does not say what it takes.\n".to_owned();
+    }
     match schema["properties"].as_object() {
         Some(properties) if !properties.is_empty() => properties_of(schema, "", &mut text),
         _ => text.push_str("It takes no keys.\n"),

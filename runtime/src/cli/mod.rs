@@ -2,13 +2,16 @@
 //! [`Host`].
 
 mod apply;
+mod build;
 mod check;
 mod dead_letters;
+mod dev;
 mod follow;
 mod host;
 mod init;
 mod inspect;
 mod logging;
+mod new;
 mod numbers;
 mod preview;
 mod progress;
@@ -36,11 +39,14 @@ use crate::config::{self, LoadError, Pipeline, Registry};
 use crate::connectors;
 
 pub use apply::ApplyArgs;
+pub use build::BuildArgs;
 pub use check::CheckArgs;
 pub use dead_letters::DeadLettersArgs;
+pub use dev::DevArgs;
 pub use host::{Beginning, Ended, Host, Inspection, Outcome, Preview, Redelivered};
 pub use init::InitArgs;
 pub use inspect::{ExplainArgs, InspectArgs};
+pub use new::NewArgs;
 pub use progress::Progress;
 pub use replay::ReplayArgs;
 pub use run::RunArgs;
@@ -92,6 +98,12 @@ enum Command {
     DeadLetters(DeadLettersArgs),
     /// Run a component on what was recorded, without a destination
     Replay(ReplayArgs),
+    /// Begin a sink of your own, in a language of yours
+    New(NewArgs),
+    /// Make the component of a sink's project
+    Build(BuildArgs),
+    /// Build, run, and swap in what is saved
+    Dev(DevArgs),
     /// Put a component through what a pipeline will do to it, without a server
     Test(TestArgs),
     /// Show what a component is and may do
@@ -145,6 +157,9 @@ impl Cli {
         let done = match self.command {
             Command::Init(args) => Ok(init::execute(&args, &terminal)),
             Command::Wit(args) => Ok(wit::execute(&args, &terminal)),
+            Command::New(args) => Ok(new::execute(&args, &terminal)),
+            Command::Dev(args) => dev::execute(&args, launch, &terminal).await,
+            Command::Build(args) => Ok(build::execute(&args, &terminal).await),
             Command::Status(args) => Ok(status::execute(&args, &terminal).await),
             Command::Swap(args) => Ok(swap::execute(&args, &terminal).await),
             Command::Apply(args) => Ok(apply::execute(&args, &terminal).await),

@@ -5,7 +5,7 @@ mod deliver;
 mod served;
 mod summary;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -107,6 +107,21 @@ impl FromStr for MissingFrom {
 }
 
 impl RunArgs {
+    /// One pipeline, and nothing else is asked for.
+    pub(super) fn of(pipeline: &Path) -> Self {
+        Self {
+            pipelines: vec![pipeline.to_owned()],
+            dry_run: false,
+            restart: false,
+            from: None,
+            watch: false,
+            record: None,
+            record_size: 0,
+            quiet: false,
+            json: false,
+        }
+    }
+
     fn beginning(&self) -> Beginning {
         match &self.from {
             _ if self.restart => Beginning::Restart,

@@ -7,11 +7,8 @@ use wasm_sink_core::{Blame, Error, Kind, Result};
 
 use super::Exit;
 use super::terminal::Terminal;
-use crate::connectors::{BUILT, Connector};
-use crate::engine::CONTRACT;
-
-const TYPES: &str = include_str!("../../../wit/deps/sink/types.wit");
-const SINK: &str = include_str!("../../../wit/deps/sink/sink.wit");
+use crate::connectors::Connector;
+use crate::contract::{self, capability};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -34,17 +31,6 @@ pub struct WitArgs {
     into: PathBuf,
 }
 
-fn capability(text: &str) -> std::result::Result<&'static Connector, String> {
-    let mut known = BUILT
-        .iter()
-        .filter(|connector| connector.capability.is_some());
-    let found = known.clone().find(|connector| connector.name == text);
-    found.ok_or_else(|| {
-        let names: Vec<_> = known.by_ref().map(|connector| connector.name).collect();
-        format!("this build has these: {}", names.join(", "))
-    })
-}
-
 pub(super) fn execute(args: &WitArgs, terminal: &Terminal) -> Exit {
     match write(args) {
         Ok(paths) => {
@@ -62,21 +48,9 @@ pub(super) fn execute(args: &WitArgs, terminal: &Terminal) -> Exit {
 
 /// Writes what is asked for; the files that were written.
 fn write(args: &WitArgs) -> Result<Vec<PathBuf>> {
-    let mut files = vec![
-        (PathBuf::from("deps/sink/types.wit"), TYPES.to_owned()),
-        (PathBuf::from("deps/sink/sink.wit"), SINK.to_owned()),
-    ];
-    for connector in &args.capability {
-        let name = connector.name;
-        let text = connector.capability.unwrap_or_default();
-        files.push((
-            PathBuf::from(format!("deps/{name}/{name}.wit")),
-            text.to_owned(),
-        ));
-    }
-    let world = args.into.join("world.wit");
-    if !world.exists() {
-        files.push((PathBuf::from("world.wit"), world_of(&args.capability)));
+    let mut files = contract::files(&args.capability);
+    if args.into.join(contract::WORLD_FILE).exists() {
+        files.retain(|(path, _)| path != contract::WORLD_FILE);
     }
     let mut written = Vec::new();
     for (path, text) in files {
@@ -92,28 +66,13 @@ fn write(args: &WitArgs) -> Result<Vec<PathBuf>> {
     Ok(written)
 }
 
-fn world_of(capabilities: &[&Connector]) -> String {
-    let names: std::collections::BTreeSet<&str> = capabilities
-        .iter()
-        .map(|connector| connector.name)
-        .collect();
-    let imports: String = names
-        .iter()
-        .map(|name| format!("    import wasm-sink:{name}/{name}@{CONTRACT};\n"))
-        .collect();
-    format!(
-        "package my:component;\n\n\
-         /// What the component may do, and what the host calls.\n\
-         world sink {{\n    include wasm-sink:sink/sink-component@{CONTRACT};\n{imports}}}\n"
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser;
     use wit_parser::Resolve;
 
     use super::*;
+    use crate::connectors::BUILT;
 
     #[derive(Parser)]
     struct Command {
@@ -161,11 +120,5 @@ mod tests {
         assert_eq!(written.len(), 2);
         let world = std::fs::read_to_string(folder.path().join("world.wit")).unwrap();
         assert_eq!(world, "mine");
-    }
-
-    #[test]
-    fn capabilities_that_there_are_not_are_refused() {
-        let refused = capability("oracle").unwrap_err();
-        assert!(refused.contains("delta"), "{refused}");
     }
 }

@@ -30,6 +30,11 @@ impl SourceText {
         }
     }
 
+    /// Of a file into which nothing is filled in.
+    pub(crate) fn plain(name: impl Into<String>, text: impl Into<String>) -> Self {
+        Self::new(name, text, Filled::default())
+    }
+
     /// The line of a place in the file, counted from 1.
     pub fn line(&self, span: &Span) -> usize {
         let before = self.text.as_bytes().iter().take(span.start);

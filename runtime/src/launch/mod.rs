@@ -147,10 +147,14 @@ impl Host for Launcher {
             imports: loaded.surface().imports().to_vec(),
             exports: loaded.surface().exports().to_vec(),
             capabilities: loaded.capabilities().iter().cloned().collect(),
-            schema: serde_json::from_str(&schema).map_err(|error| {
-                let message = "the schema of its configuration is no JSON";
-                Error::new(Kind::Invalid, Blame::Component, message).with_source(error)
-            })?,
+            schema: match schema.trim() {
+                // It has none, and takes whatever is written.
+                "" => serde_json::Value::Null,
+                schema => serde_json::from_str(schema).map_err(|error| {
+                    let message = "the schema of its configuration is no JSON";
+                    Error::new(Kind::Invalid, Blame::Component, message).with_source(error)
+                })?,
+            },
         })
     }
 

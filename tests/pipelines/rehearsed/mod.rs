@@ -1,5 +1,7 @@
 //! `wasm-sink test`: components are put through what pipelines do, without any server.
 
+mod languages;
+
 use serde_json::{Value, json};
 use wasm_sink_tests::{Binary, Outcome, careless_component};
 

@@ -1,0 +1,12 @@
+#!/bin/sh
+# Tests of what needs no host, with the machine's own compiler.
+set -e
+cd "$(dirname "$0")"
+out=$(mktemp -d)
+trap 'rm -r "$out"' EXIT
+${CC:-cc} -std=c11 -g -O1 -Wall -Wextra -Werror -fsanitize=address,undefined -fno-sanitize-recover=all \
+    -I../include -I../src -o "$out/tests" \
+    main.c columns.c json.c lies.c memory.c streams.c \
+    ../src/memory.c ../src/error.c ../src/json.c ../src/column.c ../src/types.c ../src/builder.c \
+    ../src/metadata.c ../src/ipc_schema.c ../src/ipc_read.c ../src/ipc_write.c -lm
+"$out/tests"

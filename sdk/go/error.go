@@ -1,0 +1,107 @@
+package wasmsink
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	types "github.com/wasm-sink/wasm-sink/sdk/go/internal/wit/wasm_sink_sink_types"
+)
+
+// Kind tells the host what to do about an error. It is an error itself, for [errors.Is]:
+//
+//	if errors.Is(err, wasmsink.Invalid) { … }
+type Kind uint8
+
+// The kinds of the contract.
+const (
+	// Other stops the pipeline; so does every error of a sink that is no [*Error].
+	Other Kind = iota
+	// Unavailable: destination or network is away. The epoch is written again.
+	Unavailable
+	// Throttled: slow down, for as long as RetryAfter says; then the epoch is written again.
+	Throttled
+	// Conflict: another writer was first. The host reloads, and the epoch is written again.
+	Conflict
+	// OutcomeUnknown: it may have happened. Only the host may settle this; never repeat the call.
+	OutcomeUnknown
+	// Rejected: these rows are to blame. The host looks for them one by one.
+	Rejected
+	// Denied: not granted, or called while the configuration is looked at. Stops the pipeline.
+	Denied
+	// Invalid: a misuse, a wrong name or type. Nothing was staged; it may be handled.
+	Invalid
+)
+
+// String is the contract's word for the kind.
+func (k Kind) String() string {
+	words := [...]string{
+		"other", "unavailable", "throttled", "conflict", "outcome-unknown", "rejected", "denied", "invalid",
+	}
+	if int(k) < len(words) {
+		return words[k]
+	}
+	return fmt.Sprintf("kind %d", uint8(k))
+}
+
+// Error is the contract's word, too.
+func (k Kind) Error() string { return k.String() }
+
+// Error is what the host answers, and what a sink answers that wants something of the host. A sink that returns one,
+// be it wrapped with %w, passes its kind on.
+type Error struct {
+	// Kind decides what the host does next.
+	Kind Kind
+	// Message is for a person: what happened, and what to do.
+	Message string
+	// RetryAfter is how long to wait; only with Throttled.
+	RetryAfter time.Duration
+}
+
+// Error is the message.
+func (e *Error) Error() string { return e.Message }
+
+// Is makes errors.Is(err, wasmsink.Unavailable) work.
+func (e *Error) Is(target error) bool {
+	kind, isKind := target.(Kind)
+	return isKind && kind == e.Kind
+}
+
+// Errorf makes an error of a kind.
+func Errorf(kind Kind, format string, args ...any) error {
+	return &Error{Kind: kind, Message: fmt.Errorf(format, args...).Error()}
+}
+
+// ThrottledFor asks the host to wait that long before it writes the epoch again.
+func ThrottledFor(wait time.Duration, message string) error {
+	return &Error{Kind: Throttled, Message: message, RetryAfter: wait}
+}
+
+// milliseconds of a duration, as the contract counts: at most 49 days.
+func milliseconds(d time.Duration) uint32 {
+	return uint32(min(max(d.Milliseconds(), 0), math.MaxUint32))
+}
+
+// failure is what the host answered.
+func failure(e types.Error) error {
+	retry := time.Duration(e.RetryAfterMs.SomeOr(0)) * time.Millisecond
+	return &Error{Kind: Kind(e.Kind), Message: e.Message, RetryAfter: retry}
+}
+
+// answer is what the host is told.
+func answer(err error) types.Error {
+	told := types.Error{Kind: types.ErrorKind(Other), Message: err.Error()}
+	var ours *Error
+	var kind Kind
+	switch {
+	case errors.As(err, &ours):
+		told.Kind = types.ErrorKind(ours.Kind)
+		if ours.Kind == Throttled {
+			told.RetryAfterMs = some(milliseconds(ours.RetryAfter))
+		}
+	case errors.As(err, &kind):
+		told.Kind = types.ErrorKind(kind)
+	}
+	return told
+}

@@ -1,0 +1,31 @@
+/** What there is besides the language itself; there is neither Node.js nor a browser. */
+
+declare const console: {
+  debug(...values: unknown[]): void;
+  trace(...values: unknown[]): void;
+  log(...values: unknown[]): void;
+  info(...values: unknown[]): void;
+  dir(value: unknown): void;
+  table(value: unknown): void;
+  warn(...values: unknown[]): void;
+  error(...values: unknown[]): void;
+  assert(condition: unknown, ...values: unknown[]): void;
+};
+
+/** UTF-8. */
+declare class TextEncoder {
+  readonly encoding: string;
+  encode(text?: string): Uint8Array;
+}
+
+/** UTF-8. */
+declare class TextDecoder {
+  constructor(label?: "utf-8" | "utf8");
+  readonly encoding: string;
+  decode(bytes?: ArrayBuffer | ArrayBufferView): string;
+}
+
+declare function atob(base64: string): string;
+declare function btoa(latin: string): string;
+declare function structuredClone<Value>(value: Value): Value;
+declare function queueMicrotask(run: () => void): void;

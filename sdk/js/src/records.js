@@ -1,0 +1,31 @@
+import types from "wasm-sink:sink/types@0.1.0";
+import { holdsLongNumbers, valuesOf } from "./arrow/values.js";
+import { readStream } from "./arrow/read.js";
+import { ask } from "./errors.js";
+
+let plan;
+
+/** Each row as an object; the host makes JSON of them, which is parsed here. */
+export function recordsOf(rows, handle) {
+  if (plan === undefined) {
+    const made = new types.Plan();
+    ask(() => made.json("row", []));
+    plan = made;
+  }
+  const json = ask(() => plan.apply(handle).ipc([]));
+  const texts = valuesOf(readStream(json)[0]);
+  const parse = hasLongNumbers(rows) ? parseLong : JSON.parse;
+  return texts.map((text) => (text === null ? null : parse(text)));
+}
+
+/** JSON.parse alone rounds numbers beyond 2^53. */
+function hasLongNumbers(rows) {
+  const names = rows.fields.filter(({ dataType }) => /int64/.test(dataType)).map(({ name }) => name);
+  return names.length > 0 && readStream(rows.ipc(names)).some((column) => column.parts.some(holdsLongNumbers));
+}
+
+function parseLong(text) {
+  return JSON.parse(text, (_, value, { source } = {}) =>
+    typeof value === "number" && !Number.isSafeInteger(value) && /^-?\d+$/.test(source) ? BigInt(source) : value,
+  );
+}

@@ -1,0 +1,199 @@
+//! From an empty folder to rows in a table, in each language: `new`, `build`, `test`, `run`.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use wasm_sink_tests::{DeltaTable, author};
+
+const NAME: &str = "my-sink";
+const ROWS: u32 = 20_000;
+
+/// What `new` wrote, built.
+struct Project {
+    language: &'static str,
+    _folder: tempfile::TempDir,
+    root: PathBuf,
+}
+
+impl Project {
+    fn make(language: &'static str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let made = author(language, &["new", NAME, "--lang", language], folder.path());
+        let made = made.finish().expect_code(0);
+        assert!(made.stdout.contains("wasm-sink build"), "{}", made.said());
+        let root = folder.path().join(NAME);
+        let project = Self {
+            language,
+            _folder: folder,
+            root,
+        };
+        let built = project.command(&["build"]).finish().expect_code(0);
+        assert!(
+            built.stdout.contains("build/my-sink.wasm: "),
+            "{}",
+            built.said()
+        );
+        project
+    }
+
+    fn command(&self, args: &[&str]) -> wasm_sink_tests::Invocation {
+        author(self.language, args, &self.root)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+}
+
+/// Of the rows of the generator, those that the template's sink lets through, with what it adds: worked out by DuckDB.
+const EXPECTED: &str = "select count(*) as n, md5(string_agg(concat_ws('|', \"partition\", \"offset\", id, \"at\", \"user\", amount, \
+    tags::varchar, detail::varchar, case when amount < 100 then 'small' when amount < 500 then 'medium' \
+    when amount is not null then 'large' end), ';' order by \"partition\", \"offset\")) as digest \
+    from t where amount >= 10 or amount is null";
+const WRITTEN: &str = "select count(*) as n, md5(string_agg(concat_ws('|', \"partition\", \"offset\", id, \"at\", \"user\", amount, \
+    tags::varchar, detail::varchar, size), ';' order by \"partition\", \"offset\")) as digest from t";
+
+/// The same rows by the built-in component.
+fn expected(folder: &Path) -> Value {
+    let text = format!(
+        "name = \"all\"\n[source]\ntype = \"generator\"\nrows = {ROWS}\n[sink]\ncomponent = \"delta\"\nconnection = \"lake\"\n\
+         [sink.config]\ntable_name = \"all\"\n[connections.lake]\ntype = \"delta\"\npath = \"all\"\n"
+    );
+    std::fs::write(folder.join("all.toml"), text).unwrap();
+    let run = author("rust", &["run", "all.toml"], folder);
+    run.finish().expect_code(0);
+    DeltaTable::local(&folder.join("all/all")).query_one(EXPECTED)
+}
+
+fn arrives(language: &'static str) {
+    let project = Project::make(language);
+    let tested = project.command(&["test", "--json"]).finish().expect_code(0);
+    let found: Value = serde_json::from_str(&tested.stdout).unwrap();
+    for finding in found["findings"].as_array().unwrap() {
+        assert_eq!(finding["verdict"], "right", "{language}: {finding:#}");
+    }
+
+    let pipeline = std::fs::read_to_string(project.path("pipeline.toml")).unwrap();
+    assert!(pipeline.contains("rows = 100_000"), "{pipeline}");
+    let fewer = pipeline.replace("rows = 100_000", &format!("rows = {ROWS}"));
+    std::fs::write(project.path("pipeline.toml"), fewer).unwrap();
+    project
+        .command(&["run", "pipeline.toml"])
+        .finish()
+        .expect_code(0);
+
+    let written = DeltaTable::local(&project.path("lake/amounts")).query_one(WRITTEN);
+    let expected = expected(&project.root);
+    assert_eq!(written, expected, "{language}");
+    let rows = expected["n"].as_u64().unwrap();
+    let letters = project
+        .command(&["dead-letters", "list", "pipeline.toml", "--json"])
+        .finish()
+        .expect_code(0);
+    let letters: Value = serde_json::from_str(&letters.stdout).unwrap();
+    assert_eq!(letters["letters"], u64::from(ROWS) - rows, "{letters:#}");
+
+    // What a component may do is what its project names, and no more: `epoch` and `log` are of every sink.
+    let inspected = project
+        .command(&["inspect", "build/my-sink.wasm", "--json"])
+        .finish()
+        .expect_code(0);
+    let inspected: Value = serde_json::from_str(&inspected.stdout).unwrap();
+    assert_eq!(
+        inspected["capabilities"],
+        json!(["delta"]),
+        "{language}: {inspected:#}"
+    );
+}
+
+#[test]
+fn python_arrives() {
+    arrives("python");
+}
+
+#[test]
+fn javascript_arrives() {
+    arrives("javascript");
+}
+
+#[test]
+fn typescript_arrives() {
+    arrives("typescript");
+}
+
+#[test]
+fn go_arrives() {
+    arrives("go");
+}
+
+#[test]
+fn c_arrives() {
+    arrives("c");
+}
+
+#[test]
+fn rust_arrives() {
+    arrives("rust");
+}
+
+#[test]
+fn a_folder_that_is_not_empty_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("mine"), "").unwrap();
+    let refused = author(
+        "python",
+        &["new", NAME, "--lang", "python", "--into", "."],
+        folder.path(),
+    );
+    refused.finish().expect_code(1).expect_said("not empty");
+    assert_eq!(folder.path().read_dir().unwrap().count(), 1);
+}
+
+#[test]
+fn a_compiler_that_is_missing_is_named_with_where_to_get_it() {
+    for (language, tool, place) in [
+        ("go", "`go` is missing", "https://go.dev/dl/"),
+        (
+            "python",
+            "`python3` is missing",
+            "https://www.python.org/downloads/",
+        ),
+        ("javascript", "`npm` is missing", "https://nodejs.org"),
+        ("c", "`zig` is missing", "https://ziglang.org/download/"),
+        ("rust", "`rustc` is missing", "https://rustup.rs"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        author(
+            language,
+            &["new", NAME, "--lang", language, "--into", "."],
+            folder.path(),
+        )
+        .finish()
+        .expect_code(0);
+        let refused = author(language, &["build"], folder.path())
+            .env("PATH", "/nowhere")
+            .finish()
+            .expect_code(1);
+        refused.expect_said(tool);
+        refused.expect_said(place);
+    }
+}
+
+#[test]
+fn a_capability_that_is_used_and_not_named_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    author(
+        "go",
+        &["new", NAME, "--lang", "go", "--into", "."],
+        folder.path(),
+    )
+    .finish()
+    .expect_code(0);
+    let settings = folder.path().join("sink.toml");
+    let text = std::fs::read_to_string(&settings).unwrap();
+    std::fs::write(&settings, text.replace("\"delta\"", "\"postgres\"")).unwrap();
+    let refused = author("go", &["build"], folder.path())
+        .finish()
+        .expect_code(1);
+    refused.expect_said("the sink uses `delta`, which sink.toml does not name");
+}
