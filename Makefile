@@ -29,10 +29,15 @@ demo: toolchain ## Real records into a local Delta table: build, run, show
 	@echo "  $(DEBUG)/wasm-sink init path/to/data.jsonl --output pipeline.toml"
 	@echo "  $(DEBUG)/wasm-sink run pipeline.toml"
 
-test: toolchain libraries setup ## Every test; installs what they need, once per machine
-	cargo build $(LOCKED) --workspace
+# The network gives tools and servers while the cores compile.
+test: toolchain libraries ## Every test; installs what they need, once per machine
+	@echo "tools and servers of the tests: about five minutes the first time, beside the build"
+	@tests/setup.sh >/dev/null & installing=$$!; \
+	cargo build $(LOCKED) --workspace; \
+	cargo test $(LOCKED) --workspace --no-run; \
+	wait $$installing
 	cargo test $(LOCKED) --workspace
-	FUZZ_SEED=$${FUZZ_SEED:-1} FUZZ_SECONDS=$${FUZZ_SECONDS:-10} $(MAKE) fuzz
+	FUZZ_SEED=$${FUZZ_SEED:-1} FUZZ_SECONDS=$${FUZZ_SECONDS:-6} $(MAKE) fuzz
 
 # Our own crates are compiled once more, in a way of their own; the dependencies are those of `make test`. Built-in
 # components are not run: empty files will do.
