@@ -12,9 +12,9 @@ One question as JSON on stdin, one answer on stdout.
     "topics": true; answers all names but internal ones
     "produce": topic and
         "records": [{"key", "value", "partition", "timestamp", "headers": [[name, value]]}], all optional, or
-        "generate": {"count", "first": 0, "partitions": 1, "keys": null, "bytes": 0, "per_second": null}:
-            values {"n": n, "text": "row n", "filler": "xx…"} for n from `first` on, to partition n % partitions;
-            the key is "key n % keys", if any
+        "generate": {"count", "first": 0, "partitions": 1, "keys": null, "bytes": 0, "per_second": null,
+            "until": null}: values {"n": n, "text": "row n", "filler": "xx…"} for n from `first` on, to partition n % partitions;
+            the key is "key n % keys", if any; no more of them once there is a file "until"
         "transaction": "commit", "abort", or "leave": it stays open, as that of a client that was killed;
         with "transactional_id" and "timeout_ms"
         answers [[partition, offset]] of the records, or how many were generated
@@ -214,9 +214,11 @@ def produce(topic):
     return answer
 
 
-def generated(count, first=0, partitions=1, keys=None, bytes=0, per_second=None):
+def generated(count, first=0, partitions=1, keys=None, bytes=0, per_second=None, until=None):
     filler = {"filler": "x" * bytes} if bytes else {}
     for number in range(count):
+        if until and number % 100 == 0 and os.path.exists(until):
+            return
         n = first + number
         record = {"value": json.dumps({"n": n, "text": f"row {n}", **filler}), "partition": n % partitions}
         if keys:

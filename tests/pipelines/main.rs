@@ -26,7 +26,6 @@ mod kafka_example;
 mod kafka_oauth;
 mod kafka_sink;
 mod monitoring;
-mod outside;
 mod owners;
 mod postgres;
 mod preview;

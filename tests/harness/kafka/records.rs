@@ -1,10 +1,15 @@
 //! What goes into topics and comes out of them.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use super::Kafka;
 use crate::python::Asked;
 use crate::schema_registry::SchemaRegistry;
+
+/// Longer than any test takes.
+const AN_HOUR_S: usize = 3600;
 
 impl Kafka {
     /// Writes these records, each `{"key", "value", "partition", "timestamp", "headers": [[name, value]]}` without what
@@ -33,6 +38,21 @@ impl Kafka {
         per_second: usize,
     ) -> Asked {
         let how = json!({ "count": count, "partitions": partitions, "per_second": per_second });
+        self.start_asking(json!({ "produce": topic, "generate": how }))
+    }
+
+    /// The same until there is a file; the answer is how many there were.
+    pub fn generate_until(
+        &self,
+        topic: &str,
+        enough: &Path,
+        partitions: usize,
+        per_second: usize,
+    ) -> Asked {
+        let count = per_second * AN_HOUR_S;
+        let how = json!({
+            "count": count, "partitions": partitions, "per_second": per_second, "until": enough,
+        });
         self.start_asking(json!({ "produce": topic, "generate": how }))
     }
 

@@ -112,11 +112,6 @@ fn swaps() -> u64 {
     variable("WASM_SINK_SWAPS").unwrap_or(20)
 }
 
-/// Rows for longer than all swaps take, at a second each.
-fn rows() -> usize {
-    (15 + swaps() as usize) * ROWS_PER_SECOND
-}
-
 #[test]
 fn from_kafka_to_delta_each_commit_names_who_wrote_it() {
     let (kafka, topic) = (Kafka::shared(), fresh("swapped"));
@@ -124,21 +119,22 @@ fn from_kafka_to_delta_each_commit_names_who_wrote_it() {
     let folder = tempfile::tempdir().unwrap();
     let out = Out::Lake(folder.path());
     kafka.create(&topic, 4);
-    let count = rows();
+    let enough = folder.path().join("enough");
     let text = format!(
         "name = \"{name}\"\n[source]\nconnection = \"broker\"\ntopics = [\"{topic}\"]\n\
          group_id = \"{topic}\"\n[sink]\ncomponent = \"./one.wasm\"\nconnection = \"out\"\n\
          [sink.config]\ntable_name = \"t\"\n[epoch]\nmax_ms = 200\nmin_commit_ms = 50\n"
     );
     let case = Case::new(&text, Ends::new(kafka, out).with(crate::kafka::HASTY));
-    let producer = kafka.keep_generating(&topic, count, 4, ROWS_PER_SECOND);
+    let producer = kafka.generate_until(&topic, &enough, 4, ROWS_PER_SECOND);
     let table = DeltaTable::local(&folder.path().join("t"));
     let numbers = |table: &DeltaTable| {
         let found = table.query_one("select count(distinct n)::int as numbers from t");
-        found["numbers"].as_u64().unwrap() as usize
+        found["numbers"].as_u64().unwrap()
     };
     let (process, hashes) = swap_often(&case, name, &Versions::of("delta"));
-    producer.wait();
+    std::fs::write(&enough, "").unwrap();
+    let count = producer.wait().as_u64().unwrap();
     await_that("end", || (numbers(&table) == count, ()));
     end(process).expect_code(0);
     let found =
