@@ -158,6 +158,14 @@ impl Invocation {
     pub fn finish(self) -> Outcome {
         self.start().wait(PATIENCE)
     }
+
+    /// The same for what runs compilers, and may install them first.
+    ///
+    /// # Panics
+    /// It takes over a quarter of an hour.
+    pub fn finish_building(self) -> Outcome {
+        self.start().wait(5 * PATIENCE)
+    }
 }
 
 /// A running binary; killed when dropped.

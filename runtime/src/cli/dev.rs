@@ -86,7 +86,12 @@ async fn follow(root: &Path, sources: &mut Sources, watched: &Watched, terminal:
     loop {
         let saved = sources.changed().await;
         terminal.note(&format!("{}: saved\n", saved.join(", ")));
+        let before = watched.bytes();
         if !build(root, terminal).await {
+            continue;
+        }
+        if before.is_some() && before == watched.bytes() {
+            terminal.note("the component is the same as before\n");
             continue;
         }
         loop {
@@ -115,11 +120,10 @@ fn tell(event: &Event, terminal: &Terminal) {
                 duration(*elapsed)
             ));
         }
-        Event::TakenOver { elapsed, pause, .. } => terminal.note(&format!(
-            "took over {} after it was built; rows waited for {} ms\n",
-            duration(*elapsed),
-            pause.as_millis()
-        )),
+        Event::TakenOver { pause, .. } => {
+            let waited_ms = pause.as_millis();
+            terminal.note(&format!("took over; rows waited for {waited_ms} ms\n"));
+        }
         _ => {}
     }
 }

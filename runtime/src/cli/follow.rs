@@ -49,6 +49,11 @@ impl Watched {
         }
     }
 
+    /// What is in the file now; None where it cannot be read.
+    pub(super) fn bytes(&self) -> Option<Vec<u8>> {
+        std::fs::read(&self.path).ok()
+    }
+
     /// Swaps for ever. What goes wrong is logged, and the component that works goes on.
     pub(super) async fn follow(self) {
         let mut running = stand(&self.path);

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use wasm_sink_tests::{DeltaTable, author};
 
+use crate::kafka::{await_that, end};
+
 const NAME: &str = "my-sink";
 const ROWS: u32 = 20_000;
 
@@ -32,7 +34,7 @@ impl Project {
             let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.lock");
             std::fs::copy(lock, project.path("Cargo.lock")).unwrap();
         }
-        let built = project.command(&["build"]).finish().expect_code(0);
+        let built = project.command(&["build"]).finish_building().expect_code(0);
         assert!(
             built.stdout.contains("build/my-sink.wasm: "),
             "{}",
@@ -72,7 +74,10 @@ fn expected(folder: &Path) -> Value {
 
 fn arrives(language: &'static str) {
     let project = Project::make(language);
-    let tested = project.command(&["test", "--json"]).finish().expect_code(0);
+    let tested = project
+        .command(&["test", "--json"])
+        .finish_building()
+        .expect_code(0);
     let found: Value = serde_json::from_str(&tested.stdout).unwrap();
     for finding in found["findings"].as_array().unwrap() {
         assert_eq!(finding["verdict"], "right", "{language}: {finding:#}");
@@ -84,7 +89,7 @@ fn arrives(language: &'static str) {
     std::fs::write(project.path("pipeline.toml"), fewer).unwrap();
     project
         .command(&["run", "pipeline.toml"])
-        .finish()
+        .finish_building()
         .expect_code(0);
 
     let written = DeltaTable::local(&project.path("lake/amounts")).query_one(WRITTEN);
@@ -198,7 +203,39 @@ fn a_capability_that_is_used_and_not_named_is_told() {
     let text = std::fs::read_to_string(&settings).unwrap();
     std::fs::write(&settings, text.replace("\"delta\"", "\"postgres\"")).unwrap();
     let refused = author("go", &["build"], folder.path())
-        .finish()
+        .finish_building()
         .expect_code(1);
     refused.expect_said("the sink uses `delta`, which sink.toml does not name");
+}
+
+#[test]
+fn what_is_saved_takes_over_while_rows_flow() {
+    let project = Project::make("go");
+    let edit = |name: &str, from: &str, to: &str| {
+        let text = std::fs::read_to_string(project.path(name)).unwrap();
+        assert!(text.contains(from), "{text}");
+        std::fs::write(project.path(name), text.replace(from, to)).unwrap();
+    };
+    edit("pipeline.toml", "rows = 100_000", "rate = 500");
+    let process = project.command(&["dev"]).start();
+    let table = || DeltaTable::local(&project.path("lake/amounts"));
+    let arrive = |size: &str| {
+        await_that(size, || {
+            let sql = format!("select count(*)::int as n from t where size = '{size}'");
+            let found = match table().exists() {
+                true => table().query_one(&sql)["n"].as_u64(),
+                false => None,
+            };
+            (found > Some(0), found)
+        });
+    };
+    arrive("small");
+    edit("sink.go", "\"small\"", "broken");
+    edit("sink.go", "broken", "\"tiny\"");
+    arrive("tiny");
+    let said = end(process).expect_code(0).said();
+    assert!(said.contains("sink.go: saved"), "{said}");
+    let once = "select count(*)::int as n, count(distinct \"offset\")::int as places from t";
+    let found = table().query_one(once);
+    assert_eq!(found["n"], found["places"]);
 }

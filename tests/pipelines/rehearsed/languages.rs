@@ -17,7 +17,7 @@ fn component(language: &'static str) -> PathBuf {
     let project = careless_project(language);
     if !built.contains(&language) {
         author(language, &["build"], &project)
-            .finish()
+            .finish_building()
             .expect_code(0);
         built.push(language);
     }
@@ -38,7 +38,7 @@ fn test(language: &'static str, mistake: &str) -> (Option<i32>, Value) {
     );
     std::fs::write(folder.path().join("pipeline.toml"), text).unwrap();
     std::fs::write(folder.path().join("rows.jsonl"), ROWS).unwrap();
-    let outcome = author(language, &["test", "--json"], folder.path()).finish();
+    let outcome = author(language, &["test", "--json"], folder.path()).finish_building();
     let found =
         serde_json::from_str(&outcome.stdout).unwrap_or_else(|_| panic!("{}", outcome.said()));
     (outcome.code(), found)
