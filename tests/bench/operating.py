@@ -31,16 +31,23 @@ def run(*paths):
 
 
 def idle(folder, _rows):
-    """100 pipelines in one process that have next to nothing to do, a row a second each: memory, and share of a core."""
+    """100 pipelines in one process: memory and share of a core, with nothing to do, and with a row a second each."""
+    for name, rate in [("idle", 0.001), ("a row a second", 1)]:
+        measure_idle(folder / name.replace(" ", "-"), name, rate)
+
+
+def measure_idle(folder, name, rate):
+    folder.mkdir()
     for number in range(PIPELINES):
-        path = changes.pipeline(folder / f"idle-{number}", 'type = "generator"\nrate = 1', more="max_ms = 60_000\n")
+        source = f'type = "generator"\nrate = {rate}'
+        path = changes.pipeline(folder / f"idle-{number}", source, more="max_ms = 60_000\n")
         path.rename(folder / f"idle-{number}.toml")
     process = run(folder)
     time.sleep(SETTLED_S)
     before = cpu_s(process)
     time.sleep(MEASURED_S)
     share = (cpu_s(process) - before) / MEASURED_S
-    print(f"  {PIPELINES} pipelines   {resident_mb(process):.0f} MB   {share * 100:.1f} % of a core")
+    print(f"  {PIPELINES} pipelines, {name:<15} {resident_mb(process):.0f} MB   {share * 100:.1f} % of a core")
     process.terminate()
     if process.wait():
         sys.exit("the pipelines failed")

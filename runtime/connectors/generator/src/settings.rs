@@ -8,16 +8,16 @@ const MAX_PARTITIONS: u64 = 4096;
 const MAX_BATCH_ROWS: u64 = 1 << 20;
 const DEFAULT_BATCH_ROWS: usize = 10_000;
 /// With a rate, so many batches a second at least: a slow stream is to flow, not to drip.
-const BATCHES_PER_SECOND: u64 = 20;
+const BATCHES_PER_SECOND: f64 = 20.0;
 
 /// A validated `[source]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Settings {
     /// In all; None: endless.
     pub(crate) rows: Option<u64>,
     pub(crate) partitions: u32,
-    /// Rows per second, in all; None: as fast as they are taken.
-    pub(crate) rate: Option<u64>,
+    /// Rows per second, in all, above 0; None: as fast as they are taken.
+    pub(crate) rate: Option<f64>,
     pub(crate) batch_rows: usize,
     pub(crate) seed: u64,
 }
@@ -28,7 +28,7 @@ impl Settings {
         let mut reader = table.reader(problems);
         let rows = reader.integer("rows", 0).map(|(rows, _)| rows);
         let partitions = reader.integer_within("partitions", 1..=MAX_PARTITIONS);
-        let rate = reader.integer("rate", 1).map(|(rate, _)| rate);
+        let rate = reader.positive_number("rate");
         let batch_rows = reader.integer_within("batch_rows", 1..=MAX_BATCH_ROWS);
         let seed = reader.integer("seed", 0);
         reader.finish();
@@ -39,7 +39,8 @@ impl Settings {
             rate,
             batch_rows: match rate {
                 Some(rate) => {
-                    batch_rows.min((rate / BATCHES_PER_SECOND).clamp(1, MAX_BATCH_ROWS) as usize)
+                    let most = rate / BATCHES_PER_SECOND;
+                    batch_rows.min(most.clamp(1.0, MAX_BATCH_ROWS as f64) as usize)
                 }
                 None => batch_rows,
             },
@@ -65,13 +66,20 @@ mod tests {
     use wasm_sink_core::settings::{Entry, Node, Value, code};
 
     fn read(entries: &[(&str, i64)]) -> (Option<Settings>, Vec<Problem>) {
-        let entries = entries.iter().map(|(key, value)| Entry {
-            key: (*key).to_owned(),
+        read_values(
+            entries
+                .iter()
+                .map(|(key, value)| (*key, Value::Integer(*value))),
+        )
+    }
+
+    fn read_values<'a>(
+        entries: impl Iterator<Item = (&'a str, Value)>,
+    ) -> (Option<Settings>, Vec<Problem>) {
+        let entries = entries.map(|(key, value)| Entry {
+            key: key.to_owned(),
             key_span: 0..0,
-            node: Node {
-                value: Value::Integer(*value),
-                span: 0..0,
-            },
+            node: Node { value, span: 0..0 },
         });
         let table = Table {
             entries: entries.collect(),
@@ -95,6 +103,14 @@ mod tests {
 
         let (slow, _) = read(&[("rate", 100)]);
         assert_eq!(slow.unwrap().batch_rows, 5);
+
+        let (slower, _) = read_values([("rate", Value::Float(0.25))].into_iter());
+        let slower = slower.unwrap();
+        assert_eq!((slower.rate, slower.batch_rows), (Some(0.25), 1));
+        for wrong in [0.0, -0.5, f64::INFINITY, f64::NAN] {
+            let (none, problems) = read_values([("rate", Value::Float(wrong))].into_iter());
+            assert_eq!((none, problems.len()), (None, 1), "{wrong}");
+        }
 
         let (none, problems) = read(&[("partitions", 0), ("rate", -1), ("row", 5)]);
         assert_eq!(none, None);

@@ -77,7 +77,7 @@ struct Ahead {
 /// Rows so far against the rate.
 #[derive(Debug)]
 struct Pace {
-    rate: u64,
+    rate: f64,
     since: Instant,
     rows: u64,
 }
@@ -85,7 +85,7 @@ struct Pace {
 impl Pace {
     /// When the next batch is due.
     fn due(&self) -> Instant {
-        let seconds = self.rows as f64 / self.rate as f64;
+        let seconds = self.rows as f64 / self.rate;
         let elapsed = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
         self.since.checked_add(elapsed).unwrap_or(self.since)
     }

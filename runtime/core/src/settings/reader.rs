@@ -185,6 +185,40 @@ impl<'a> Reader<'a> {
             .map(|value| (value, span.clone()))
     }
 
+    /// A finite number above zero, whole or not. A string from the environment counts if it is one.
+    pub fn positive_number(&mut self, key: &'static str) -> Option<f64> {
+        let entry = self.take(key)?;
+        let span = &entry.node.span;
+        let value = match &entry.node.value {
+            Value::Integer(value) => *value as f64,
+            Value::Float(value) => *value,
+            Value::String {
+                text,
+                from_environment: true,
+            } => match text.trim().parse() {
+                Ok(value) => value,
+                Err(_) => {
+                    self.bad_value(
+                        span,
+                        format!("`{key}` takes a number, and the environment gives none"),
+                        "set the variable to a number",
+                    );
+                    return None;
+                }
+            },
+            _ => {
+                self.wrong_type(entry, "a number");
+                return None;
+            }
+        };
+        if value.is_finite() && value > 0.0 {
+            return Some(value);
+        }
+        let message = format!("`{key}` is {value}");
+        self.bad_value(span, message, "it takes a number above 0");
+        None
+    }
+
     fn bounded(
         &mut self,
         key: &str,
