@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz fuzz-keep build bench promises kafka lint fmt doc model model-quick toolchain libraries setup
+.PHONY: help demo test fuzz fuzz-build fuzz-keep build bench promises kafka lint fmt doc model model-quick toolchain libraries setup
 
 DEBUG := target/debug
 EXAMPLE := examples/quickstart
@@ -41,11 +41,16 @@ test: toolchain libraries ## Every test; installs what they need, once per machi
 
 # Our own crates are compiled once more, in a way of their own; the dependencies are those of `make test`. Built-in
 # components are not run: empty files will do.
-fuzz: toolchain libraries ## libFuzzer over all that takes bytes, each for FUZZ_SECONDS=60
+FUZZ := WASM_SINK_COMPONENTS=$(CURDIR)/target/fuzz/components RUSTC_WORKSPACE_WRAPPER=$(CURDIR)/tests/fuzz/rustc.sh \
+	cargo test $(LOCKED),wasm-sink-tests/fuzz --workspace --test fuzz
+
+fuzz: fuzz-build ## libFuzzer over all that takes bytes, each for FUZZ_SECONDS=60
+	$(FUZZ)
+
+fuzz-build: toolchain libraries
 	@mkdir -p target/fuzz/components
 	@for name in $$(ls components); do [ -e target/fuzz/components/$$name.wasm ] || : >target/fuzz/components/$$name.wasm; done
-	WASM_SINK_COMPONENTS=$(CURDIR)/target/fuzz/components RUSTC_WORKSPACE_WRAPPER=$(CURDIR)/tests/fuzz/rustc.sh \
-		cargo test $(LOCKED),wasm-sink-tests/fuzz --workspace --test fuzz
+	$(FUZZ) --no-run
 
 fuzz-keep: ## Keeps inputs that `make fuzz` found and that reach more, in tests/fuzz/corpus
 	FUZZ_KEEP=yes $(MAKE) fuzz

@@ -52,6 +52,7 @@ pub use rustix::process::Signal;
 pub use schema_registry::SchemaRegistry;
 pub use server::{Server, free_port};
 pub use token_server::TokenServer;
+pub use tools::tool;
 pub use valve::Valve;
 pub use versitygw::Versitygw;
 pub use volume::Volume;

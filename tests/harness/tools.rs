@@ -5,7 +5,10 @@ use std::process::{Command, Stdio};
 use std::sync::Mutex;
 
 /// The program of a name that `tests/setup.sh` knows, installed if need be.
-pub(crate) fn tool(name: &'static str) -> PathBuf {
+///
+/// # Panics
+/// It cannot be installed.
+pub fn tool(name: &'static str) -> PathBuf {
     // One installation at a time: the script locks, too, but two waiting scripts say less than one.
     static KNOWN: Mutex<Vec<(&str, PathBuf)>> = Mutex::new(Vec::new());
     let mut known = KNOWN

@@ -1,39 +1,54 @@
 //! From an empty folder to rows in a table, in each language: `new`, `build`, `test`, `run`.
 
+mod examples;
+mod sdks;
+mod swaps;
+
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use serde_json::{Value, json};
-use wasm_sink_tests::{DeltaTable, author};
+use wasm_sink_tests::{DeltaTable, author, target_directory};
 
 use crate::kafka::{await_that, end};
 
 const NAME: &str = "my-sink";
-const ROWS: u32 = 20_000;
+const ROWS: u64 = 20_000;
 
 /// What `new` wrote, built.
 struct Project {
     language: &'static str,
-    _folder: tempfile::TempDir,
     root: PathBuf,
 }
 
+/// Whose projects are built once for all tests.
+const LANGUAGES: [&str; 6] = ["python", "javascript", "typescript", "go", "c", "rust"];
+
+/// The project of a language, which no test changes but for its pipeline.
+fn built(language: &str) -> &'static Project {
+    static BUILT: [OnceLock<Project>; 6] = [const { OnceLock::new() }; 6];
+    let place = LANGUAGES.iter().position(|known| *known == language);
+    let place = place.unwrap();
+    BUILT[place].get_or_init(|| {
+        let folder = target_directory().join("authors").join(language);
+        if folder.exists() {
+            std::fs::remove_dir_all(&folder).unwrap();
+        }
+        std::fs::create_dir_all(&folder).unwrap();
+        Project::make(LANGUAGES[place], &folder)
+    })
+}
+
 impl Project {
-    fn make(language: &'static str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let made = author(language, &["new", NAME, "--lang", language], folder.path());
+    fn make(language: &'static str, folder: &Path) -> Self {
+        let made = author(language, &["new", NAME, "--lang", language], folder);
         let made = made.finish().expect_code(0);
         assert!(made.stdout.contains("wasm-sink build"), "{}", made.said());
-        let root = folder.path().join(NAME);
         let project = Self {
             language,
-            _folder: folder,
-            root,
+            root: folder.join(NAME),
         };
-        if language == "rust" {
-            // The versions that were tried here, so that a new release of some crate breaks no test.
-            let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.lock");
-            std::fs::copy(lock, project.path("Cargo.lock")).unwrap();
-        }
+        project.lock();
         let built = project.command(&["build"]).finish_building().expect_code(0);
         assert!(
             built.stdout.contains("build/my-sink.wasm: "),
@@ -41,6 +56,14 @@ impl Project {
             built.said()
         );
         project
+    }
+
+    /// The versions of crates that were tried here, so that a new release of some crate breaks no test.
+    fn lock(&self) {
+        if self.language == "rust" {
+            let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.lock");
+            std::fs::copy(lock, self.path("Cargo.lock")).unwrap();
+        }
     }
 
     fn command(&self, args: &[&str]) -> wasm_sink_tests::Invocation {
@@ -61,9 +84,9 @@ const WRITTEN: &str = "select count(*) as n, md5(string_agg(concat_ws('|', \"par
     tags::varchar, detail::varchar, size), ';' order by \"partition\", \"offset\")) as digest from t";
 
 /// The same rows by the built-in component.
-fn expected(folder: &Path) -> Value {
+fn expected(folder: &Path, rows: u64) -> Value {
     let text = format!(
-        "name = \"all\"\n[source]\ntype = \"generator\"\nrows = {ROWS}\n[sink]\ncomponent = \"delta\"\nconnection = \"lake\"\n\
+        "name = \"all\"\n[source]\ntype = \"generator\"\nrows = {rows}\n[sink]\ncomponent = \"delta\"\nconnection = \"lake\"\n\
          [sink.config]\ntable_name = \"all\"\n[connections.lake]\ntype = \"delta\"\npath = \"all\"\n"
     );
     std::fs::write(folder.join("all.toml"), text).unwrap();
@@ -72,8 +95,16 @@ fn expected(folder: &Path) -> Value {
     DeltaTable::local(&folder.join("all/all")).query_one(EXPECTED)
 }
 
-fn arrives(language: &'static str) {
-    let project = Project::make(language);
+/// How many dead letters the pipeline of a folder has.
+fn letters(folder: &Path) -> u64 {
+    let listed = author("rust", &["dead-letters", "list", "pipeline.toml", "--json"], folder);
+    let listed = listed.finish().expect_code(0);
+    let letters: Value = serde_json::from_str(&listed.stdout).unwrap();
+    letters["letters"].as_u64().unwrap()
+}
+
+fn arrives(language: &str) {
+    let project = built(language);
     let tested = project
         .command(&["test", "--json"])
         .finish_building()
@@ -93,15 +124,10 @@ fn arrives(language: &'static str) {
         .expect_code(0);
 
     let written = DeltaTable::local(&project.path("lake/amounts")).query_one(WRITTEN);
-    let expected = expected(&project.root);
+    let expected = expected(&project.root, ROWS);
     assert_eq!(written, expected, "{language}");
     let rows = expected["n"].as_u64().unwrap();
-    let letters = project
-        .command(&["dead-letters", "list", "pipeline.toml", "--json"])
-        .finish()
-        .expect_code(0);
-    let letters: Value = serde_json::from_str(&letters.stdout).unwrap();
-    assert_eq!(letters["letters"], u64::from(ROWS) - rows, "{letters:#}");
+    assert_eq!(letters(&project.root), ROWS - rows);
 
     // What a component may do is what its project names, and no more: `epoch` and `log` are of every sink.
     let inspected = project
@@ -210,7 +236,8 @@ fn a_capability_that_is_used_and_not_named_is_told() {
 
 #[test]
 fn what_is_saved_takes_over_while_rows_flow() {
-    let project = Project::make("go");
+    let folder = tempfile::tempdir().unwrap();
+    let project = Project::make("go", folder.path());
     let edit = |name: &str, from: &str, to: &str| {
         let text = std::fs::read_to_string(project.path(name)).unwrap();
         assert!(text.contains(from), "{text}");
