@@ -23,6 +23,9 @@ pub(super) enum Isolation {
     Joint(Vec<Range<u32>>),
     /// One of the ranges that passed.
     Alone,
+    /// One row, which passes when it is probed and has failed alone when it was staged: its destination says more
+    /// than a probe does, and is asked once more.
+    Refused,
 }
 
 /// A row that becomes a dead letter.

@@ -63,27 +63,57 @@ pub(super) async fn isolate(
             passes.push(range);
             continue;
         };
-        let origin = piece.batch.lineage.origin(range.start);
-        if failure.cause == FailureCause::Deadline {
-            return Err(failure.error.context(format!(
-                "{origin} alone takes the component longer than its deadline; time makes no dead \
-                 letters"
-            )));
-        }
-        excluded.push(Excluded {
-            row: range.start,
-            by: refused_by(&failure),
-            reason: failure.error.to_string(),
-        });
-        context
-            .quota
-            .would_admit(excluded.len() as u64, piece.len())
-            .map_err(|error| error.context(format!("{origin}: {}", failure.error)))?;
+        let newest = verdict(piece, range.start, failure)?;
+        admit(context, piece, &excluded, &newest)?;
+        excluded.push(newest);
     }
     Ok(Piece {
         excluded,
         isolation: Isolation::Joint(passes),
         ..piece.clone()
+    })
+}
+
+/// A piece of which one row is left, without that: it has failed alone, twice, when it was staged.
+pub(super) fn exclude(context: &Context, piece: &Piece, failure: Failure) -> Result<Piece> {
+    let mut excluded = piece.excluded.clone();
+    let is_left = |row: &u32| excluded.iter().all(|known| known.row != *row);
+    let Some(row) = piece.range.clone().find(is_left) else {
+        return Err(failure.error);
+    };
+    let newest = verdict(piece, row, failure)?;
+    admit(context, piece, &excluded, &newest)?;
+    excluded.push(newest);
+    excluded.sort_by_key(|excluded| excluded.row);
+    Ok(Piece {
+        excluded,
+        isolation: Isolation::Joint(Vec::new()),
+        ..piece.clone()
+    })
+}
+
+/// What is told of a row that fails alone.
+fn verdict(piece: &Piece, row: u32, failure: Failure) -> Result<Excluded> {
+    if failure.cause == FailureCause::Deadline {
+        return Err(failure.error.context(format!(
+            "{} alone takes the component longer than its deadline; time makes no dead letters",
+            piece.batch.lineage.origin(row)
+        )));
+    }
+    Ok(Excluded {
+        row,
+        by: refused_by(&failure),
+        reason: failure.error.to_string(),
+    })
+}
+
+/// Whether so many may be left out. If not, the newest of them is told.
+fn admit(context: &Context, piece: &Piece, excluded: &[Excluded], newest: &Excluded) -> Result<()> {
+    let rejected = excluded.len() as u64 + 1;
+    let admitted = context.quota.would_admit(rejected, piece.len());
+    admitted.map_err(|error| {
+        let origin = piece.batch.lineage.origin(newest.row);
+        error.context(format!("{origin}: {}", newest.reason))
     })
 }
 

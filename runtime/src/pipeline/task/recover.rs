@@ -18,7 +18,7 @@ use crate::pipeline::context::Context;
 use crate::pipeline::driver::TaskEvent;
 use crate::pipeline::epoch::{Begun, Group, Isolation, Piece, moves};
 use crate::pipeline::observe::EpochEnd;
-use crate::pipeline::poison::{Remedy, isolate};
+use crate::pipeline::poison::{Remedy, exclude, isolate};
 use crate::pipeline::quota::Standing;
 
 /// An epoch that failed while it was written: how, and at which piece (None: in `flush`).
@@ -275,9 +275,14 @@ async fn narrow(
                     .into_iter()
                     .map(|piece| vec![piece])
                     .collect()),
+                Isolation::Joint(ranges) if matches!(&ranges[..], [only] if only.len() == 1) => {
+                    let isolation = Isolation::Refused;
+                    Ok(vec![vec![Piece { isolation, ..piece }]])
+                }
                 Isolation::Joint(_) => Err(failure
                     .error
                     .context("these rows pass when they are probed and fail when they are staged")),
+                Isolation::Refused => Ok(vec![vec![exclude(context, &piece, failure)?]]),
             }
         }
         _ => Ok(group.into_iter().map(|piece| vec![piece]).collect()),
