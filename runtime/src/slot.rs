@@ -10,7 +10,7 @@ use wasm_sink_core::{Blame, Error, Kind, Result};
 
 use crate::config::{self, ComponentRef, SinkConfigProblem, check_sink_config};
 use crate::engine::{
-    Configuration, Engine, Grant, Grants, InstanceLimits, Loaded, Recordings, Usage,
+    Configuration, Engine, Grant, Grants, InstanceLimits, Loaded, Recordings, Usage, code_directory,
 };
 use crate::launch::Connections;
 use crate::pipeline::Limits;
@@ -37,7 +37,7 @@ impl Slot {
         Self {
             pipeline: pipeline.name.as_str().to_owned(),
             directory: pipeline.directory.clone(),
-            cache: pipeline.state_dir.join("compiled"),
+            cache: code_directory(&pipeline.state_dir),
             connectors: connectors.map(str::to_owned).collect(),
             config: pipeline.sink.config.json.clone(),
             limits: limits(&pipeline.limits),

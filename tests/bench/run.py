@@ -91,11 +91,10 @@ def generator(rows):
 
 
 def forget(folder):
-    """Removes a table and what its pipeline remembers, except for the compiled component."""
+    """Removes a table and what its pipeline remembers."""
     # A table that is gone although its pipeline ran before stops that pipeline; so all goes.
     for leftover in [folder / "lake", *(folder / ".wasm-sink" / "bench").glob("*")]:
-        if leftover.name != "compiled":
-            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink(missing_ok=True)
+        shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink(missing_ok=True)
 
 
 def component(folder, rows):
@@ -272,11 +271,12 @@ def start(folder, _rows):
     def until_first_row(cold):
         forget(folder)
         if cold:
-            shutil.rmtree(folder / ".wasm-sink", ignore_errors=True)
+            shutil.rmtree(folder / "cache", ignore_errors=True)
         log = folder / "lake" / "_delta_log"
         path = pipeline(folder, generator(1_000))
         started = time.monotonic()
-        process = subprocess.Popen([BINARY, "run", "--quiet", path], stdout=subprocess.DEVNULL)
+        caches = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache")}
+        process = subprocess.Popen([BINARY, "run", "--quiet", path], stdout=subprocess.DEVNULL, env=caches)
         while process.poll() is None and not any_row(log):
             time.sleep(0.0005)
         took = time.monotonic() - started

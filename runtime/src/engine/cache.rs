@@ -8,7 +8,7 @@ use std::fs;
 use std::hash::{Hash, Hasher};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
@@ -19,8 +19,8 @@ use wasmtime::component::Component;
 const MAGIC: &[u8; 16] = b"wasm-sink code 1";
 /// Bytes of the digest after it.
 const DIGEST_BYTES: usize = 32;
-/// Files kept in a directory; the oldest go.
-const MAX_FILES: usize = 32;
+/// Bytes kept in a directory; what was not used for the longest time goes.
+const MAX_BYTES: u64 = 1 << 30;
 
 /// How a component came to be runnable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +37,21 @@ impl Compiled {
         from_cache: true,
         elapsed: Duration::ZERO,
     };
+}
+
+/// Where compiled components are kept: in a place of the user's, so that whoever needs one next has it (another pipeline,
+/// `test`, a swap); where there is none, in a pipeline's own state directory.
+pub(crate) fn place(state_dir: &Path) -> PathBuf {
+    let set = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    // XDG Base Directory Specification: a path that is not absolute is as if it were not set.
+    let caches = set("XDG_CACHE_HOME").filter(|path| path.is_absolute());
+    let caches = caches.or_else(|| Some(set("HOME")?.join(".cache")));
+    caches
+        .filter(|path| path.is_absolute())
+        .map(|path| path.join("wasm-sink/compiled"))
+        // Somebody else's home, as under `sudo`, is no place: they could put another directory there.
+        .filter(|path| Cache::open(path).is_ok() && path.ancestors().skip(1).take(2).all(is_ours))
+        .unwrap_or_else(|| state_dir.join("compiled"))
 }
 
 /// Names what was compiled, by whom.
@@ -133,6 +148,7 @@ pub(super) fn compile(
 #[derive(Debug)]
 struct Cache {
     directory: PathBuf,
+    max_bytes: u64,
 }
 
 impl Cache {
@@ -142,6 +158,7 @@ impl Cache {
         check_private(directory)?;
         Ok(Self {
             directory: directory.to_owned(),
+            max_bytes: MAX_BYTES,
         })
     }
 
@@ -171,7 +188,12 @@ impl Cache {
         // settings of the engine, so that a file that is cut, damaged, renamed, or from another
         // build does not get here.
         match unsafe { Component::deserialize(engine, code) } {
-            Ok(component) => Some(component),
+            Ok(component) => {
+                // The ones that are in use are to stay the longest. Another time will do as well.
+                let used = fs::File::open(&path).and_then(|file| file.set_modified(SystemTime::now()));
+                drop(used);
+                Some(component)
+            }
             Err(error) => {
                 tracing::warn!(file = %path.display(), "a component is compiled anew: {error}");
                 None
@@ -189,20 +211,26 @@ impl Cache {
         self.prune()
     }
 
-    /// Keeps the newest files.
+    /// Keeps what was used last, at least one. Others may do the same at the same time.
     fn prune(&self) -> io::Result<()> {
         let mut files = Vec::new();
         for entry in fs::read_dir(&self.directory)? {
             let entry = entry?;
             let is_code = entry.path().extension().is_some_and(|end| end == "cwasm");
-            if is_code {
-                files.push((entry.metadata()?.modified()?, entry.path()));
+            if let (true, Ok(metadata)) = (is_code, entry.metadata()) {
+                files.push((metadata.modified()?, metadata.len(), entry.path()));
             }
         }
-        files.sort();
-        let surplus = files.len().saturating_sub(MAX_FILES);
-        for (_, path) in files.into_iter().take(surplus) {
-            fs::remove_file(path)?;
+        files.sort_by(|one, other| other.cmp(one));
+        let mut kept = 0_u64;
+        for (index, (_, bytes, path)) in files.into_iter().enumerate() {
+            kept = kept.saturating_add(bytes);
+            if index > 0 && kept > self.max_bytes {
+                match fs::remove_file(path) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                    _ => {}
+                }
+            }
         }
         Ok(())
     }
@@ -235,6 +263,23 @@ fn create_private(directory: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         _ => Ok(()),
     }
+}
+
+/// Whether nobody else can rename what stands in a directory.
+#[cfg(unix)]
+fn is_ours(directory: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+
+    let own = tempfile::tempfile_in(directory).and_then(|file| file.metadata());
+    match (fs::metadata(directory), own) {
+        (Ok(metadata), Ok(own)) => metadata.uid() == own.uid() && metadata.mode() & 0o022 == 0,
+        _ => false,
+    }
+}
+
+#[cfg(not(unix))]
+fn is_ours(_directory: &Path) -> bool {
+    false
 }
 
 #[cfg(unix)]
