@@ -115,4 +115,11 @@ func (b *Batch) mustBorrow() *types.Batch {
 func init() {
 	bridge.Borrow = func(batch any) (*types.Batch, error) { return batch.(*Batch).borrow() }
 	bridge.Failure = failure
+	bridge.Records = func(batch any) ([]string, error) {
+		texts, err := jsonTexts(batch.(*Batch))
+		if err != nil {
+			return nil, err
+		}
+		return texts.Values(), nil
+	}
 }

@@ -14,18 +14,7 @@ var whole *Plan
 // A row that does not fit the type is an error of kind [Rejected]: the host makes a dead letter of it, if the sink
 // returns it.
 func Records[T any](batch *Batch) ([]T, error) {
-	if whole == nil {
-		plan := NewPlan()
-		if err := plan.JSON(rowColumn); err != nil {
-			return nil, err
-		}
-		whole = plan
-	}
-	shaped, err := whole.Apply(batch)
-	if err != nil {
-		return nil, err
-	}
-	texts, err := ReadColumn[string](shaped, rowColumn)
+	texts, err := jsonTexts(batch)
 	if err != nil {
 		return nil, err
 	}
@@ -39,4 +28,20 @@ func Records[T any](batch *Batch) ([]T, error) {
 		}
 	}
 	return records, nil
+}
+
+// jsonTexts gives each row as the host writes it in JSON.
+func jsonTexts(batch *Batch) (*Column[string], error) {
+	if whole == nil {
+		plan := NewPlan()
+		if err := plan.JSON(rowColumn); err != nil {
+			return nil, err
+		}
+		whole = plan
+	}
+	shaped, err := whole.Apply(batch)
+	if err != nil {
+		return nil, err
+	}
+	return ReadColumn[string](shaped, rowColumn)
 }

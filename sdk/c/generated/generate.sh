@@ -12,6 +12,7 @@ world host {
     include wasm-sink:sink/sink-component@0.1.0;
     import wasm-sink:delta/delta@0.1.0;
     import wasm-sink:duckdb/duckdb@0.1.0;
+    import wasm-sink:http/http@0.1.0;
     import wasm-sink:kafka/kafka@0.1.0;
     import wasm-sink:postgres/postgres@0.1.0;
 }

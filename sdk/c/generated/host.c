@@ -102,6 +102,17 @@ extern void __wasm_import_wasm_sink_duckdb_duckdb_method_table_overwrite(int32_t
 __attribute__((__import_module__("wasm-sink:duckdb/duckdb@0.1.0"), __import_name__("[method]table.upsert-by")))
 extern void __wasm_import_wasm_sink_duckdb_duckdb_method_table_upsert_by(int32_t, uint8_t *, size_t, uint8_t *);
 
+// Imported Functions from `wasm-sink:http/http@0.1.0`
+
+__attribute__((__import_module__("wasm-sink:http/http@0.1.0"), __import_name__("[static]service.open")))
+extern void __wasm_import_wasm_sink_http_http_static_service_open(uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("wasm-sink:http/http@0.1.0"), __import_name__("[method]service.send")))
+extern void __wasm_import_wasm_sink_http_http_method_service_send(int32_t, int32_t, int32_t, uint8_t *, size_t, uint8_t *, size_t, uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("wasm-sink:http/http@0.1.0"), __import_name__("[method]service.ask")))
+extern void __wasm_import_wasm_sink_http_http_method_service_ask(int32_t, int32_t, uint8_t *, size_t, uint8_t *, size_t, uint8_t *, size_t, uint8_t *);
+
 // Imported Functions from `wasm-sink:kafka/kafka@0.1.0`
 
 __attribute__((__import_module__("wasm-sink:kafka/kafka@0.1.0"), __import_name__("[static]topic.open")))
@@ -540,6 +551,65 @@ void wasm_sink_duckdb_duckdb_result_void_error_free(wasm_sink_duckdb_duckdb_resu
   if (!ptr->is_err) {
   } else {
     wasm_sink_duckdb_duckdb_error_free(&ptr->val.err);
+  }
+}
+
+void wasm_sink_http_http_error_free(wasm_sink_http_http_error_t *ptr) {
+  wasm_sink_sink_types_error_free(ptr);
+}
+
+void wasm_sink_http_http_header_free(wasm_sink_http_http_header_t *ptr) {
+  host_string_free(&ptr->name);
+  host_string_free(&ptr->value);
+}
+
+void wasm_sink_http_http_list_header_free(wasm_sink_http_http_list_header_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    wasm_sink_http_http_header_t *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+      wasm_sink_http_http_header_free(&list_ptr[i]);
+    }
+    free(list_ptr);
+  }
+}
+
+void wasm_sink_http_http_request_free(wasm_sink_http_http_request_t *ptr) {
+  host_string_free(&ptr->path);
+  wasm_sink_http_http_list_header_free(&ptr->headers);
+}
+
+void wasm_sink_http_http_response_free(wasm_sink_http_http_response_t *ptr) {
+  wasm_sink_http_http_list_header_free(&ptr->headers);
+}
+
+__attribute__((__import_module__("wasm-sink:http/http@0.1.0"), __import_name__("[resource-drop]service")))
+extern void __wasm_import_wasm_sink_http_http_service_drop(int32_t handle);
+
+void wasm_sink_http_http_service_drop_own(wasm_sink_http_http_own_service_t handle) {
+  __wasm_import_wasm_sink_http_http_service_drop(handle.__handle);
+}
+
+void wasm_sink_http_http_service_drop_borrow(wasm_sink_http_http_borrow_service_t handle) {
+  __wasm_import_wasm_sink_http_http_service_drop(handle.__handle);
+}
+
+wasm_sink_http_http_borrow_service_t wasm_sink_http_http_borrow_service(wasm_sink_http_http_own_service_t arg) {
+  return (wasm_sink_http_http_borrow_service_t) { arg.__handle };
+}
+
+void wasm_sink_http_http_result_own_service_error_free(wasm_sink_http_http_result_own_service_error_t *ptr) {
+  if (!ptr->is_err) {
+  } else {
+    wasm_sink_http_http_error_free(&ptr->val.err);
+  }
+}
+
+void wasm_sink_http_http_result_response_error_free(wasm_sink_http_http_result_response_error_t *ptr) {
+  if (!ptr->is_err) {
+    wasm_sink_http_http_response_free(&ptr->val.ok);
+  } else {
+    wasm_sink_http_http_error_free(&ptr->val.err);
   }
 }
 
@@ -1865,6 +1935,148 @@ bool wasm_sink_duckdb_duckdb_method_table_upsert_by(wasm_sink_duckdb_duckdb_borr
     }
   }
   if (!result.is_err) {
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool wasm_sink_http_http_static_service_open(host_string_t *connection, wasm_sink_http_http_own_service_t *ret, wasm_sink_http_http_error_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(8+4*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_wasm_sink_http_http_static_service_open((uint8_t *) (*connection).ptr, (*connection).len, ptr);
+  wasm_sink_http_http_result_own_service_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (wasm_sink_http_http_own_service_t) { *((int32_t*) (ptr + sizeof(void*))) };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      host_option_u32_t option;
+      switch ((int32_t) *((uint8_t*) (ptr + (4*sizeof(void*))))) {
+        case 0: {
+          option.is_some = false;
+          break;
+        }
+        case 1: {
+          option.is_some = true;
+          option.val = (uint32_t) (*((int32_t*) (ptr + (4+4*sizeof(void*)))));
+          break;
+        }
+      }
+
+      result.val.err = (wasm_sink_sink_types_error_t) {
+        (wasm_sink_sink_types_error_kind_t) (int32_t) *((uint8_t*) (ptr + sizeof(void*))),
+        (host_string_t) (host_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) },
+        (host_option_u32_t) option,
+      };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool wasm_sink_http_http_method_service_send(wasm_sink_http_http_borrow_service_t self, wasm_sink_http_http_borrow_batch_t rows, wasm_sink_http_http_request_t *request, wasm_sink_http_http_response_t *ret, wasm_sink_http_http_error_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(7*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_wasm_sink_http_http_method_service_send((self).__handle, (rows).__handle, (int32_t) (*request).method, (uint8_t *) ((*request).path).ptr, ((*request).path).len, (uint8_t *) ((*request).headers).ptr, ((*request).headers).len, (uint8_t *) ((*request).body).ptr, ((*request).body).len, ptr);
+  wasm_sink_http_http_result_response_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (wasm_sink_http_http_response_t) {
+        (uint16_t) (uint16_t) ((int32_t) *((uint16_t*) (ptr + sizeof(void*)))),
+        (wasm_sink_http_http_list_header_t) (wasm_sink_http_http_list_header_t) { (wasm_sink_http_http_header_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) },
+        (host_list_u8_t) (host_list_u8_t) { (uint8_t*)(*((uint8_t **) (ptr + (4*sizeof(void*))))), (*((size_t*) (ptr + (5*sizeof(void*))))) },
+        (bool) (int32_t) *((uint8_t*) (ptr + (6*sizeof(void*)))),
+      };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      host_option_u32_t option;
+      switch ((int32_t) *((uint8_t*) (ptr + (4*sizeof(void*))))) {
+        case 0: {
+          option.is_some = false;
+          break;
+        }
+        case 1: {
+          option.is_some = true;
+          option.val = (uint32_t) (*((int32_t*) (ptr + (4+4*sizeof(void*)))));
+          break;
+        }
+      }
+
+      result.val.err = (wasm_sink_sink_types_error_t) {
+        (wasm_sink_sink_types_error_kind_t) (int32_t) *((uint8_t*) (ptr + sizeof(void*))),
+        (host_string_t) (host_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) },
+        (host_option_u32_t) option,
+      };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool wasm_sink_http_http_method_service_ask(wasm_sink_http_http_borrow_service_t self, wasm_sink_http_http_request_t *request, wasm_sink_http_http_response_t *ret, wasm_sink_http_http_error_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(7*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_wasm_sink_http_http_method_service_ask((self).__handle, (int32_t) (*request).method, (uint8_t *) ((*request).path).ptr, ((*request).path).len, (uint8_t *) ((*request).headers).ptr, ((*request).headers).len, (uint8_t *) ((*request).body).ptr, ((*request).body).len, ptr);
+  wasm_sink_http_http_result_response_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (wasm_sink_http_http_response_t) {
+        (uint16_t) (uint16_t) ((int32_t) *((uint16_t*) (ptr + sizeof(void*)))),
+        (wasm_sink_http_http_list_header_t) (wasm_sink_http_http_list_header_t) { (wasm_sink_http_http_header_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) },
+        (host_list_u8_t) (host_list_u8_t) { (uint8_t*)(*((uint8_t **) (ptr + (4*sizeof(void*))))), (*((size_t*) (ptr + (5*sizeof(void*))))) },
+        (bool) (int32_t) *((uint8_t*) (ptr + (6*sizeof(void*)))),
+      };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      host_option_u32_t option;
+      switch ((int32_t) *((uint8_t*) (ptr + (4*sizeof(void*))))) {
+        case 0: {
+          option.is_some = false;
+          break;
+        }
+        case 1: {
+          option.is_some = true;
+          option.val = (uint32_t) (*((int32_t*) (ptr + (4+4*sizeof(void*)))));
+          break;
+        }
+      }
+
+      result.val.err = (wasm_sink_sink_types_error_t) {
+        (wasm_sink_sink_types_error_kind_t) (int32_t) *((uint8_t*) (ptr + sizeof(void*))),
+        (host_string_t) (host_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) },
+        (host_option_u32_t) option,
+      };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
     return 1;
   } else {
     *err = result.val.err;

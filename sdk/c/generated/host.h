@@ -258,6 +258,76 @@ typedef struct {
 
 typedef wasm_sink_sink_types_borrow_batch_t wasm_sink_duckdb_duckdb_borrow_batch_t;
 
+typedef wasm_sink_sink_types_error_t wasm_sink_http_http_error_t;
+
+typedef uint8_t wasm_sink_http_http_method_t;
+
+#define WASM_SINK_HTTP_HTTP_METHOD_GET 0
+#define WASM_SINK_HTTP_HTTP_METHOD_HEAD 1
+#define WASM_SINK_HTTP_HTTP_METHOD_POST 2
+#define WASM_SINK_HTTP_HTTP_METHOD_PUT 3
+#define WASM_SINK_HTTP_HTTP_METHOD_PATCH 4
+#define WASM_SINK_HTTP_HTTP_METHOD_DELETE 5
+
+typedef struct wasm_sink_http_http_header_t {
+  host_string_t   name;
+  host_string_t   value;
+} wasm_sink_http_http_header_t;
+
+typedef struct {
+  wasm_sink_http_http_header_t *ptr;
+  size_t len;
+} wasm_sink_http_http_list_header_t;
+
+typedef struct wasm_sink_http_http_request_t {
+  wasm_sink_http_http_method_t   method;
+  // Below the connection's address, with its query: "events?source=orders". Nothing leads elsewhere: a
+  // scheme, a host, or `..` is `invalid`.
+  host_string_t   path;
+  // Beside those of the connection. One that the host sets itself (credentials, `host`, lengths, the
+  // request's identity), or that is none: `invalid`.
+  wasm_sink_http_http_list_header_t   headers;
+  // As it is; the host compresses it where the connection says so.
+  host_list_u8_t   body;
+} wasm_sink_http_http_request_t;
+
+typedef struct wasm_sink_http_http_response_t {
+  // 200 to 499, or a redirection that led elsewhere.
+  uint16_t   status;
+  // Names in lower case. None that set cookies or ask for credentials.
+  wasm_sink_http_http_list_header_t   headers;
+  // Decompressed. No more than the connection allows.
+  host_list_u8_t   body;
+  // The body was longer.
+  bool   is_cut;
+} wasm_sink_http_http_response_t;
+
+typedef struct wasm_sink_http_http_own_service_t {
+  int32_t __handle;
+} wasm_sink_http_http_own_service_t;
+
+typedef struct wasm_sink_http_http_borrow_service_t {
+  int32_t __handle;
+} wasm_sink_http_http_borrow_service_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    wasm_sink_http_http_own_service_t ok;
+    wasm_sink_http_http_error_t err;
+  } val;
+} wasm_sink_http_http_result_own_service_error_t;
+
+typedef wasm_sink_sink_types_borrow_batch_t wasm_sink_http_http_borrow_batch_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    wasm_sink_http_http_response_t ok;
+    wasm_sink_http_http_error_t err;
+  } val;
+} wasm_sink_http_http_result_response_error_t;
+
 typedef wasm_sink_sink_types_error_t wasm_sink_kafka_kafka_error_t;
 
 // How rows become the values of records.
@@ -518,6 +588,19 @@ extern bool wasm_sink_duckdb_duckdb_method_table_overwrite(wasm_sink_duckdb_duck
 // No column, or after rows of an epoch: `invalid`.
 extern bool wasm_sink_duckdb_duckdb_method_table_upsert_by(wasm_sink_duckdb_duckdb_borrow_table_t self, host_list_string_t *keys, wasm_sink_duckdb_duckdb_error_t *err);
 
+// Imported Functions from `wasm-sink:http/http@0.1.0`
+// `connection` is a role in `[sink]`. Unknown role: `denied`.
+extern bool wasm_sink_http_http_static_service_open(host_string_t *connection, wasm_sink_http_http_own_service_t *ret, wasm_sink_http_http_error_t *err);
+// Sends a request that carries these rows, and waits for the answer. The host sends again where the
+// service was away, throttled or failed (408, 425, 429, 5xx, a connection that broke), as the service asks
+// for and as long as a call may wait; then the epoch is replayed. Every other status is an answer: with
+// 2xx the rows are delivered; with any other they are not, and an epoch is committed only if each of
+// them was sent again with success, rejected, or skipped.
+// Rows without origin, those of `from-ipc`: `invalid`.
+extern bool wasm_sink_http_http_method_service_send(wasm_sink_http_http_borrow_service_t self, wasm_sink_http_http_borrow_batch_t rows, wasm_sink_http_http_request_t *request, wasm_sink_http_http_response_t *ret, wasm_sink_http_http_error_t *err);
+// A request that carries no rows: to look something up.
+extern bool wasm_sink_http_http_method_service_ask(wasm_sink_http_http_borrow_service_t self, wasm_sink_http_http_request_t *request, wasm_sink_http_http_response_t *ret, wasm_sink_http_http_error_t *err);
+
 // Imported Functions from `wasm-sink:kafka/kafka@0.1.0`
 // `connection` is a role in `[sink]`; `name` is the topic's. One that is missing is made, with what
 // the brokers have as defaults. Unknown role: `denied`. A bad name: `invalid`.
@@ -675,6 +758,26 @@ void wasm_sink_duckdb_duckdb_option_list_field_free(wasm_sink_duckdb_duckdb_opti
 void wasm_sink_duckdb_duckdb_result_option_list_field_error_free(wasm_sink_duckdb_duckdb_result_option_list_field_error_t *ptr);
 
 void wasm_sink_duckdb_duckdb_result_void_error_free(wasm_sink_duckdb_duckdb_result_void_error_t *ptr);
+
+void wasm_sink_http_http_error_free(wasm_sink_http_http_error_t *ptr);
+
+void wasm_sink_http_http_header_free(wasm_sink_http_http_header_t *ptr);
+
+void wasm_sink_http_http_list_header_free(wasm_sink_http_http_list_header_t *ptr);
+
+void wasm_sink_http_http_request_free(wasm_sink_http_http_request_t *ptr);
+
+void wasm_sink_http_http_response_free(wasm_sink_http_http_response_t *ptr);
+
+extern void wasm_sink_http_http_service_drop_own(wasm_sink_http_http_own_service_t handle);
+
+extern void wasm_sink_http_http_service_drop_borrow(wasm_sink_http_http_borrow_service_t handle);
+
+extern wasm_sink_http_http_borrow_service_t wasm_sink_http_http_borrow_service(wasm_sink_http_http_own_service_t handle);
+
+void wasm_sink_http_http_result_own_service_error_free(wasm_sink_http_http_result_own_service_error_t *ptr);
+
+void wasm_sink_http_http_result_response_error_free(wasm_sink_http_http_result_response_error_t *ptr);
 
 void wasm_sink_kafka_kafka_error_free(wasm_sink_kafka_kafka_error_t *ptr);
 

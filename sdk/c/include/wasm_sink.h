@@ -11,8 +11,8 @@
 ///
 ///     WASM_SINK(.write = write_rows);
 ///
-/// Capabilities have headers of their own: <wasm_sink/delta.h>, <wasm_sink/duckdb.h>, <wasm_sink/kafka.h>,
-/// <wasm_sink/postgres.h>.
+/// Capabilities have headers of their own: <wasm_sink/delta.h>, <wasm_sink/duckdb.h>, <wasm_sink/http.h>,
+/// <wasm_sink/kafka.h>, <wasm_sink/postgres.h>.
 
 #ifndef WASM_SINK_H
 #define WASM_SINK_H

@@ -89,7 +89,8 @@ ws_status ws_read_as(ws_batch rows, const char *name, ws_type type, ws_column *c
                       word);
 }
 
-ws_status ws_read_records(ws_batch rows, const ws_json *const **records)
+/// Each row as the host writes it in JSON.
+static ws_status read_json(ws_batch rows, ws_column *column)
 {
     static ws_plan plan;
     static bool is_made;
@@ -99,14 +100,40 @@ ws_status ws_read_records(ws_batch rows, const ws_json *const **records)
         is_made = true;
     }
     ws_batch shaped;
-    ws_column column;
     WS_TRY(ws_plan_apply(plan, rows, &shaped));
-    WS_TRY(ws_read(shaped, "row", &column));
+    WS_TRY(ws_read(shaped, "row", column));
     ws_drop(shaped);
+    return WS_OK;
+}
+
+ws_status ws_read_records(ws_batch rows, const ws_json *const **records)
+{
+    ws_column column;
+    WS_TRY(read_json(rows, &column));
     const ws_json **all = ws_alloc_array(column.length, sizeof *all);
     for (size_t row = 0; row < column.length; row++)
         WS_TRY(ws_context(ws_json_parse(ws_text_at(&column, row), &all[row]), "row %zu", row));
     *records = all;
+    return WS_OK;
+}
+
+ws_status ws_json_array(ws_batch rows, ws_bytes *json)
+{
+    ws_column column;
+    WS_TRY(read_json(rows, &column));
+    size_t length = 2 + column.length;
+    for (size_t row = 0; row < column.length; row++)
+        length += ws_text_at(&column, row).length;
+    unsigned char *array = ws_alloc(length), *end = array;
+    *end++ = '[';
+    for (size_t row = 0; row < column.length; row++) {
+        ws_text text = ws_text_at(&column, row);
+        if (row)
+            *end++ = ',';
+        end = (unsigned char *)memcpy(end, text.data, text.length) + text.length;
+    }
+    *end++ = ']';
+    *json = (ws_bytes){array, (size_t)(end - array)};
     return WS_OK;
 }
 

@@ -24,6 +24,7 @@ int main(void)
     test_columns();
     test_streams();
     test_lies();
+    test_http();
     arena_call_ended();
     arena_epoch_ended();
     printf(failures ? "%d failed\n" : "all as it should be\n", failures);

@@ -45,6 +45,7 @@ void test_columns(void);
 void test_streams(void);
 void test_lies(void);
 void test_memory(void);
+void test_http(void);
 
 /// Columns of every type, with nulls; 11 rows.
 ws_columns every_type(void);

@@ -5,15 +5,20 @@ import { ask } from "./errors.js";
 
 let plan;
 
-/** Each row as an object; the host makes JSON of them, which is parsed here. */
-export function recordsOf(rows, handle) {
+/** Each row as the host writes it in JSON. */
+export function jsonTextsOf(handle) {
   if (plan === undefined) {
     const made = new types.Plan();
     ask(() => made.json("row", []));
     plan = made;
   }
   const json = ask(() => plan.apply(handle).ipc([]));
-  const texts = valuesOf(readStream(json)[0]);
+  return valuesOf(readStream(json)[0]);
+}
+
+/** Each row as an object. */
+export function recordsOf(rows, handle) {
+  const texts = jsonTextsOf(handle);
   const parse = hasLongNumbers(rows) ? parseLong : JSON.parse;
   return texts.map((text) => (text === null ? null : parse(text)));
 }

@@ -6,8 +6,8 @@
         def write(self, batch: Batch) -> None:
             skip(len(batch), "discarded")
 
-Tables and topics are in modules of their own, which sink.toml has to name: `wasm_sink.delta`, `wasm_sink.duckdb`,
-`wasm_sink.postgres`, `wasm_sink.kafka`.
+Tables, topics and web services are in modules of their own, which sink.toml has to name: `wasm_sink.delta`,
+`wasm_sink.duckdb`, `wasm_sink.postgres`, `wasm_sink.kafka`, `wasm_sink.http`.
 """
 
 from . import log

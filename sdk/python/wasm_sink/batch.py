@@ -131,14 +131,18 @@ class Batch:
 
         Whole records are convenient and slow: `columns` is several times as fast.
         """
+        records: list[dict[str, Any]] = json.loads(f"[{','.join(self._json_texts())}]")
+        return records
+
+    def _json_texts(self) -> list[str]:
+        """Each row as the host writes it in JSON."""
         plan = _types.Plan()
         host.call(plan.json, "row", [])
         shaped = Batch._of(host.call(plan.apply, self._use()))
         texts = shaped.column("row")
         if len(texts) != len(self):
             raise Fatal(f"{len(self)} rows came back as {len(texts)} records")
-        records: list[dict[str, Any]] = json.loads(f"[{','.join(texts)}]")
-        return records
+        return texts
 
     def ipc(self, columns: Sequence[str] = ()) -> bytes:
         """The Arrow IPC stream of these columns; of all, where none is named."""

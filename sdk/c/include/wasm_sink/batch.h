@@ -69,6 +69,8 @@ WS_CHECKED ws_status ws_read_as(ws_batch rows, const char *name, ws_type type, w
 WS_CHECKED ws_status ws_read_columns(ws_batch rows, ws_names names, ws_columns *columns);
 /// Each row as a JSON object. It takes far longer than columns do, and is the shortest to write.
 WS_CHECKED ws_status ws_read_records(ws_batch rows, const ws_json *const **records);
+/// All rows as one JSON array, as the host writes it.
+WS_CHECKED ws_status ws_json_array(ws_batch rows, ws_bytes *json);
 /// The columns as an Arrow IPC stream, for a reader of your own.
 WS_CHECKED ws_status ws_ipc(ws_batch rows, ws_names names, ws_bytes *stream);
 

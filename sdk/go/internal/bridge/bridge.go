@@ -6,9 +6,11 @@ import (
 	types "github.com/wasm-sink/wasm-sink/sdk/go/internal/wit/wasm_sink_sink_types"
 )
 
-// Borrow gives the handle of a *wasmsink.Batch, and Failure makes a *wasmsink.Error. Set by package wasmsink.
+// Borrow gives the handle of a *wasmsink.Batch, Records each of its rows in JSON, and Failure makes a *wasmsink.Error. Set
+// by package wasmsink.
 var (
 	Borrow  func(batch any) (*types.Batch, error)
+	Records func(batch any) ([]string, error)
 	Failure func(types.Error) error
 )
 

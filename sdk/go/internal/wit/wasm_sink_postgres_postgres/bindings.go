@@ -4,6 +4,7 @@
 //     wasm-sink:sink@0.1.0
 //     wasm-sink:delta@0.1.0
 //     wasm-sink:duckdb@0.1.0
+//     wasm-sink:http@0.1.0
 //     wasm-sink:kafka@0.1.0
 //     wasm-sink:postgres@0.1.0
 //     my:component
