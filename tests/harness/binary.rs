@@ -40,6 +40,11 @@ impl Binary {
         Self { path }
     }
 
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// A command line, not started yet. Secrets and settings of whoever runs the tests stay out.
     pub fn command(&self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Invocation {
         let mut command = Command::new(&self.path);

@@ -10,6 +10,15 @@ use crate::tools::tool;
 /// A command line of whoever writes a sink in this language: with the environment of the tests, and the language's
 /// toolchain on PATH.
 pub fn author(language: &str, args: &[&str], folder: &Path) -> Invocation {
+    let mut command = Binary::find().command(args).current_dir(folder);
+    for (name, value) in author_environment(language) {
+        command = command.env(name, value);
+    }
+    command
+}
+
+/// The environment of whoever writes a sink in this language. `wasm-sink` is on its PATH, too.
+pub fn author_environment(language: &str) -> Vec<(OsString, OsString)> {
     let tools: &[&'static str] = match language {
         "go" => &["golang"],
         "javascript" | "typescript" => &["nodejs"],
@@ -17,28 +26,23 @@ pub fn author(language: &str, args: &[&str], folder: &Path) -> Invocation {
         _ => &[],
     };
     let mut path = OsString::new();
-    for program in tools.iter().map(|name| tool(name)) {
+    let programs = tools.iter().map(|name| tool(name));
+    for program in programs.chain([Binary::find().path().to_owned()]) {
         path.push(program.parent().expect("a folder that holds the program"));
         path.push(":");
     }
     path.push(std::env::var_os("PATH").unwrap_or_default());
-    let mut command = Binary::find().command(args).current_dir(folder);
-    for (name, value) in std::env::vars_os() {
-        let is_ours = name
-            .to_str()
-            .is_some_and(|name| name.starts_with("WASM_SINK_"));
-        if !is_ours {
-            command = command.env(name, value);
-        }
+    let is_ours = |name: &OsString| name.to_str().is_some_and(|name| name.starts_with("WASM_SINK_"));
+    let mut variables: Vec<_> = std::env::vars_os().filter(|(name, _)| !is_ours(name)).collect();
+    variables.push(("PATH".into(), path));
+    // What all projects in Rust have in common is compiled once.
+    let projects = target_directory().join("projects");
+    variables.push(("CARGO_TARGET_DIR".into(), projects.into()));
+    // Nor is it looked at here how small and fast it gets.
+    for (setting, value) in [("LTO", "off"), ("OPT_LEVEL", "0"), ("CODEGEN_UNITS", "16")] {
+        variables.push((format!("CARGO_PROFILE_RELEASE_{setting}").into(), value.into()));
     }
-    command
-        .env("PATH", path)
-        // What all projects in Rust have in common is compiled once.
-        .env("CARGO_TARGET_DIR", target_directory().join("projects"))
-        // Nor is it looked at here how small and fast it gets.
-        .env("CARGO_PROFILE_RELEASE_LTO", "off")
-        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0")
-        .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
+    variables
 }
 
 /// A copy of tests/careless in a language, where it can be built.

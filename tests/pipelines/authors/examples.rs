@@ -1,6 +1,6 @@
 //! examples/sinks: the same realistic sink in each language.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use wasm_sink_tests::{DeltaTable, author};
@@ -15,24 +15,27 @@ const WRITTEN: &str = "select count(*) as n, md5(string_agg(concat_ws('|', id, \
     amount), ';' order by id)) as digest from t";
 const COLUMNS: [&str; 7] = ["id", "at", "day", "country", "region", "email", "amount"];
 
-fn arrives(language: &str, name: &str) {
+/// A copy of an example and of its orders, built.
+pub fn built(language: &'static str, name: &str, folder: &Path) -> PathBuf {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/sinks");
-    let folder = tempfile::tempdir().unwrap();
-    let (project, orders) = (folder.path().join(name), folder.path().join("orders.jsonl"));
-    std::fs::copy(examples.join("orders.jsonl"), &orders).unwrap();
+    let project = folder.join(name);
+    std::fs::copy(examples.join("orders.jsonl"), folder.join("orders.jsonl")).unwrap();
     copy(&examples.join(name), &project);
-    if language == "rust" {
-        let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.lock");
-        std::fs::copy(lock, project.join("Cargo.lock")).unwrap();
-    }
     author(language, &["build"], &project)
         .finish_building()
         .expect_code(0);
+    project
+}
+
+fn arrives(language: &'static str, name: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let project = built(language, name, folder.path());
     author(language, &["run", "pipeline.toml"], &project)
         .finish_building()
         .expect_code(0);
     let table = DeltaTable::local(&project.join("lake/orders"));
     assert_eq!(table.columns(), COLUMNS);
+    let orders = folder.path().join("orders.jsonl");
     let expected = EXPECTED.replace("ORDERS", orders.to_str().unwrap());
     let expected = table.query_one(&expected);
     assert_eq!(expected["n"], json!(37));

@@ -1,9 +1,10 @@
 //! From an empty folder to rows in a table, in each language: `new`, `build`, `test`, `run`.
 
-mod examples;
+pub mod examples;
 mod sdks;
 mod swaps;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -48,7 +49,6 @@ impl Project {
             language,
             root: folder.join(NAME),
         };
-        project.lock();
         let built = project.command(&["build"]).finish_building().expect_code(0);
         assert!(
             built.stdout.contains("build/my-sink.wasm: "),
@@ -56,14 +56,6 @@ impl Project {
             built.said()
         );
         project
-    }
-
-    /// The versions of crates that were tried here, so that a new release of some crate breaks no test.
-    fn lock(&self) {
-        if self.language == "rust" {
-            let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.lock");
-            std::fs::copy(lock, self.path("Cargo.lock")).unwrap();
-        }
     }
 
     fn command(&self, args: &[&str]) -> wasm_sink_tests::Invocation {
@@ -170,6 +162,36 @@ fn c_arrives() {
 #[test]
 fn rust_arrives() {
     arrives("rust");
+}
+
+/// Name and version of each package in a lock file.
+fn locked(path: &str) -> BTreeSet<(String, String)> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
+    let text = std::fs::read_to_string(path).unwrap();
+    let packages = text.split("[[package]]").skip(1);
+    let value = |package: &str, key: &str| {
+        let line = package.lines().find_map(|line| line.strip_prefix(key));
+        line.unwrap().trim_matches('"').to_owned()
+    };
+    packages
+        .map(|package| (value(package, "name = "), value(package, "version = ")))
+        .collect()
+}
+
+/// Whoever begins with Rust gets the crates that were tried here.
+#[test]
+fn what_rust_begins_with_is_locked_to_what_was_tried() {
+    let ours = locked("Cargo.lock");
+    for (path, own) in [
+        ("sdk/rust/template/Cargo.lock", "my-sink"),
+        ("examples/sinks/rust/Cargo.lock", "orders"),
+    ] {
+        let others: Vec<_> = locked(path)
+            .into_iter()
+            .filter(|package| package.0 != own && !ours.contains(package))
+            .collect();
+        assert!(others.is_empty(), "{path}: {others:?}");
+    }
 }
 
 #[test]

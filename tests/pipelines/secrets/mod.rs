@@ -19,19 +19,19 @@ const TOKEN: &str = "planted-token-4f1c77aa";
 /// What the component may know.
 const GRANTED: &str = "granted-value-90ab31";
 /// Too much for any log; of the compiler, which sees none, less.
-const ALL: (&str, &str) = (
+pub const ALL: (&str, &str) = (
     "WASM_SINK_LOG",
     "trace,wasmtime=warn,wasmtime_internal_cranelift=warn,wasmtime_environ=warn,cranelift_codegen=warn,cranelift_frontend=warn,regalloc2=warn",
 );
 
 /// What was looked into, and what may not be there.
-struct Search {
+pub struct Search {
     secrets: Vec<String>,
     places: usize,
 }
 
 impl Search {
-    fn new(secrets: &[&str]) -> Self {
+    pub fn new(secrets: &[&str]) -> Self {
         let plain = secrets.iter().map(|secret| (*secret).to_owned());
         // As HTTP and SASL send them.
         let encoded = secrets.iter().flat_map(|secret| {
@@ -50,7 +50,7 @@ impl Search {
 
     /// `marker` shows that the place has in it what belongs there.
     #[track_caller]
-    fn look(&mut self, place: &str, bytes: &[u8], marker: &str) {
+    pub fn look(&mut self, place: &str, bytes: &[u8], marker: &str) {
         assert!(
             contains(bytes, marker.as_bytes()),
             "{place} has no `{marker}`, so that nothing is shown by looking there: {}",
@@ -68,13 +68,13 @@ impl Search {
     }
 
     #[track_caller]
-    fn look_at(&mut self, place: &str, outcome: &Outcome, marker: &str) {
+    pub fn look_at(&mut self, place: &str, outcome: &Outcome, marker: &str) {
         self.look(place, outcome.said().as_bytes(), marker);
     }
 
     /// All files below a folder, of which one at least has the marker.
     #[track_caller]
-    fn look_below(&mut self, place: &str, folder: &Path, marker: &str) {
+    pub fn look_below(&mut self, place: &str, folder: &Path, marker: &str) {
         let mut all = Vec::new();
         for file in files_below(folder) {
             all.extend(file.as_bytes());
