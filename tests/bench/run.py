@@ -23,6 +23,7 @@ from pathlib import Path
 
 import changes
 import kafka
+import languages
 import limits
 import operating
 import postgres
@@ -319,6 +320,7 @@ MEASUREMENTS = {
     "shadowing": shadowing,
     "limits": limits.cost,
     "telemetry": telemetry.cost,
+    "languages": languages.ratios,
     "kafka_to_discard": kafka.to_discard,
     "kafka_to_delta": kafka.to_delta,
     "kafka_memory": kafka.memory,

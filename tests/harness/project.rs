@@ -32,15 +32,23 @@ pub fn author_environment(language: &str) -> Vec<(OsString, OsString)> {
         path.push(":");
     }
     path.push(std::env::var_os("PATH").unwrap_or_default());
-    let is_ours = |name: &OsString| name.to_str().is_some_and(|name| name.starts_with("WASM_SINK_"));
-    let mut variables: Vec<_> = std::env::vars_os().filter(|(name, _)| !is_ours(name)).collect();
+    let is_ours = |name: &OsString| {
+        name.to_str()
+            .is_some_and(|name| name.starts_with("WASM_SINK_"))
+    };
+    let mut variables: Vec<_> = std::env::vars_os()
+        .filter(|(name, _)| !is_ours(name))
+        .collect();
     variables.push(("PATH".into(), path));
     // What all projects in Rust have in common is compiled once.
     let projects = target_directory().join("projects");
     variables.push(("CARGO_TARGET_DIR".into(), projects.into()));
     // Nor is it looked at here how small and fast it gets.
     for (setting, value) in [("LTO", "off"), ("OPT_LEVEL", "0"), ("CODEGEN_UNITS", "16")] {
-        variables.push((format!("CARGO_PROFILE_RELEASE_{setting}").into(), value.into()));
+        variables.push((
+            format!("CARGO_PROFILE_RELEASE_{setting}").into(),
+            value.into(),
+        ));
     }
     variables
 }

@@ -76,7 +76,9 @@ impl WebService {
     /// A line that is being written is left out.
     fn lines(&self, name: &str) -> Vec<Value> {
         let text = std::fs::read_to_string(self.folder.path().join(name)).unwrap_or_default();
-        let lines = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+        let lines = text
+            .split_inclusive('\n')
+            .filter(|line| line.ends_with('\n'));
         lines
             .map(|line| serde_json::from_str(line).expect("a line of JSON"))
             .collect()

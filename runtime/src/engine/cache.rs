@@ -190,7 +190,8 @@ impl Cache {
         match unsafe { Component::deserialize(engine, code) } {
             Ok(component) => {
                 // The ones that are in use are to stay the longest. Another time will do as well.
-                let used = fs::File::open(&path).and_then(|file| file.set_modified(SystemTime::now()));
+                let used =
+                    fs::File::open(&path).and_then(|file| file.set_modified(SystemTime::now()));
                 drop(used);
                 Some(component)
             }

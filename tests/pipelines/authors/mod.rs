@@ -89,7 +89,11 @@ fn expected(folder: &Path, rows: u64) -> Value {
 
 /// How many dead letters the pipeline of a folder has.
 fn letters(folder: &Path) -> u64 {
-    let listed = author("rust", &["dead-letters", "list", "pipeline.toml", "--json"], folder);
+    let listed = author(
+        "rust",
+        &["dead-letters", "list", "pipeline.toml", "--json"],
+        folder,
+    );
     let listed = listed.finish().expect_code(0);
     let letters: Value = serde_json::from_str(&listed.stdout).unwrap();
     letters["letters"].as_u64().unwrap()

@@ -6,7 +6,9 @@ use std::process::Command;
 use wasm_sink_tests::{target_directory, tool};
 
 fn passes(language: &str, command: &mut Command) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sdk").join(language);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../sdk")
+        .join(language);
     let tried = command.current_dir(folder).output().unwrap();
     assert!(
         tried.status.success(),
@@ -19,13 +21,23 @@ fn passes(language: &str, command: &mut Command) {
 #[test]
 fn of_python() {
     let python = tool("python");
-    let arguments = ["-B", "-m", "unittest", "discover", "--start-directory", "tests"];
+    let arguments = [
+        "-B",
+        "-m",
+        "unittest",
+        "discover",
+        "--start-directory",
+        "tests",
+    ];
     passes("python", Command::new(python).args(arguments));
 }
 
 #[test]
 fn of_javascript() {
-    passes("js", Command::new(tool("nodejs")).args(["--test", "tests/"]));
+    passes(
+        "js",
+        Command::new(tool("nodejs")).args(["--test", "tests/"]),
+    );
 }
 
 #[test]

@@ -57,6 +57,19 @@ fn rust_python_and_go_take_over_from_one_another_and_each_row_arrives_once() {
         .iter()
         .filter_map(|commit| commit["wasmSink"]["component"].as_str());
     let writers: BTreeSet<_> = writers.collect();
-    assert_eq!(writers, components.iter().map(|path| sha256(path)).collect::<Vec<_>>().iter().map(String::as_str).collect());
-    println!("{rows} rows in {} commits by {} components", history.len(), writers.len());
+    assert_eq!(
+        writers,
+        components
+            .iter()
+            .map(|path| sha256(path))
+            .collect::<Vec<_>>()
+            .iter()
+            .map(String::as_str)
+            .collect()
+    );
+    println!(
+        "{rows} rows in {} commits by {} components",
+        history.len(),
+        writers.len()
+    );
 }

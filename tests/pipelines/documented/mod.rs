@@ -1,5 +1,7 @@
 //! Pages that readers follow: what stands in their code blocks is done, and has to come out as they say.
 
+mod contract;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

@@ -49,13 +49,19 @@ fn delivers(language: &'static str, name: &str) {
         // More than the service takes at once.
         .replace("batch_rows = 10\n", "batch_rows = 64\n")
         + "\n[epoch]\nmax_rows = 150\nmin_commit_ms = 10\n";
-    assert!(text.contains(&timeout) && text.contains("batch_rows = 64"), "{text}");
+    assert!(
+        text.contains(&timeout) && text.contains("batch_rows = 64"),
+        "{text}"
+    );
     std::fs::write(&file, text).unwrap();
 
     let recorded = folder.path().join("recorded");
     let run = || {
         let command = author(language, &["run", "pipeline.toml", "--record"], &project);
-        command.arg(&recorded).env("ORDERS_TOKEN", TOKEN).env(ALL.0, ALL.1)
+        command
+            .arg(&recorded)
+            .env("ORDERS_TOKEN", TOKEN)
+            .env(ALL.0, ALL.1)
     };
     let process = run().start();
     await_that("some orders", || {
@@ -88,22 +94,43 @@ fn all_arrived(service: &WebService) {
             repeated += 1;
         }
     }
-    let arrived: BTreeSet<_> = orders.values().map(|order| order["order"].as_u64().unwrap() as usize).collect();
+    let arrived: BTreeSet<_> = orders
+        .values()
+        .map(|order| order["order"].as_u64().unwrap() as usize)
+        .collect();
     let is_left_out = |number: &usize| REFUSED.contains(number) || REJECTED.contains(number);
-    assert_eq!(arrived, (0..ORDERS).filter(|number| !is_left_out(number)).collect());
+    assert_eq!(
+        arrived,
+        (0..ORDERS).filter(|number| !is_left_out(number)).collect()
+    );
     assert_eq!(arrived.len(), orders.len(), "an order has two ids");
     let answers: BTreeSet<_> = service.answers().into_iter().collect();
-    for answer in ["well", "429", "500", "503", "413", "422", "late", "taken, then cut", "taken, then cut short"] {
+    for answer in [
+        "well",
+        "429",
+        "500",
+        "503",
+        "413",
+        "422",
+        "late",
+        "taken, then cut",
+        "taken, then cut short",
+    ] {
         assert!(answers.contains(answer), "{answers:?}");
     }
     assert!(repeated > 0, "nothing was sent twice with one key");
-    println!("{count} orders for {}, {repeated} requests came again", orders.len());
+    println!(
+        "{count} orders for {}, {repeated} requests came again",
+        orders.len()
+    );
 }
 
 fn refused_are_kept(directory: &Path) {
     let letters = dead_letters(directory);
     let kept = |reason: &str| {
-        let letters = letters.iter().filter(|letter| letter.text("reason").contains(reason));
+        let letters = letters
+            .iter()
+            .filter(|letter| letter.text("reason").contains(reason));
         letters.count()
     };
     assert_eq!(kept("422"), REFUSED.len(), "{letters:?}");
@@ -119,7 +146,11 @@ fn no_secret(ran: &[&Outcome], recorded: &Path, project: &Path) {
     }
     search.look_below("the recordings", recorded, "\"you\"");
     search.look_below("what the component is told", recorded, "***");
-    search.look_below("the state directory", &project.join(".wasm-sink"), "example.org");
+    search.look_below(
+        "the state directory",
+        &project.join(".wasm-sink"),
+        "example.org",
+    );
 }
 
 #[test]
