@@ -24,7 +24,7 @@ BATCH_ROWS = (1_000, 10_000, 64_000)
 # Those of a default pipeline: there memory is looked at.
 USUAL_ROWS = 10_000
 TURNS = 3
-RUN_S = 1.6
+RUN_S = 1.5
 # So many rows tell roughly how fast it is.
 PILOT_ROWS = {"handle": 500_000, "columns": 100_000, "rows": 20_000}
 
@@ -95,7 +95,7 @@ def show_starts(projects):
             compiled, _ = start(project)
             _, opened = start(project)
             turns[language].append((compiled, opened))
-    print(f"  {'component':<12} {'kB':>14} {'compile, ms':>20} {'instantiate, ms':>20}")
+    print(f"  {'component':<12} {'kB':>16} {'compile, ms':>20} {'instantiate, ms':>20}")
     base = None
     for language, project in projects.items():
         compiled, opened = (statistics.median(times) for times in zip(*turns[language]))
@@ -187,7 +187,7 @@ def show_work(work, medians):
 
 
 # Digits before the ratio, after the point, and of the ratio, for size, compiling and opening.
-SHOWN_STARTS = [(9, 0, 5), (10, 0, 9), (10, 2, 9)]
+SHOWN_STARTS = [(8, 0, 8), (12, 0, 8), (12, 2, 8)]
 
 
 def beside(value, base, width, digits, ratio_width):

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use wasm_sink_core::step::Step;
 use wasm_sink_tests::DeltaTable;
 
-use crate::destination::{Destination, OnDisk, Promise, Routing, Shared};
+use crate::destination::{Delivery, Destination, OnDisk, Promise, Routing, Shared};
 
 pub struct Disk {
     path: PathBuf,
@@ -25,6 +25,7 @@ impl Destination for Disk {
     const PROMISE: Promise = Promise {
         connector: "delta",
         title: "Delta Lake: local disk",
+        delivery: Delivery::ExactlyOnce,
         positions: "in the table's own log, swapped with the data",
     };
     const COMPONENT: &'static str = "delta";

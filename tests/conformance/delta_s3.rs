@@ -6,7 +6,9 @@ use serde_json::Value;
 use wasm_sink_core::step::Step;
 use wasm_sink_tests::{DeltaTable, Versitygw};
 
-use crate::destination::{Destination, Promise, Restartable, Routing, Shared, Wire, Wired};
+use crate::destination::{
+    Delivery, Destination, Promise, Restartable, Routing, Shared, Wire, Wired,
+};
 
 pub struct Bucket(Versitygw);
 
@@ -20,6 +22,7 @@ impl Destination for Bucket {
     const PROMISE: Promise = Promise {
         connector: "delta",
         title: "Delta Lake: S3 and compatible",
+        delivery: Delivery::ExactlyOnce,
         positions: "in the table's own log, swapped with the data",
     };
     const COMPONENT: &'static str = "delta";

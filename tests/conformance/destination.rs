@@ -17,8 +17,18 @@ pub struct Promise {
     pub connector: &'static str,
     /// What a reader calls it.
     pub title: &'static str,
+    /// How often a row arrives.
+    pub delivery: Delivery,
     /// Where its positions are.
     pub positions: &'static str,
+}
+
+/// How often a row arrives.
+#[derive(Clone, Copy, Debug)]
+pub enum Delivery {
+    ExactlyOnce,
+    /// What comes again can be told by its identity.
+    AtLeastOnce,
 }
 
 /// Where a client's bytes pass that can be cut.
@@ -45,7 +55,7 @@ impl Wire {
 
 /// A destination: how to start it, how to connect to it, how to read it back with other software.
 pub trait Destination: Sized {
-    /// What it promises: exactly once. A destination with less has a suite of its own.
+    /// What it promises: exactly once. A destination with less has tests of its own.
     const PROMISE: Promise;
     /// The built-in component that writes to it.
     const COMPONENT: &'static str;

@@ -7,7 +7,9 @@ use serde_json::Value;
 use wasm_sink_core::step::Step;
 use wasm_sink_tests::duckdb::DuckDb;
 
-use crate::destination::{Destination, Exclusive, OnDisk, Promise, Refusing, Routing, Time, Upserting, Widening};
+use crate::destination::{
+    Delivery, Destination, Exclusive, OnDisk, Promise, Refusing, Routing, Time, Upserting, Widening,
+};
 
 pub struct File(DuckDb);
 
@@ -19,6 +21,7 @@ impl Destination for File {
     const PROMISE: Promise = Promise {
         connector: "duckdb",
         title: "DuckDB",
+        delivery: Delivery::ExactlyOnce,
         positions: "in a table, swapped in the transaction that holds the data",
     };
     const COMPONENT: &'static str = "duckdb";
@@ -101,4 +104,14 @@ impl OnDisk for File {
     }
 }
 
-crate::suite!(File, tabular, exclusive, on_disk, refusing, routing, routing_upserts, upserting, widening);
+crate::suite!(
+    File,
+    tabular,
+    exclusive,
+    on_disk,
+    refusing,
+    routing,
+    routing_upserts,
+    upserting,
+    widening
+);

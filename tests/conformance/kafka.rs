@@ -7,7 +7,9 @@ use serde_json::Value;
 use wasm_sink_core::step::Step;
 use wasm_sink_tests::kafka::{END_TXN, Kafka, fresh};
 
-use crate::destination::{Destination, Promise, Restartable, Routing, Shared, Time, Wire, Wired};
+use crate::destination::{
+    Delivery, Destination, Promise, Restartable, Routing, Shared, Time, Wire, Wired,
+};
 
 pub struct Broker {
     /// None: the one that all have.
@@ -33,6 +35,7 @@ impl Destination for Broker {
     const PROMISE: Promise = Promise {
         connector: "kafka",
         title: "Kafka",
+        delivery: Delivery::ExactlyOnce,
         positions: "in a compacted topic, or as the source's group offsets, in the transaction that holds the records",
     };
     const COMPONENT: &'static str = "kafka";

@@ -17,14 +17,17 @@ mod destination;
 mod promises;
 mod suite;
 
-/// A file per destination. One that a build has and this list lacks does not compile.
+/// A file per destination, of those that promise what the suite asks for, and of those that promise less. One that a
+/// build has and this list lacks does not compile.
 macro_rules! kits {
-    ($($file:ident: $kit:ident),+ $(,)?) => {
+    ($($file:ident: $kit:ident),+; $($less:ident),+) => {
         $(mod $file;)+
+        $(mod $less;)+
 
         /// What each of them promises.
         const PROMISES: &[destination::Promise] = &[
-            $(<$file::$kit as destination::Destination>::PROMISE),+
+            $(<$file::$kit as destination::Destination>::PROMISE,)+
+            $($less::PROMISE),+
         ];
     };
 }
@@ -34,5 +37,6 @@ kits! {
     delta_s3: Bucket,
     duckdb: File,
     kafka: Broker,
-    postgres: Server,
+    postgres: Server;
+    http
 }

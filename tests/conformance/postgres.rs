@@ -6,7 +6,10 @@ use serde_json::Value;
 use wasm_sink_core::step::Step;
 use wasm_sink_tests::postgres::Postgres;
 
-use crate::destination::{Destination, Promise, Refusing, Restartable, Routing, Shared, Upserting, Widening, Wire, Wired};
+use crate::destination::{
+    Delivery, Destination, Promise, Refusing, Restartable, Routing, Shared, Upserting, Widening,
+    Wire, Wired,
+};
 
 pub struct Server(Postgres);
 
@@ -18,6 +21,7 @@ impl Destination for Server {
     const PROMISE: Promise = Promise {
         connector: "postgres",
         title: "PostgreSQL",
+        delivery: Delivery::ExactlyOnce,
         positions: "in a table, swapped in the transaction that holds the data",
     };
     const COMPONENT: &'static str = "postgres";
@@ -44,7 +48,8 @@ impl Destination for Server {
 
     fn query(&self, table: &str, sql: &str) -> Vec<Value> {
         let table = quoted(table);
-        self.0.query(&format!("with t as (select * from {table}) {sql}"))
+        self.0
+            .query(&format!("with t as (select * from {table}) {sql}"))
     }
 
     fn columns(&self, table: &str) -> Vec<String> {
@@ -108,4 +113,15 @@ impl Widening for Server {
     }
 }
 
-crate::suite!(Server, tabular, shared, wired, restartable, refusing, routing, routing_upserts, upserting, widening);
+crate::suite!(
+    Server,
+    tabular,
+    shared,
+    wired,
+    restartable,
+    refusing,
+    routing,
+    routing_upserts,
+    upserting,
+    widening
+);

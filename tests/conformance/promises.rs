@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::PROMISES;
+use crate::destination::Delivery;
 
 const BEGIN: &str = "<!-- from tests/conformance: make promises -->\n";
 const END: &str = "<!-- end -->\n";
@@ -14,8 +15,12 @@ fn readme() -> PathBuf {
 fn table() -> String {
     let mut table = String::from("| destination | promise | positions |\n|---|---|---|\n");
     for promise in PROMISES {
+        let delivery = match promise.delivery {
+            Delivery::ExactlyOnce => "exactly once",
+            Delivery::AtLeastOnce => "at least once, with stable ids",
+        };
         table.push_str(&format!(
-            "| [{}](docs/{}.md) | exactly once | {} |\n",
+            "| [{}](docs/{}.md) | {delivery} | {} |\n",
             promise.title, promise.connector, promise.positions
         ));
     }
