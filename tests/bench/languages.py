@@ -9,15 +9,16 @@ import struct
 import subprocess
 import sys
 import threading
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime
 from pathlib import Path
 
 from measuring import BINARY, CACHE, HERE, measure
 
 SETUP = HERE.parent / "setup.sh"
-# The first is what the others are held against.
 LANGUAGES = {"rust": "Rust", "c": "C", "go": "Go", "js": "JavaScript", "python": "Python"}
+# What the others are held against.
+FIRST = "rust"
 TOOLCHAINS = {"c": "zig", "go": "golang", "js": "nodejs"}
 WORKS = ("handle", "columns", "rows")
 BATCH_ROWS = (1_000, 10_000, 64_000)
@@ -30,9 +31,10 @@ PILOT_ROWS = {"handle": 500_000, "columns": 100_000, "rows": 20_000}
 
 
 def ratios(folder, _rows):
-    """The same sink in each language, on rows of the generator; ratios are language / Rust. By handle: a plan, a filter
-    and a slice. On columns: three are read, two are computed and put back. By rows: the same with records (in Rust made
-    of columns). Rows per second from the first batch to the last commit; the time of a batch is the component's alone."""
+    """The same sink in each language, on rows of the generator; ratios are language / Rust. By handle: a plan, a filter,
+    a slice. By columns: three are read, two are computed and put back. By rows: the same with records (in Rust they are
+    made of columns). Rows per second are from the first batch to the last commit; the time of a batch is that of its
+    call of `write`, with what the host does in it."""
     projects = {language: Project(language, folder) for language in LANGUAGES}
     with Collector() as collector:
         show_starts(projects)
@@ -53,7 +55,7 @@ class Project:
             shutil.copy(HERE.parent.parent / "Cargo.lock", copy)
         self.component = copy / "build" / "bench.wasm"
         if not self.component.exists():
-            print(f"  building the sink in {LANGUAGES[language]}: a minute or two, once", flush=True)
+            print(f"  building the sink in {LANGUAGES[language]}: minutes, once", flush=True)
         build(language, copy)
         self.folder = folder / language
         self.folder.mkdir()
@@ -95,20 +97,21 @@ def show_starts(projects):
             compiled, _ = start(project)
             _, opened = start(project)
             turns[language].append((compiled, opened))
-    print(f"  {'component':<12} {'kB':>16} {'compile, ms':>20} {'instantiate, ms':>20}")
-    base = None
-    for language, project in projects.items():
-        compiled, opened = (statistics.median(times) for times in zip(*turns[language]))
-        told = (project.component.stat().st_size / 1e3, compiled, opened)
-        base = base or told
-        size, compiled, opened = (beside(value, of, *form) for value, of, form in zip(told, base, SHOWN_STARTS))
-        print(f"  {LANGUAGES[language]:<12} {size} {compiled} {opened}")
-    print()
+    print(f"  {'component':<12}{'kB':>17}{'compile, ms':>21}{'instantiate, ms':>21}")
+    told = {
+        language: (project.component.stat().st_size / 1e3, *map(statistics.median, zip(*turns[language])))
+        for language, project in projects.items()
+    }
+    for language, (size, compiled, opened) in told.items():
+        base = told[FIRST]
+        shown = beside(size, base[0], 9, 0, 8), beside(compiled, base[1], 13, 0, 8), beside(opened, base[2], 13, 2, 8)
+        print(f"  {LANGUAGES[language]:<12}{''.join(shown)}")
+    print(flush=True)
 
 
 def start(project):
-    """Milliseconds until the component is compiled, and from there until an instance is open: as the log tells both.
-    Between the last two of its lines nothing else is done that takes long."""
+    """Milliseconds to compile the component, which the log tells, and to instantiate and open it: what is between two
+    of its lines, and next to nothing else is."""
     command = [BINARY, "run", "--json", project.pipeline("handle", 1_000, 1_000)]
     environment = {**os.environ, "WASM_SINK_LOG": "warn,wasm_sink::engine=debug"}
     ran = subprocess.run(command, env=environment, capture_output=True, text=True)
@@ -117,8 +120,11 @@ def start(project):
     lines = [json.loads(line) for line in ran.stderr.splitlines() if line.startswith("{")]
     loaded = [line for line in lines if line["message"] == "a component is loaded"]
     opened = next(line for line in lines if line["message"] == "opened an instance")
-    took = datetime.fromisoformat(opened["timestamp"]) - datetime.fromisoformat(loaded[-1]["timestamp"])
-    return loaded[0]["elapsed_ms"], took.total_seconds() * 1e3
+    return loaded[0]["elapsed_ms"], (moment(opened) - moment(loaded[-1])).total_seconds() * 1e3
+
+
+def moment(line):
+    return datetime.fromisoformat(line["timestamp"].replace("Z", "+00:00"))
 
 
 # ---- runs ----------------------------------------------------------------------------------------
@@ -135,22 +141,19 @@ class Ran:
 def measured(projects, work, collector):
     """The medians of each language and size of batches. Languages take turns, so that a machine that is slow for a
     while is slow for all."""
-    rates = {
-        language: run(project, work, PILOT_ROWS[work], USUAL_ROWS, collector).rows_per_s
-        for language, project in projects.items()
-    }
-    turns = {}
+    turns, rates = {}, {}
+    for language, project in projects.items():
+        pilot = run(project, work, PILOT_ROWS[work], USUAL_ROWS, collector)
+        rates |= {(language, batch_rows): pilot.rows_per_s for batch_rows in BATCH_ROWS}
     for _ in range(TURNS):
         for batch_rows in BATCH_ROWS:
             for language, project in projects.items():
-                most = max(BATCH_ROWS)
-                rows = max(2, round(rates[language] * RUN_S / most)) * most
+                key = language, batch_rows
+                rows = max(2, round(rates[key] * RUN_S / batch_rows)) * batch_rows
                 ran = run(project, work, rows, batch_rows, collector)
-                turns.setdefault((language, batch_rows), []).append(ran)
-    return {
-        key: Ran(*(statistics.median(getattr(ran, what) for ran in all) for what in Ran.__dataclass_fields__))
-        for key, all in turns.items()
-    }
+                rates[key] = ran.rows_per_s
+                turns.setdefault(key, []).append(ran)
+    return {key: Ran(*map(statistics.median, zip(*map(astuple, all)))) for key, all in turns.items()}
 
 
 def run(project, work, rows, batch_rows, collector):
@@ -173,26 +176,21 @@ def show_work(work, medians):
     units = f"{'k rows/s':>16}{'µs a batch':>18}" * len(BATCH_ROWS)
     memory = f"MB at {USUAL_ROWS:,}"
     print(f"  {'by ' + work:<12}{sizes}{memory:>26}\n  {'':<12}{units}{'process':>15}{'instance':>11}")
-    first = next(iter(LANGUAGES))
     for language, name in LANGUAGES.items():
         line = f"  {name:<12}"
         for batch_rows in BATCH_ROWS:
-            ours, base = medians[language, batch_rows], medians[first, batch_rows]
+            ours, base = medians[language, batch_rows], medians[FIRST, batch_rows]
             line += beside(ours.rows_per_s / 1e3, base.rows_per_s / 1e3, 9, 0, 7)
             line += beside(ours.batch_us, base.batch_us, 10, 0, 8)
-        ours, base = medians[language, USUAL_ROWS], medians[first, USUAL_ROWS]
+        ours, base = medians[language, USUAL_ROWS], medians[FIRST, USUAL_ROWS]
         line += beside(ours.process_mb, base.process_mb, 9, 0, 6) + f"{ours.instance_mb:>11,.1f}"
         print(line)
     print(flush=True)
 
 
-# Digits before the ratio, after the point, and of the ratio, for size, compiling and opening.
-SHOWN_STARTS = [(8, 0, 8), (12, 0, 8), (12, 2, 8)]
-
-
 def beside(value, base, width, digits, ratio_width):
     """A number, and its ratio to that of Rust."""
-    ratio = value / base if base else float("nan")
+    ratio = value / max(base, 1e-9)
     return f"{value:>{width},.{digits}f}{ratio:>{ratio_width},.{2 if ratio < 100 else 0}f}"
 
 
