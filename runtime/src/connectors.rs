@@ -32,6 +32,7 @@ connectors! {
     "duckdb" wasm_sink_duckdb: connection source capability;
     "files" wasm_sink_files: source;
     "generator" wasm_sink_generator: source;
+    "http" wasm_sink_http: connection capability;
     "kafka" wasm_sink_kafka: connection source capability dead_letters;
     "postgres" wasm_sink_postgres: connection source capability;
     "stdin" wasm_sink_stdin: source;

@@ -111,6 +111,9 @@ impl WasmInstance {
     /// Has the guest stage what it holds.
     async fn flush_guest(&mut self) -> Result<(), Failure> {
         self.sandbox.flush().await?;
+        // What became of rows is said before that nothing was said of others.
+        let guest = &self.sandbox.state().guest;
+        guest.check_settled().map_err(answer)?;
         let account = self.sandbox.state().guest.account();
         if account.is_silent() {
             return Err(answer(Error::new(

@@ -99,11 +99,11 @@ const REST: [Check; 9] = [
     Check::TakesOtherColumns,
 ];
 
-/// Rows that were appended, by table.
+/// Rows that were appended, by table, or sent to a service, which takes all of a rehearsal.
 fn written(life: &Life) -> BTreeMap<String, u64> {
     let mut written = BTreeMap::new();
     for call in life.calls().filter(|call| call.answer.is_ok()) {
-        if let (Some(target), Some(rows), "append") =
+        if let (Some(target), Some(rows), "append" | "send") =
             (&call.asked.target, &call.rows, function(&call.asked))
         {
             *written.entry(target.name.clone()).or_insert(0) += rows.len() as u64;

@@ -260,17 +260,27 @@ typedef wasm_sink_sink_types_borrow_batch_t wasm_sink_duckdb_duckdb_borrow_batch
 
 typedef wasm_sink_sink_types_error_t wasm_sink_http_http_error_t;
 
+// What is asked for (RFC 9110, 9).
 typedef uint8_t wasm_sink_http_http_method_t;
 
+// A resource as it is.
 #define WASM_SINK_HTTP_HTTP_METHOD_GET 0
+// The same without its body.
 #define WASM_SINK_HTTP_HTTP_METHOD_HEAD 1
+// What the service makes of the body.
 #define WASM_SINK_HTTP_HTTP_METHOD_POST 2
+// The body in the place of what is there.
 #define WASM_SINK_HTTP_HTTP_METHOD_PUT 3
+// A change of what is there.
 #define WASM_SINK_HTTP_HTTP_METHOD_PATCH 4
+// That it goes.
 #define WASM_SINK_HTTP_HTTP_METHOD_DELETE 5
 
+// One header field. A name that comes twice has two values.
 typedef struct wasm_sink_http_http_header_t {
+  // Upper and lower case are the same.
   host_string_t   name;
+  // Text without line breaks.
   host_string_t   value;
 } wasm_sink_http_http_header_t;
 
@@ -279,7 +289,9 @@ typedef struct {
   size_t len;
 } wasm_sink_http_http_list_header_t;
 
+// What is asked of the service.
 typedef struct wasm_sink_http_http_request_t {
+  // What is to be done there.
   wasm_sink_http_http_method_t   method;
   // Below the connection's address, with its query: "events?source=orders". Nothing leads elsewhere: a
   // scheme, a host, or `..` is `invalid`.
@@ -291,8 +303,10 @@ typedef struct wasm_sink_http_http_request_t {
   host_list_u8_t   body;
 } wasm_sink_http_http_request_t;
 
+// What the service answered.
 typedef struct wasm_sink_http_http_response_t {
-  // 200 to 499, or a redirection that led elsewhere.
+  // 2xx, 4xx but those that are tried again or refuse the credentials (401, 403, 407), 501, 505, or a redirection
+  // that leads elsewhere.
   uint16_t   status;
   // Names in lower case. None that set cookies or ask for credentials.
   wasm_sink_http_http_list_header_t   headers;

@@ -50,6 +50,7 @@ macro_rules! capabilities {
 capabilities! {
     "delta" delta;
     "duckdb" duckdb;
+    "http" http;
     "kafka" kafka;
     "postgres" postgres;
 }

@@ -12,7 +12,9 @@ mod ipc;
 mod json;
 mod plan;
 mod room;
+pub mod service;
 pub mod tables;
+mod unsettled;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -36,6 +38,7 @@ pub use plan::Plan;
 use calls::{Call, Replies};
 use charge::{Charges, Ledger};
 use room::{Full, Room};
+use unsettled::Unsettled;
 
 /// Generated from wit/deps/sink. A connector's own `bindgen!` maps `wasm-sink:sink/types` here.
 #[allow(missing_docs, reason = "generated")]
@@ -94,6 +97,8 @@ pub struct Guest {
     account: Account,
     dead_letters: Vec<DeadLetter>,
     doom: Doom,
+    /// Rows that a service refused.
+    unsettled: Unsettled,
     schemas: batch::SchemaIds,
     /// What batches that kernels made hold, and what plans keep for schemas.
     ledger: Ledger,
@@ -119,6 +124,7 @@ impl Guest {
             account: Account::default(),
             dead_letters: Vec::new(),
             doom: Doom::default(),
+            unsettled: Unsettled::default(),
             schemas: batch::SchemaIds::default(),
             ledger: Ledger::default(),
             plan_bytes: 0,
@@ -150,6 +156,7 @@ impl Guest {
         self.account = Account::default();
         self.dead_letters.clear();
         self.doom = Doom::default();
+        self.unsettled.clear();
         for stage in self.stages.values_mut() {
             stage.begin(id);
         }
@@ -202,6 +209,7 @@ impl Guest {
                 batch.free();
             }
         }
+        self.unsettled.clear();
         self.epoch += 1;
     }
 
@@ -363,6 +371,7 @@ impl Guest {
             ));
         }
         batch::dead_letters(rows, by, reason, &mut self.dead_letters);
+        self.unsettled.settled(rows);
         self.account.rejected += rows.len() as u64;
         Ok(())
     }

@@ -23,22 +23,34 @@ type Batch = wasm_sink_sink_types.Batch
 type Error = wasm_sink_sink_types.Error
 
 const (
-	MethodGet    uint8 = 0
-	MethodHead   uint8 = 1
-	MethodPost   uint8 = 2
-	MethodPut    uint8 = 3
-	MethodPatch  uint8 = 4
+	// A resource as it is.
+	MethodGet uint8 = 0
+	// The same without its body.
+	MethodHead uint8 = 1
+	// What the service makes of the body.
+	MethodPost uint8 = 2
+	// The body in the place of what is there.
+	MethodPut uint8 = 3
+	// A change of what is there.
+	MethodPatch uint8 = 4
+	// That it goes.
 	MethodDelete uint8 = 5
 )
 
+// What is asked for (RFC 9110, 9).
 type Method = uint8
 
+// One header field. A name that comes twice has two values.
 type Header struct {
-	Name  string
+	// Upper and lower case are the same.
+	Name string
+	// Text without line breaks.
 	Value string
 }
 
+// What is asked of the service.
 type Request struct {
+	// What is to be done there.
 	Method Method
 	// Below the connection's address, with its query: "events?source=orders". Nothing leads elsewhere: a
 	// scheme, a host, or `..` is `invalid`.
@@ -50,8 +62,10 @@ type Request struct {
 	Body []uint8
 }
 
+// What the service answered.
 type Response struct {
-	// 200 to 499, or a redirection that led elsewhere.
+	// 2xx, 4xx but those that are tried again or refuse the credentials (401, 403, 407), 501, 505, or a redirection
+	// that leads elsewhere.
 	Status uint16
 	// Names in lower case. None that set cookies or ask for credentials.
 	Headers []Header
