@@ -1,6 +1,7 @@
 //! From an empty folder to rows in a table, in each language: `new`, `build`, `test`, `run`.
 
 pub mod examples;
+mod packages;
 mod sdks;
 mod swaps;
 

@@ -144,8 +144,8 @@ fn no_secret(ran: &[&Outcome], recorded: &Path, project: &Path) {
     for outcome in ran {
         search.look_at("the log", outcome, "orders");
     }
-    search.look_below("the recordings", recorded, "\"you\"");
-    search.look_below("what the component is told", recorded, "***");
+    let told = r#"\"you\": \"Bearer ***\""#;
+    search.look_below("the recordings", recorded, told);
     search.look_below(
         "the state directory",
         &project.join(".wasm-sink"),
