@@ -79,7 +79,7 @@ impl fmt::Debug for Language {
 }
 
 /// Folders that are for us, or that tools leave behind.
-const NOT_FOR_USERS: [&str; 3] = ["tests", "__pycache__", "node_modules"];
+const NOT_FOR_USERS: [&str; 4] = ["tests", "__pycache__", ".mypy_cache", "node_modules"];
 
 /// A folder of `sdk/`, as it was when this binary was compiled.
 struct Embedded {
