@@ -59,12 +59,12 @@ class Project:
         build(language, copy)
         self.folder = folder / language
         self.folder.mkdir()
+        # Compiled components of its own.
+        self.environment = {**os.environ, "XDG_CACHE_HOME": str(self.folder / "cache")}
 
     def pipeline(self, work, rows, batch_rows, more=""):
         """One that begins anew, with its component compiled if it was before."""
-        for leftover in (self.folder / ".wasm-sink" / "bench").glob("*"):
-            if leftover.name != "compiled":
-                shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+        shutil.rmtree(self.folder / ".wasm-sink", ignore_errors=True)
         path = self.folder / "pipeline.toml"
         path.write_text(
             f'name = "bench"\n\n[source]\ntype = "generator"\nrows = {rows}\nbatch_rows = {batch_rows}\n\n'
@@ -93,7 +93,7 @@ def show_starts(projects):
     turns = {language: [] for language in projects}
     for _ in range(TURNS):
         for language, project in projects.items():
-            shutil.rmtree(project.folder / ".wasm-sink", ignore_errors=True)
+            shutil.rmtree(project.folder / "cache", ignore_errors=True)
             compiled, _ = start(project)
             _, opened = start(project)
             turns[language].append((compiled, opened))
@@ -113,7 +113,7 @@ def start(project):
     """Milliseconds to compile the component, which the log tells, and to instantiate and open it: what is between two
     of its lines, and next to nothing else is."""
     command = [BINARY, "run", "--json", project.pipeline("handle", 1_000, 1_000)]
-    environment = {**os.environ, "WASM_SINK_LOG": "warn,wasm_sink::engine=debug"}
+    environment = {**project.environment, "WASM_SINK_LOG": "warn,wasm_sink::engine=debug"}
     ran = subprocess.run(command, env=environment, capture_output=True, text=True)
     if ran.returncode:
         sys.exit(f"a sink does not run:\n{ran.stdout}{ran.stderr}")
@@ -160,7 +160,8 @@ def run(project, work, rows, batch_rows, collector):
     """One run, as its own telemetry and the kernel tell of it."""
     collector.clear()
     more = f'\n[telemetry]\notlp = "http://127.0.0.1:{collector.port}"\n'
-    process = measure(BINARY, "run", "--quiet", project.pipeline(work, rows, batch_rows, more))
+    command = [BINARY, "run", "--quiet", project.pipeline(work, rows, batch_rows, more)]
+    process = measure(*command, environment=project.environment)
     spans = collector.spans()
     writes = [attributes for name, _, _, attributes in spans if name == "write"]
     epochs = [(begun, ended) for name, begun, ended, _ in spans if name == "epoch"]
