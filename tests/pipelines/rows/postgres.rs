@@ -126,7 +126,7 @@ fn rows_arrive_once_under_kills() {
                   order_by = \"at\"\nbatch_rows = 1_000";
     let epochs = "[epoch]\nmax_rows = 3_000\nmin_commit_ms = 0";
     let case = case(server(&from), source, "postgres", server(&from), epochs);
-    let (mut kills, mut wait_ms) = (0, 150);
+    let (mut kills, mut wait_ms) = (0, 50);
     loop {
         let mut run = case.run().start();
         std::thread::sleep(Duration::from_millis(wait_ms));
@@ -136,7 +136,7 @@ fn rows_arrive_once_under_kills() {
         }
         run.kill();
         kills += 1;
-        wait_ms = (wait_ms + 37).min(600) + kills % 3 * 20;
+        wait_ms = (wait_ms + 17).min(600) + kills % 3 * 20;
     }
     assert!(kills > 2, "{kills} kills");
     let rows = from.query(
