@@ -18,6 +18,7 @@ pub mod engine;
 pub mod launch;
 pub mod letters;
 pub mod metrics;
+mod oci;
 pub mod pipeline;
 pub mod project;
 pub mod recording;

@@ -13,6 +13,7 @@ use crate::engine::{
     Configuration, Engine, Grant, Grants, InstanceLimits, Loaded, Recordings, Usage, code_directory,
 };
 use crate::launch::Connections;
+use crate::oci;
 use crate::pipeline::Limits;
 use crate::rehearsal::Subject;
 
@@ -60,6 +61,10 @@ impl Slot {
             }
             ComponentRef::BuiltIn(name) => {
                 engine.load_builtin(name, builtin(name)?, Some(&self.cache))
+            }
+            ComponentRef::Oci(reference) => {
+                let fetched = oci::fetch_blocking(reference, engine.max_component_bytes())?;
+                fetched.load(engine, Some(&self.cache))
             }
         }
     }

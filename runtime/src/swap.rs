@@ -138,11 +138,13 @@ impl Swaps {
                 component,
                 trial_epochs,
                 extent,
-            } => {
-                let component = ComponentRef::of(&component);
-                let swapped = self.swap(component, trial_epochs, extent, &listener);
-                swapped.await.map(Event::from)
-            }
+            } => match ComponentRef::of(&component) {
+                Ok(component) => {
+                    let swapped = self.swap(component, trial_epochs, extent, &listener);
+                    swapped.await.map(Event::from)
+                }
+                Err(bad) => Err(Error::from(bad).into()),
+            },
             Request::Promote { trial_epochs } => {
                 let promoted = self.promote(trial_epochs, &listener).await;
                 promoted.map(Event::from)
@@ -152,10 +154,10 @@ impl Swaps {
                 component,
                 epochs,
                 key,
-            } => {
-                let component = ComponentRef::of(&component);
-                self.shadow(component, epochs, Key(key), &listener).await
-            }
+            } => match ComponentRef::of(&component) {
+                Ok(component) => self.shadow(component, epochs, Key(key), &listener).await,
+                Err(bad) => Err(Error::from(bad).into()),
+            },
             Request::Apply {
                 file,
                 extent,

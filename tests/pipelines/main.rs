@@ -28,6 +28,7 @@ mod kafka_example;
 mod kafka_oauth;
 mod kafka_sink;
 mod monitoring;
+mod oci;
 mod owners;
 mod postgres;
 mod preview;

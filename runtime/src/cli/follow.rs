@@ -38,6 +38,14 @@ impl Watched {
                 pipeline: pipeline.name.as_str().to_owned(),
                 path: pipeline.directory.join(path),
             }),
+            ComponentRef::Oci(reference) => Err(Error::new(
+                Kind::Invalid,
+                Blame::Configuration,
+                format!(
+                    "--watch looks at the component's file, and {reference} is in a registry: leave it out, or \
+                     write the path of a .wasm file under [sink] component"
+                ),
+            )),
             ComponentRef::BuiltIn(name) => Err(Error::new(
                 Kind::Invalid,
                 Blame::Configuration,

@@ -66,7 +66,11 @@ async fn print(
     terminal: &Terminal,
     show: impl FnOnce(&Inspection) -> String,
 ) -> Exit {
-    match host.inspect(&ComponentRef::of(component)).await {
+    let inspected = match ComponentRef::of(component) {
+        Ok(component) => host.inspect(&component).await,
+        Err(bad) => Err(bad.into()),
+    };
+    match inspected {
         Ok(inspection) => {
             terminal.result(&show(&inspection));
             Exit::Success

@@ -15,6 +15,8 @@ mod new;
 mod numbers;
 mod preview;
 mod progress;
+mod pull;
+mod push;
 mod replay;
 mod run;
 mod running;
@@ -48,6 +50,8 @@ pub use init::InitArgs;
 pub use inspect::{ExplainArgs, InspectArgs};
 pub use new::NewArgs;
 pub use progress::Progress;
+pub use pull::PullArgs;
+pub use push::PushArgs;
 pub use replay::ReplayArgs;
 pub use run::RunArgs;
 pub use shadow::ShadowArgs;
@@ -106,6 +110,10 @@ enum Command {
     Dev(DevArgs),
     /// Put a component through what a pipeline will do to it, without a server
     Test(TestArgs),
+    /// Put a component into a registry
+    Push(PushArgs),
+    /// Fetch a component from a registry
+    Pull(PullArgs),
     /// Show what a component is and may do
     Inspect(InspectArgs),
     /// Show what a component can be told in [sink.config]
@@ -159,6 +167,8 @@ impl Cli {
             Command::Wit(args) => Ok(wit::execute(&args, &terminal)),
             Command::New(args) => Ok(new::execute(&args, &terminal)),
             Command::Dev(args) => dev::execute(&args, launch, &terminal).await,
+            Command::Push(args) => Ok(push::execute(&args, &terminal).await),
+            Command::Pull(args) => Ok(pull::execute(&args, &terminal).await),
             Command::Build(args) => Ok(build::execute(&args, &terminal).await),
             Command::Status(args) => Ok(status::execute(&args, &terminal).await),
             Command::Swap(args) => Ok(swap::execute(&args, &terminal).await),

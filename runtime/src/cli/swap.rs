@@ -164,8 +164,10 @@ fn failed(message: String) -> Error {
 
 /// As the running process finds it, which stands in another folder.
 pub(super) fn component(given: &str) -> Result<String> {
-    if let ComponentRef::BuiltIn(word) = ComponentRef::of(given) {
-        return Ok(word);
+    match ComponentRef::of(given)? {
+        ComponentRef::BuiltIn(word) => return Ok(word),
+        ComponentRef::Oci(reference) => return Ok(reference.to_string()),
+        ComponentRef::File(_) => {}
     }
     let absolute = std::fs::canonicalize(given).map_err(|error| {
         let message = format!("component {given} cannot be read");

@@ -3,6 +3,10 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use wasm_sink_core::{Blame, Error, Kind};
+
+use super::reference::{BadReference, Reference, SCHEME};
+
 /// The longest name, in characters.
 pub const MAX_NAME_CHARS: usize = 128;
 
@@ -107,16 +111,57 @@ pub enum ComponentRef {
     BuiltIn(String),
     /// A file; a relative path counts from the directory of pipeline.toml.
     File(PathBuf),
+    /// One in a registry.
+    Oci(Reference),
+}
+
+/// A text that names no component.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadComponent {
+    /// `oci://…` that does not read.
+    #[error("{text}: {source}")]
+    Reference {
+        /// The text.
+        text: String,
+        /// Why it does not read.
+        source: BadReference,
+    },
+    /// Another scheme.
+    #[error(
+        "components are not loaded from {0}://: download it and write its path, or push it to a registry (oci://)"
+    )]
+    Scheme(String),
+}
+
+impl From<BadComponent> for Error {
+    fn from(bad: BadComponent) -> Self {
+        Self::new(Kind::Invalid, Blame::Configuration, bad.to_string())
+    }
 }
 
 impl ComponentRef {
-    /// A text with a separator of folders in it, or with the ending of a component, is a path; any other is the
-    /// word of a built-in component, whether there is one or not.
-    pub fn of(text: &str) -> Self {
-        match text.contains(['/', '\\']) || text.ends_with(".wasm") {
-            true => Self::File(text.into()),
-            false => Self::BuiltIn(text.to_owned()),
+    /// `oci://` is a registry's. A text with a separator of folders in it, or with the ending of a component, is a path;
+    /// any other is the word of a built-in component, whether there is one or not.
+    ///
+    /// # Errors
+    /// It names neither.
+    pub fn of(text: &str) -> Result<Self, BadComponent> {
+        if text.starts_with(SCHEME) {
+            let reference = text.parse().map(Self::Oci);
+            return reference.map_err(|source| BadComponent::Reference {
+                text: text.to_owned(),
+                source,
+            });
         }
+        if let Some((scheme, _)) = text.split_once("://") {
+            return Err(BadComponent::Scheme(scheme.to_owned()));
+        }
+        Ok(
+            match text.contains(['/', '\\']) || text.ends_with(".wasm") {
+                true => Self::File(text.into()),
+                false => Self::BuiltIn(text.to_owned()),
+            },
+        )
     }
 }
 
@@ -125,6 +170,7 @@ impl fmt::Display for ComponentRef {
         match self {
             Self::BuiltIn(name) => write!(f, "the built-in component `{name}`"),
             Self::File(path) => path.display().fmt(f),
+            Self::Oci(reference) => reference.fmt(f),
         }
     }
 }

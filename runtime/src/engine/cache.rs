@@ -42,16 +42,20 @@ impl Compiled {
 /// Where compiled components are kept: in a place of the user's, so that whoever needs one next has it (another pipeline,
 /// `test`, a swap); where there is none, in a pipeline's own state directory.
 pub(crate) fn place(state_dir: &Path) -> PathBuf {
+    of_user("compiled").unwrap_or_else(|| state_dir.join("compiled"))
+}
+
+/// A directory of the user's for what can be had again, which is made, and ours alone; None where there is no place for one.
+pub(crate) fn of_user(name: &str) -> Option<PathBuf> {
     let set = |name: &str| std::env::var_os(name).map(PathBuf::from);
     // XDG Base Directory Specification: a path that is not absolute is as if it were not set.
     let caches = set("XDG_CACHE_HOME").filter(|path| path.is_absolute());
     let caches = caches.or_else(|| Some(set("HOME")?.join(".cache")));
     caches
         .filter(|path| path.is_absolute())
-        .map(|path| path.join("wasm-sink/compiled"))
+        .map(|path| path.join("wasm-sink").join(name))
         // Somebody else's home, as under `sudo`, is no place: they could put another directory there.
         .filter(|path| Cache::open(path).is_ok() && path.ancestors().skip(1).take(2).all(is_ours))
-        .unwrap_or_else(|| state_dir.join("compiled"))
 }
 
 /// Names what was compiled, by whom.
@@ -82,7 +86,7 @@ impl Hasher for Sha256Hasher {
 }
 
 /// Bytes as lower-case hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::new(), |mut text, byte| {
         // Writing to a string cannot fail.

@@ -79,6 +79,25 @@ impl Engine {
         self.load_from(name, wasm, Origin::BuiltIn(wasm), cache)
     }
 
+    /// Loads a component from its bytes, which stand in a file as well. Blocks while it is compiled.
+    ///
+    /// # Errors
+    /// As [`Engine::load`].
+    pub(crate) fn load_kept(
+        &self,
+        name: &str,
+        wasm: &[u8],
+        path: &Path,
+        cache: Option<&Path>,
+    ) -> Result<Loaded> {
+        self.load_from(name, wasm, Origin::File(path.to_owned()), cache)
+    }
+
+    /// The largest component that is loaded.
+    pub(crate) fn max_component_bytes(&self) -> u64 {
+        self.settings.max_component_bytes
+    }
+
     fn read(&self, path: &Path) -> Result<Vec<u8>> {
         let unreadable = |error| {
             Error::new(

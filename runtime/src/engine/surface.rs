@@ -98,6 +98,17 @@ impl Surface {
         Ok(surface)
     }
 
+    /// Reads those of a sink, whatever capabilities it asks for.
+    ///
+    /// # Errors
+    /// As [`Surface::read`]; and where it is no sink, or made for another contract.
+    pub(crate) fn of_sink(wasm: &[u8]) -> Result<Self> {
+        let surface = Self::read(wasm)?;
+        surface.check_versions()?;
+        surface.check_exports()?;
+        Ok(surface)
+    }
+
     /// Compares the names with what this host knows.
     ///
     /// # Errors

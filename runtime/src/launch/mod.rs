@@ -21,6 +21,7 @@ use crate::desk::Desk;
 use crate::engine::{Engine, EngineSettings, InstanceLimits, Recordings, Usage};
 use crate::letters::Selection;
 use crate::metrics::Metrics;
+use crate::oci;
 use crate::pipeline::{Entropy, OsEntropy};
 use crate::recording::{Recorder, RecorderSettings};
 use crate::redeliver::redeliver;
@@ -138,6 +139,10 @@ impl Host for Launcher {
         let loaded = match component {
             ComponentRef::File(path) => engine.load_file(path, None)?,
             ComponentRef::BuiltIn(name) => engine.load_builtin(name, builtin(name)?, None)?,
+            ComponentRef::Oci(reference) => {
+                let fetched = oci::fetch(reference, engine.max_component_bytes()).await?;
+                fetched.load(&engine, None)?
+            }
         };
         let schema = loaded.config_schema(&limits).await?;
         Ok(Inspection {

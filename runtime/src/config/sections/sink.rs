@@ -9,7 +9,7 @@ use super::NAME_HELP;
 use super::connections::Connections;
 use crate::config::codes::Code;
 use crate::config::environment::is_variable_name;
-use crate::config::names::{ComponentRef, Label, Role};
+use crate::config::names::{BadComponent, ComponentRef, Label, Role};
 use crate::config::registry::Registry;
 use crate::config::{Sink, SinkConfig};
 
@@ -73,16 +73,16 @@ fn component(
     registry: &Registry,
     reader: &mut Reader<'_>,
 ) -> Option<ComponentRef> {
-    if let Some((scheme, _)) = text.split_once("://") {
-        reader.problem(Problem {
-            code: Code::UnsupportedComponent.as_str(),
-            message: format!("this version does not load components from {scheme}://"),
-            span: span.clone(),
-            help: Some("download it and write its path: component = \"./my_sink.wasm\"".to_owned()),
-        });
-        return None;
+    let component = match ComponentRef::of(text) {
+        Ok(component) => component,
+        Err(bad) => {
+            reader.problem(unsupported(bad, span));
+            return None;
+        }
+    };
+    if let ComponentRef::Oci(_) = component {
+        return Some(component);
     }
-    let component = ComponentRef::of(text);
     if let ComponentRef::BuiltIn(_) = component {
         return match registry.unknown_component(text, span) {
             None => Some(component),
@@ -103,6 +103,25 @@ fn component(
         return None;
     }
     Some(component)
+}
+
+fn unsupported(bad: BadComponent, span: &Span) -> Problem {
+    let (message, help) = match bad {
+        BadComponent::Reference { source, .. } => (
+            format!("this names no component in a registry: {source}"),
+            "`wasm-sink push` prints what to write",
+        ),
+        BadComponent::Scheme(scheme) => (
+            format!("components are not loaded from {scheme}://"),
+            "download it and write its path: component = \"./my_sink.wasm\"",
+        ),
+    };
+    Problem {
+        code: Code::UnsupportedComponent.as_str(),
+        message,
+        span: span.clone(),
+        help: Some(help.to_owned()),
+    }
 }
 
 /// Checks `env`, which was obeyed when variables were filled in.
