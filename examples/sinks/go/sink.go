@@ -39,7 +39,7 @@ func open(config config) (*sink, error) {
 }
 
 // newPlan is what the host does with an order. Its columns are those of the table, in their order: the region is the
-// country for now.
+// country until it is computed.
 func newPlan() (*wasmsink.Plan, error) {
 	plan := wasmsink.NewPlan()
 	for _, column := range []struct{ name, from, dataType string }{

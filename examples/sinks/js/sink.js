@@ -12,7 +12,7 @@ export default class Orders {
   constructor({ table_name }) {
     this.table = Table.open("default", table_name);
     // What the host does with an order. Its columns are those of the table, in their order: the
-    // region is the country for now.
+    // region is the country until it is computed.
     this.plan = new Plan()
       .column("id", { type: "int64" })
       .column("at", { type: "timestamp(us,+00:00)" })

@@ -35,7 +35,7 @@ class Orders(Sink):
 
 
 def order() -> Plan:
-    """What the host does with an order. The region is the country for now: columns stand in the table's order."""
+    """What the host does with an order. The region is the country until it is computed: columns stand in the table's order."""
     plan = Plan()
     plan.column("id", ["id"], "int64")
     plan.column("at", ["at"], "timestamp(us,+00:00)")

@@ -61,7 +61,7 @@ impl Sink for Orders {
     }
 }
 
-/// What the host does with an order. Its columns are those of the table, in their order: the region is the country for now.
+/// What the host does with an order. Its columns are those of the table, in their order: the region is the country until it is computed.
 fn order() -> Result<Plan> {
     let plan = Plan::new();
     for (name, from, data_type) in [

@@ -12,7 +12,7 @@ struct sink {
     size_t kept_of;
 };
 
-// What the host does with an order: the region is the country for now.
+// What the host does with an order: the region is the country until it is computed.
 static ws_status make_plan(ws_plan plan)
 {
     WS_TRY(ws_plan_column(plan, "id", WS_NAMES("id"), "utf8", WS_NULLABLE));

@@ -38,7 +38,7 @@ func open(config config) (*sink, error) {
 	return &sink{work: config.Work, plan: plan}, nil
 }
 
-// newPlan is what the host does with an order: the region is the country for now.
+// newPlan is what the host does with an order: the region is the country until it is computed.
 func newPlan() (*wasmsink.Plan, error) {
 	plan := wasmsink.NewPlan()
 	for _, column := range []struct {

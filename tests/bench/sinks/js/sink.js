@@ -14,7 +14,7 @@ export default class Orders {
   constructor({ work }) {
     this.work = work;
     this.keep = new Uint8Array();
-    // What the host does with an order: the region is the country for now.
+    // What the host does with an order: the region is the country until it is computed.
     this.plan = new Plan()
       .column("id", { type: "utf8" })
       .column("at", { type: "timestamp(us,+00:00)" })

@@ -77,7 +77,7 @@ def finish(shaped: Batch, computed: Computed) -> None:
 
 
 def order() -> Plan:
-    """What the host does with an order: the region is the country for now."""
+    """What the host does with an order: the region is the country until it is computed."""
     plan = Plan()
     plan.column("id", ["id"], "utf8")
     plan.column("at", ["at"], "timestamp(us,+00:00)")

@@ -127,7 +127,7 @@ fn finish(shaped: &Batch, computed: Computed) -> Result<()> {
     Ok(())
 }
 
-/// What the host does with an order: the region is the country for now.
+/// What the host does with an order: the region is the country until it is computed.
 fn order() -> Result<Plan> {
     let plan = Plan::new();
     for (name, from, data_type) in [
