@@ -18,9 +18,14 @@ const COLUMNS: [&str; 7] = ["id", "at", "day", "country", "region", "email", "am
 /// A copy of an example and of its orders, built.
 pub fn built(language: &'static str, name: &str, folder: &Path) -> PathBuf {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/sinks");
-    let project = folder.join(name);
     std::fs::copy(examples.join("orders.jsonl"), folder.join("orders.jsonl")).unwrap();
-    copy(&examples.join(name), &project);
+    copied(language, &examples.join(name), folder)
+}
+
+/// A copy of a project, built.
+pub fn copied(language: &'static str, from: &Path, folder: &Path) -> PathBuf {
+    let project = folder.join(from.file_name().unwrap());
+    copy(from, &project);
     author(language, &["build"], &project)
         .finish_building()
         .expect_code(0);

@@ -19,8 +19,8 @@ const REFUSED: [usize; 3] = [7, 301, 302];
 const REJECTED: [usize; 2] = [40, 599];
 
 /// As examples/sinks/orders.jsonl has them.
-fn orders() -> String {
-    (0..ORDERS).fold(String::new(), |mut text, number| {
+fn orders(count: usize) -> String {
+    (0..count).fold(String::new(), |mut text, number| {
         let amount = match number {
             _ if REFUSED.contains(&number) => 666.0,
             _ if REJECTED.contains(&number) => -1.5,
@@ -39,7 +39,7 @@ fn orders() -> String {
 fn delivers(language: &'static str, name: &str) {
     let folder = tempfile::tempdir().unwrap();
     let project = examples::built(language, name, folder.path());
-    std::fs::write(folder.path().join("orders.jsonl"), orders()).unwrap();
+    std::fs::write(folder.path().join("orders.jsonl"), orders(ORDERS)).unwrap();
     let service = WebService::start(TOKEN);
     let file = project.join("pipeline.toml");
     let text = std::fs::read_to_string(&file).unwrap();
@@ -161,4 +161,47 @@ fn from_python_all_arrive_with_stable_ids() {
 #[test]
 fn from_typescript_all_arrive_with_stable_ids() {
     delivers("typescript", "typescript-http");
+}
+
+/// A probe asks no service, so that the row is found by sending ever fewer rows.
+#[test]
+fn a_row_that_only_the_service_refuses_is_found_and_kept() {
+    const COUNT: usize = 30;
+    let folder = tempfile::tempdir().unwrap();
+    let raising = Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines/http/raising");
+    let project = examples::copied("javascript", &raising, folder.path());
+    std::fs::write(folder.path().join("orders.jsonl"), orders(COUNT)).unwrap();
+    let service = WebService::start(TOKEN);
+    let file = project.join("pipeline.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let text = text.replace("http://localhost:8080/v1", &service.url());
+    std::fs::write(&file, text).unwrap();
+    let run = author("javascript", &["run", "pipeline.toml"], &project);
+    run.env("ORDERS_TOKEN", TOKEN)
+        .finish_building()
+        .expect_code(0);
+
+    let orders = service.taken().into_iter().flat_map(|taken| taken.orders);
+    let arrived: BTreeSet<_> = orders
+        .map(|order| order["order"].as_u64().unwrap() as usize)
+        .collect();
+    let refused = REFUSED[0];
+    assert_eq!(
+        arrived,
+        (0..COUNT).filter(|number| *number != refused).collect()
+    );
+    let letters = dead_letters(&project.join(".wasm-sink/raising/dead-letters"));
+    assert_eq!(letters.len(), 1, "{letters:?}");
+    assert!(
+        letters[0]
+            .text("reason")
+            .contains("the service answered 422"),
+        "{letters:?}"
+    );
+    assert!(
+        letters[0]
+            .text("record")
+            .contains(&format!("\"id\": {refused},")),
+        "{letters:?}"
+    );
 }
