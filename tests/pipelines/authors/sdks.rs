@@ -34,10 +34,16 @@ fn of_python() {
 
 #[test]
 fn of_javascript() {
-    passes(
-        "js",
-        Command::new(tool("nodejs")).args(["--test", "tests/"]),
-    );
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sdk/js/tests");
+    let entries = std::fs::read_dir(folder).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    // A folder is taken by Node.js 20, and not by later ones.
+    let tests: Vec<_> = names
+        .filter(|name| name.ends_with(".test.js"))
+        .map(|name| format!("tests/{name}"))
+        .collect();
+    assert!(tests.len() > 2, "{tests:?}");
+    passes("js", Command::new(tool("nodejs")).arg("--test").args(tests));
 }
 
 #[test]
