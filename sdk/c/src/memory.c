@@ -137,15 +137,19 @@ void *ws_epoch_alloc(size_t size)
 
 char *ws_format(const char *format, ...)
 {
+    // Most texts are short, and formatted once.
+    char formatted[256];
     va_list values;
     va_start(values, format);
     va_list again;
     va_copy(again, values);
-    int length = vsnprintf(NULL, 0, format, values);
+    int length = vsnprintf(formatted, sizeof formatted, format, values);
     va_end(values);
     char *text = ws_alloc(length < 0 ? 1 : (size_t)length + 1);
-    if (length >= 0)
+    if (length >= (int)sizeof formatted)
         vsnprintf(text, (size_t)length + 1, format, again);
+    else if (length >= 0)
+        memcpy(text, formatted, (size_t)length + 1);
     va_end(again);
     return text;
 }
