@@ -22,6 +22,8 @@ pub(super) static C: Language = Language {
     build,
 };
 
+/// The SDK's small functions, called for each value, become a part of the sink's loops. (zig brings the linker for it.)
+const LTO: &str = "-flto";
 const MODULE: &str = "build/module.wasm";
 /// The schema of the configuration, as the SDK expects it.
 const SCHEMA: &str = "build/config_schema.c";
@@ -52,12 +54,12 @@ struct Compiler {
 const COMPILERS: [Compiler; 5] = [
     Compiler {
         program: "zig",
-        words: &["cc", "-target", "wasm32-wasi"],
+        words: &["cc", "-target", "wasm32-wasi", LTO],
         asked: &["version"],
     },
     Compiler {
         program: "python3",
-        words: &["-m", "ziglang", "cc", "-target", "wasm32-wasi"],
+        words: &["-m", "ziglang", "cc", "-target", "wasm32-wasi", LTO],
         asked: &["-m", "ziglang", "version"],
     },
     clang("clang"),
