@@ -54,7 +54,8 @@ fn who_was_taken_for_dead_commits_nothing_to_another_cluster() {
 
 /// Whoever comes next sees neither half of a transaction, and finishes.
 fn crash_at_each_step(out: impl for<'a> Fn(&'a Target<'a>) -> Out<'a>) {
-    const RECORDS: usize = 8_000;
+    // More than two batches (10,000 rows at most) of each partition.
+    const RECORDS: usize = 100_000;
     for step in [
         "batch-written",
         "file-written:2",
