@@ -19,7 +19,12 @@ pub(crate) const WORLD: &str = "sink";
 pub(crate) fn files(capabilities: &[&Connector]) -> Vec<(String, String)> {
     let texts: BTreeMap<_, _> = capabilities
         .iter()
-        .map(|connector| (connector.name, connector.capability.unwrap_or_default()))
+        .map(|connector| {
+            (
+                connector.name,
+                connector.capability.map_or("", |capability| capability.wit),
+            )
+        })
         .collect();
     let imports: String = texts
         .keys()

@@ -9,9 +9,9 @@ use wasm_sink_core::component::Component;
 use wasm_sink_core::source::SourceContext;
 use wasm_sink_core::{Blame, Error, Kind, Result};
 
-use crate::cli::{Beginning, Ended, Redelivered};
 use crate::config::{self, DeadLetters};
 use crate::launch::{BATCH_ROWS, Connections, deliver};
+use crate::launch::{Beginning, Ended, Redelivered};
 use crate::letters::Selection;
 use crate::letters::retry::{LettersSpec, Redecodes, Retry};
 use crate::metrics::Metrics;

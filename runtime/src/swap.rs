@@ -18,7 +18,7 @@ use wasm_sink_core::stage::UnitId;
 use wasm_sink_core::{Blame, Error, Kind, Position, Result};
 
 use crate::comparison::Key;
-use crate::config::{ComponentRef, Pipeline, SinkConfigProblem, Written};
+use crate::config::{ComponentRef, Pipeline, Registry, SinkConfigProblem, Written};
 use crate::control::{Event, Positions, Refusal, Request, SwapExtent};
 use crate::engine::{Engine, Grants, Loaded, quietly};
 use crate::launch::units;
@@ -31,6 +31,7 @@ pub(crate) use journal::Journal;
 /// What can be put into one running pipeline, and how.
 pub(crate) struct Swaps {
     pub(crate) engine: Engine,
+    pub(crate) registry: Arc<Registry>,
     pub(crate) grants: Grants,
     pub(crate) logic: Logic,
     /// What the pipeline writes to. It was told the homes of its positions once, at its start.

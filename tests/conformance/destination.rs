@@ -4,11 +4,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use serde_json::Value;
-use wasm_sink::connectors::BUILT;
 use wasm_sink_core::step::Step;
 use wasm_sink_tests::{Case, Connected, Word};
-
-use crate::PROMISES;
 
 /// A row of the README's table.
 #[derive(Clone, Copy, Debug)]
@@ -217,28 +214,4 @@ pub fn case<D: Destination>(destination: &D, text: &str, table: &str, config: &s
         address: None,
     };
     Case::new(&pipeline::<D>(text, table, config), through)
-}
-
-/// Every connector with a capability has a kit.
-const _: () = {
-    let mut built = 0;
-    while built < BUILT.len() {
-        let mut kit = 0;
-        let mut found = BUILT[built].capability.is_none();
-        while kit < PROMISES.len() {
-            found |= is_same(PROMISES[kit].connector, BUILT[built].name);
-            kit += 1;
-        }
-        assert!(found, "a connector has no file in tests/conformance");
-        built += 1;
-    }
-};
-
-const fn is_same(one: &str, other: &str) -> bool {
-    let (one, other) = (one.as_bytes(), other.as_bytes());
-    let mut at = 0;
-    while at < one.len() && at < other.len() && one[at] == other[at] {
-        at += 1;
-    }
-    at == one.len() && at == other.len()
 }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use wasm_sink::connectors::BUILT;
+
 use crate::PROMISES;
 use crate::destination::Delivery;
 
@@ -38,4 +40,15 @@ fn the_readme_claims_what_the_kit_shows() {
         return;
     }
     assert_eq!(claimed, table(), "run `make promises`");
+}
+
+#[test]
+fn every_connector_with_a_capability_has_a_kit() {
+    for connector in BUILT.iter().filter(|built| built.capability.is_some()) {
+        let name = connector.name;
+        assert!(
+            PROMISES.iter().any(|promise| promise.connector == name),
+            "`{name}` has no file in tests/conformance"
+        );
+    }
 }

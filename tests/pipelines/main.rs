@@ -16,6 +16,7 @@ mod avro;
 mod dead_letters;
 mod documented;
 mod duckdb;
+mod embedded;
 mod faults;
 mod generator;
 mod hostile;

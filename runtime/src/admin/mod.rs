@@ -2,6 +2,7 @@
 
 mod access;
 mod page;
+mod served;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +26,8 @@ use crate::metrics::{Metrics, Phase, Snapshot, encode};
 use crate::status::Statuses;
 
 use access::{Access, Shown};
+
+pub(crate) use served::serve;
 
 /// Bound and not serving yet. Binding comes before the pipelines start, so that a port that is
 /// taken stops them before anything is read.

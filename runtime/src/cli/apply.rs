@@ -9,7 +9,7 @@ use wasm_sink_core::{Blame, Error, Kind, Result};
 use super::Exit;
 use super::running::{Meant, absolute, text};
 use super::terminal::Terminal;
-use super::trial::{TrialArgs, busy, strange, told};
+use super::trial::{TrialArgs, busy, strange};
 use crate::control::{self, Event, Extent, Request};
 
 const EXAMPLES: &str = "\
@@ -124,7 +124,7 @@ async fn apply(args: &ApplyArgs, meant: &Meant, file: String, terminal: &Termina
             }
             Event::Busy => return Err(busy()),
             Event::Refused(refusal) => {
-                let message = told(&refusal);
+                let message = refusal.told();
                 return Err(Error::new(Kind::Invalid, Blame::Configuration, message));
             }
             _ => return Err(strange()),

@@ -9,10 +9,10 @@ use wasm_sink_core::budget::Budget;
 use wasm_sink_core::connection::ConnectionContext;
 use wasm_sink_core::source::SourceContext;
 
-use super::host::Host;
 use super::terminal::Terminal;
 use super::{Exit, check_component, load};
 use crate::config::{Label, Pipeline};
+use crate::launch::Host;
 
 const EXAMPLES: &str = "\
 Examples:

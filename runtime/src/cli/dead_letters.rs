@@ -10,10 +10,10 @@ use clap::{Args, Subcommand};
 use wasm_sink_core::dead_letter::RefusedBy;
 use wasm_sink_core::{Blame, CommitId, Error, Kind, Result};
 
-use super::host::Host;
 use super::terminal::Terminal;
 use super::{Exit, load};
 use crate::config::{DeadLetters, Pipeline};
+use crate::launch::Host;
 use crate::letters::Selection;
 
 const EXAMPLES: &str = "\

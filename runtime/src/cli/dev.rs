@@ -9,11 +9,11 @@ use wasm_sink_core::Result;
 
 use super::build::{Steps, open};
 use super::follow::{Swapped, Watched};
-use super::host::Host;
 use super::numbers::duration;
 use super::terminal::Terminal;
 use super::{Exit, load, run, signals};
 use crate::control::{Event, short};
+use crate::launch::Host;
 use crate::project::{SINK_TOML, Sources, Watcher};
 
 const EXAMPLES: &str = "\

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use wasm_sink_core::{Blame, Error, Kind, Result};
 
-use super::trial::{self, TRIAL_EPOCHS, strange};
+use super::trial::{TRIAL_EPOCHS, strange};
 use crate::config::{ComponentRef, Pipeline};
 use crate::control::{self, Event, Request, SwapExtent};
 
@@ -116,7 +116,7 @@ impl Watched {
                 Event::Refused(refusal) => {
                     let message = format!(
                         "the component's file has changed, and is not swapped in: {}",
-                        trial::told(&refusal)
+                        refusal.told()
                     );
                     return Err(Error::new(Kind::Invalid, Blame::Component, message));
                 }

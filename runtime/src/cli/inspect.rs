@@ -4,10 +4,10 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::Exit;
-use super::host::{Host, Inspection};
 use super::numbers::grouped;
 use super::terminal::Terminal;
 use crate::config::ComponentRef;
+use crate::launch::{Host, Inspection};
 
 /// Where the text of a key begins.
 const INDENT: &str = "    ";

@@ -7,7 +7,6 @@ mod check;
 mod dead_letters;
 mod dev;
 mod follow;
-mod host;
 mod init;
 mod inspect;
 mod logging;
@@ -39,13 +38,13 @@ use wasm_sink_core::{Blame, Error, Kind, Result};
 
 use crate::config::{self, LoadError, Pipeline, Registry};
 use crate::connectors;
+use crate::launch::Host;
 
 pub use apply::ApplyArgs;
 pub use build::BuildArgs;
 pub use check::CheckArgs;
 pub use dead_letters::DeadLettersArgs;
 pub use dev::DevArgs;
-pub use host::{Beginning, Ended, Host, Inspection, Outcome, Preview, Redelivered};
 pub use init::InitArgs;
 pub use inspect::{ExplainArgs, InspectArgs};
 pub use new::NewArgs;

@@ -8,8 +8,8 @@ use arrow::datatypes::Schema;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use wasm_sink_core::{Blame, Error, Kind, Result, data_type};
 
-use super::host::Preview;
 use super::numbers::count;
+use crate::launch::Preview;
 
 /// The longest value that is shown whole, in characters.
 const MAX_VALUE_CHARS: usize = 40;

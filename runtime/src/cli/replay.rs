@@ -9,12 +9,12 @@ use wasm_sink_core::Result;
 use wasm_sink_core::guest::calls::{Asked, Call};
 
 use super::Exit;
-use super::host::Host;
 use super::numbers::{count, duration, grouped};
 use super::preview::{grid, visible};
 use super::terminal::Terminal;
 use crate::comparison::Key;
 use crate::control::short;
+use crate::launch::Host;
 use crate::recording::Header;
 use crate::replay::{Moment, Replayed, Request, Verdict, What};
 

@@ -2,7 +2,6 @@
 
 mod chosen;
 mod deliver;
-mod served;
 mod summary;
 
 use std::path::{Path, PathBuf};
@@ -13,11 +12,11 @@ use clap::Args;
 use wasm_sink_core::settings::byte_size;
 use wasm_sink_core::{Error, Position, Result};
 
-use super::host::{Beginning, Host};
 use super::logging::{self, Format, Verbosity};
 use super::terminal::Terminal;
 use super::{Exit, check_component, preview};
 use crate::config::Pipeline;
+use crate::launch::{Beginning, Host};
 use crate::recording::RecorderSettings;
 
 /// Rows that `--dry-run` shows.

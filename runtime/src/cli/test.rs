@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
-use super::host::Host;
 use super::numbers::{count, duration, grouped};
 use super::terminal::Terminal;
 use super::{Exit, check_component, load};
+use crate::launch::Host;
 use crate::rehearsal::{Finding, Rehearsed, Verdict};
 
 const EXAMPLES: &str = "\

@@ -7,8 +7,9 @@ use async_trait::async_trait;
 use clap::{CommandFactory, Parser};
 use wasm_sink_core::{Blame, Error, Kind, Result};
 
-use super::{Beginning, Cli, Exit, Host, Inspection, Outcome, Preview, Redelivered};
+use super::{Cli, Exit};
 use crate::config::{ComponentRef, Pipeline, SinkConfigProblem};
+use crate::launch::{Beginning, Host, Inspection, Outcome, Preview, Redelivered};
 use crate::letters::Selection;
 use crate::metrics::Metrics;
 use crate::recording::RecorderSettings;

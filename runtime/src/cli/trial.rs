@@ -7,7 +7,7 @@ use wasm_sink_core::{Blame, Error, Kind};
 
 use super::numbers::count;
 use super::terminal::Terminal;
-use crate::control::{Positions, Refusal};
+use crate::control::Positions;
 
 /// Committed epochs after which what is new stays.
 pub(super) const TRIAL_EPOCHS: u64 = 10;
@@ -67,20 +67,4 @@ pub(super) fn busy() -> Error {
 pub(super) fn strange() -> Error {
     let message = "the process that runs the pipeline answered another question";
     Error::new(Kind::Other, Blame::Host, message)
-}
-
-/// Why nothing has changed.
-pub(super) fn told(refusal: &Refusal) -> String {
-    let mut told = format!("nothing has changed: {}", refusal.message);
-    for problem in &refusal.problems {
-        let path = match problem.path.is_empty() {
-            true => String::new(),
-            false => format!("`{}`: ", problem.path.join(".")),
-        };
-        told.push_str(&format!("\n  {path}{}", problem.message));
-        if let Some(help) = &problem.help {
-            told.push_str(&format!("\n    help: {help}"));
-        }
-    }
-    told
 }

@@ -1,6 +1,7 @@
 //! What names in pipeline.toml can stand for.
 
 use wasm_sink_core::settings::{Problem, Span, nearest};
+use wasm_sink_core::{Blame, Error, Kind, Result};
 
 use super::codes::Code;
 use crate::connectors::{self, Connector};
@@ -9,9 +10,9 @@ use crate::connectors::{self, Connector};
 #[derive(Clone, Debug)]
 pub struct Registry {
     /// Names of all connectors, in this build or not.
-    pub known_connectors: &'static [&'static str],
-    /// The connectors of this build.
-    pub connectors: &'static [Connector],
+    pub known_connectors: Vec<&'static str>,
+    /// The connectors that there are.
+    pub connectors: Vec<Connector>,
     /// Names of the built-in components of this build.
     pub components: Vec<&'static str>,
 }
@@ -20,8 +21,8 @@ impl Registry {
     /// What this build has.
     pub fn of_this_build() -> Self {
         Self {
-            known_connectors: connectors::KNOWN,
-            connectors: connectors::BUILT,
+            known_connectors: connectors::KNOWN.to_vec(),
+            connectors: connectors::BUILT.clone(),
             components: wasm_sink_builtin::COMPONENTS
                 .iter()
                 .map(|component| component.name)
@@ -29,8 +30,42 @@ impl Registry {
         }
     }
 
+    /// One connector more.
+    ///
+    /// # Errors
+    /// Its name is that of another one, or none.
+    pub fn add(&mut self, connector: Connector) -> Result<()> {
+        let wrong = |why: &str| {
+            let message = format!("a connector cannot be called `{}`: {why}", connector.name);
+            Err(Error::new(Kind::Invalid, Blame::Host, message))
+        };
+        if self.known_connectors.contains(&connector.name) {
+            return wrong("there is one of that name");
+        }
+        // The word is part of the name of a WIT package.
+        let mut letters = connector.name.chars();
+        if !letters
+            .next()
+            .is_some_and(|first| first.is_ascii_lowercase())
+            || !letters.all(|letter| {
+                letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-'
+            })
+        {
+            return wrong(
+                "small letters, digits and hyphens are what it is made of, a letter first",
+            );
+        }
+        self.known_connectors.push(connector.name);
+        self.connectors.push(connector);
+        Ok(())
+    }
+
     /// The connector of a name; otherwise why there is none.
-    pub(super) fn connector(&self, name: &str, span: &Span) -> Result<&'static Connector, Problem> {
+    pub(super) fn connector(
+        &self,
+        name: &str,
+        span: &Span,
+    ) -> std::result::Result<&Connector, Problem> {
         if let Some(connector) = self.connectors.iter().find(|known| known.name == name) {
             return Ok(connector);
         }
@@ -48,7 +83,7 @@ impl Registry {
             code: Code::UnknownConnector.as_str(),
             message: format!("there is no connector `{name}`"),
             span: span.clone(),
-            help: Some(meant(name, self.known_connectors)),
+            help: Some(meant(name, &self.known_connectors)),
         })
     }
 

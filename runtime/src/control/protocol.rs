@@ -173,6 +173,24 @@ pub struct Refusal {
     pub problems: Vec<SinkConfigProblem>,
 }
 
+impl Refusal {
+    /// Why nothing has changed, as people are told.
+    pub fn told(&self) -> String {
+        let mut told = format!("nothing has changed: {}", self.message);
+        for problem in &self.problems {
+            let path = match problem.path.is_empty() {
+                true => String::new(),
+                false => format!("`{}`: ", problem.path.join(".")),
+            };
+            told.push_str(&format!("\n  {path}{}", problem.message));
+            if let Some(help) = &problem.help {
+                told.push_str(&format!("\n    help: {help}"));
+            }
+        }
+        told
+    }
+}
+
 impl Event {
     /// Whether nothing comes after it.
     pub fn is_last(&self) -> bool {

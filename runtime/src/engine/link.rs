@@ -1,6 +1,6 @@
 //! Which imports there are, and how they are linked: those that a component has, no others.
 
-use std::fmt;
+use std::collections::{BTreeMap, BTreeSet};
 
 use wasm_sink_core::error::{Blame, Error, Kind, Result};
 use wasm_sink_core::guest::{Guest, HasGuest, wit};
@@ -10,7 +10,9 @@ use super::bindings::{dead_letters, epoch, log};
 use super::state::State;
 use super::surface::Imports;
 use super::wasi;
-use crate::connectors;
+
+/// Links the host's side of a capability. Functions that are generic over what a store holds fit.
+pub type Link = fn(&mut Linker<State>) -> wasmtime::Result<()>;
 
 /// The interfaces of WASI 0.2 that are linked, as package and interface.
 pub(super) const WASI_INTERFACES: [(&str, &str); 27] = [
@@ -55,47 +57,21 @@ pub(super) enum Presence {
 }
 
 /// The capabilities that components can import.
-#[derive(Clone, Copy)]
-pub(super) struct Capabilities {
+#[derive(Clone, Debug, Default)]
+pub struct Capabilities {
     /// Names of all connectors, built in or not.
-    pub(super) known: &'static [&'static str],
-    /// Whether this build has the connector of that name, if only as a source.
-    pub(super) is_connector_built: fn(&str) -> bool,
-    /// Names of those with a capability in this build.
-    pub(super) built: fn() -> Vec<&'static str>,
-    /// Links one; false where this build has none of that name.
-    pub(super) link: fn(&str, &mut Linker<State>) -> wasmtime::Result<bool>,
-}
-
-impl fmt::Debug for Capabilities {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.built()).finish()
-    }
+    pub known: &'static [&'static str],
+    /// Names of the connectors that there are, if only as sources.
+    pub connectors: BTreeSet<&'static str>,
+    /// By the name of their connector.
+    pub links: BTreeMap<&'static str, Link>,
 }
 
 impl Capabilities {
-    /// Those of the connectors.
-    pub(super) const BUILT: Self = Self {
-        known: connectors::KNOWN,
-        is_connector_built: |name| connectors::find(name).is_some(),
-        built: || {
-            connectors::BUILT
-                .iter()
-                .filter(|connector| connector.capability.is_some())
-                .map(|connector| connector.name)
-                .collect()
-        },
-        link: connectors::link::<State>,
-    };
-
-    pub(super) fn built(&self) -> Vec<&'static str> {
-        (self.built)()
-    }
-
     pub(super) fn presence(&self, name: &str) -> Presence {
-        if self.built().contains(&name) {
+        if self.links.contains_key(name) {
             Presence::Built
-        } else if self.known.contains(&name) && !(self.is_connector_built)(name) {
+        } else if self.known.contains(&name) && !self.connectors.contains(name) {
             Presence::LeftOut
         } else {
             Presence::Unknown
@@ -145,7 +121,9 @@ fn link(
         }
     }
     for capability in &imports.capabilities {
-        (capabilities.link)(capability, linker)?;
+        if let Some(link) = capabilities.links.get(capability.as_str()) {
+            link(linker)?;
+        }
     }
     if imports.wasi {
         wasi::link(linker)?;

@@ -51,14 +51,15 @@ pub use check::ConfigProblem;
 pub use configuration::Configuration;
 pub use contract::{CONTRACT, ContractVersion};
 pub use grant::{Grant, Grants, MissingCapability, Recordings};
+pub use link::{Capabilities, Link};
 pub use load::Loaded;
 pub(crate) use outcome::SWALLOWED;
 pub use quiet::quietly;
+pub use state::State;
 pub use surface::Surface;
 pub use usage::{Highest, Usage};
 
 use known::Known;
-use link::Capabilities;
 
 /// Native stack of one guest call, in bytes; half of it is the guest's.
 const FIBER_STACK_BYTES: usize = 2 << 20;
@@ -127,7 +128,7 @@ impl Default for InstanceLimits {
 pub struct Engine {
     wasmtime: wasmtime::Engine,
     settings: Arc<EngineSettings>,
-    capabilities: Capabilities,
+    capabilities: Arc<Capabilities>,
     known: Known,
 }
 
@@ -140,12 +141,12 @@ impl fmt::Debug for Engine {
 }
 
 impl Engine {
-    /// An engine with the capabilities of this build. Its ticker thread ends with its last clone.
+    /// An engine for components with these capabilities. Its ticker thread ends with its last clone.
     ///
     /// # Errors
     /// The machine cannot run compiled code (no thread, no executable memory).
-    pub fn new(settings: &EngineSettings) -> Result<Self> {
-        Self::with_capabilities(settings, Capabilities::BUILT)
+    pub fn new(settings: &EngineSettings, capabilities: Capabilities) -> Result<Self> {
+        Self::made(settings, Arc::new(capabilities))
     }
 
     /// The same, counting fuel. What one has compiled the other cannot run.
@@ -157,10 +158,10 @@ impl Engine {
             metering: Metering::Fuel,
             ..EngineSettings::clone(&self.settings)
         };
-        Self::with_capabilities(&settings, self.capabilities)
+        Self::made(&settings, Arc::clone(&self.capabilities))
     }
 
-    fn with_capabilities(settings: &EngineSettings, capabilities: Capabilities) -> Result<Self> {
+    fn made(settings: &EngineSettings, capabilities: Arc<Capabilities>) -> Result<Self> {
         let wasmtime = wasmtime::Engine::new(&config(settings.metering)).map_err(|error| {
             Error::new(
                 Kind::Other,

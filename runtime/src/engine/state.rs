@@ -45,7 +45,7 @@ pub(super) enum Phase {
 }
 
 /// The data of one store.
-pub(super) struct State {
+pub struct State {
     pub(super) identity: Identity,
     pub(super) guest: Guest,
     pub(super) wasi: WasiCtx,

@@ -251,7 +251,7 @@ fn check_contract_import(
             format!(
                 "it imports `wasm-sink:{package}`, and this version has no such capability; \
                  it has {}",
-                match capabilities.built().as_slice() {
+                match capabilities.links.keys().collect::<Vec<_>>().as_slice() {
                     [] => "none".to_owned(),
                     built => quoted(built),
                 }

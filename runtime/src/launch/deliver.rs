@@ -8,7 +8,6 @@ use wasm_sink_core::Result;
 use wasm_sink_core::component::Component;
 use wasm_sink_core::stage::UnitId;
 
-use crate::cli::{Beginning, Ended, Outcome};
 use crate::config;
 use crate::metrics::{Live, Metrics};
 use crate::pipeline::{
@@ -17,6 +16,7 @@ use crate::pipeline::{
 use crate::swap::Journal;
 use crate::telemetry::Telemetry;
 
+use super::host::{Beginning, Ended, Outcome};
 use super::open::{Connections, destinations, open, units, with_letters};
 
 /// What may be changed of a running pipeline, and what that takes.

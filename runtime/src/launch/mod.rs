@@ -2,6 +2,7 @@
 //! one thing needs the other.
 
 mod deliver;
+mod host;
 mod open;
 
 use std::path::PathBuf;
@@ -10,12 +11,13 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
 use tokio::sync::{Mutex, watch};
+use tokio::task::spawn_blocking;
 use wasm_sink_core::component::Component;
 use wasm_sink_core::stage::Purpose;
 use wasm_sink_core::{Blame, CommitId, DeadLetter, Error, Kind, Result, Rows};
 
-use crate::cli::{Beginning, Host, Inspection, Outcome, Preview, Redelivered};
-use crate::config::{self, ComponentRef, SinkConfigProblem};
+use crate::config::{self, ComponentRef, Registry, SinkConfigProblem};
+use crate::connectors::capabilities;
 use crate::control::{Handler, Server};
 use crate::desk::Desk;
 use crate::engine::{Engine, EngineSettings, InstanceLimits, Recordings, Usage};
@@ -31,6 +33,7 @@ use crate::slot::{Slot, builtin, grants};
 use crate::swap::{InForce, Journal, Swaps};
 
 pub use deliver::{Changeable, deliver};
+pub use host::{Beginning, Ended, Host, Inspection, Outcome, Preview, Redelivered};
 pub use open::Connections;
 pub(crate) use open::{BATCH_ROWS, first_batch, units};
 use open::{connect, destinations, joined, open};
@@ -38,23 +41,76 @@ use open::{connect, destinations, joined, open};
 /// What recordings of failed epochs may hold, in bytes.
 const FAILURES_BYTES: u64 = 256 << 20;
 
-/// The engine of this process, and the word that tells its pipelines to stop.
-#[derive(Debug)]
+/// The engine of this process, what names in its configuration stand for, and the word that tells its pipelines to
+/// stop.
+#[derive(Clone, Debug)]
 pub struct Launcher {
     engine: Engine,
+    registry: Arc<Registry>,
     shutdown: watch::Receiver<bool>,
 }
 
 impl Launcher {
-    /// `shutdown` turns true when the process is told to stop.
+    /// With what this build has. `shutdown` turns true when the process is told to stop.
     ///
     /// # Errors
     /// The machine cannot run compiled components.
     pub fn new(shutdown: watch::Receiver<bool>) -> Result<Self> {
+        Self::with(Registry::of_this_build(), shutdown)
+    }
+
+    /// The same with the connectors of a registry.
+    ///
+    /// # Errors
+    /// The machine cannot run compiled components.
+    pub(crate) fn with(registry: Registry, shutdown: watch::Receiver<bool>) -> Result<Self> {
+        let capabilities = capabilities(&registry.connectors);
         Ok(Self {
-            engine: Engine::new(&EngineSettings::default())?,
+            engine: Engine::new(&EngineSettings::default(), capabilities)?,
+            registry: Arc::new(registry),
             shutdown,
         })
+    }
+
+    /// The same engine for pipelines that are told to stop by another word.
+    pub(crate) fn until(&self, shutdown: watch::Receiver<bool>) -> Self {
+        Self {
+            shutdown,
+            ..self.clone()
+        }
+    }
+
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// As [`Host::run`]; the desk answers while it runs.
+    pub(crate) async fn run_with(
+        &self,
+        pipeline: config::Pipeline,
+        beginning: Beginning,
+        record: Option<RecorderSettings>,
+        metrics: Arc<Metrics>,
+        desk: Arc<Desk>,
+    ) -> Result<Outcome> {
+        let recordings = recordings(&pipeline, record.as_ref())?;
+        let [own, changed] = [(); 2].map(|()| recordings.clone());
+        let usage = Arc::clone(metrics.usage());
+        let server = control(pipeline.name.as_str(), &desk);
+        let component =
+            |pipeline: &_, connections: &_| self.grant(pipeline, connections, own, &usage);
+        let outcome = deliver(
+            pipeline,
+            beginning,
+            metrics,
+            self.shutdown.clone(),
+            component,
+            |changeable| desk.opened(self.swaps(changeable, changed, &usage)),
+        )
+        .await;
+        drop(server);
+        recordings.finish().await;
+        outcome
     }
 
     fn grant(
@@ -85,6 +141,7 @@ impl Launcher {
         } = changeable;
         Swaps {
             engine: self.engine.clone(),
+            registry: Arc::clone(&self.registry),
             grants: grants(pipeline, connections, recordings, usage),
             logic,
             units,
@@ -129,8 +186,14 @@ fn recordings(pipeline: &config::Pipeline, all: Option<&RecorderSettings>) -> Re
 impl Host for Launcher {
     async fn check_component(&self, pipeline: &config::Pipeline) -> Result<Vec<SinkConfigProblem>> {
         let slot = Slot::of(pipeline);
-        let loaded = slot.load(&self.engine, &pipeline.sink.component)?;
-        slot.problems(&loaded).await
+        let (place, engine) = (slot.clone(), self.engine.clone());
+        let component = pipeline.sink.component.clone();
+        let loaded = spawn_blocking(move || place.load(&engine, &component)).await;
+        let loaded = loaded.map_err(|error| {
+            Error::new(Kind::Other, Blame::Host, "loading the component broke off")
+                .with_source(error)
+        })?;
+        slot.problems(&loaded?).await
     }
 
     async fn inspect(&self, component: &ComponentRef) -> Result<Inspection> {
@@ -170,25 +233,9 @@ impl Host for Launcher {
         record: Option<RecorderSettings>,
         metrics: Arc<Metrics>,
     ) -> Result<Outcome> {
-        let recordings = recordings(&pipeline, record.as_ref())?;
-        let [own, changed] = [(); 2].map(|()| recordings.clone());
-        let usage = Arc::clone(metrics.usage());
         let desk = Arc::new(Desk::of(&pipeline, &metrics));
-        let server = control(pipeline.name.as_str(), &desk);
-        let component =
-            |pipeline: &_, connections: &_| self.grant(pipeline, connections, own, &usage);
-        let outcome = deliver(
-            pipeline,
-            beginning,
-            metrics,
-            self.shutdown.clone(),
-            component,
-            |changeable| desk.opened(self.swaps(changeable, changed, &usage)),
-        )
-        .await;
-        drop(server);
-        recordings.finish().await;
-        outcome
+        self.run_with(pipeline, beginning, record, metrics, desk)
+            .await
     }
 
     async fn redeliver(

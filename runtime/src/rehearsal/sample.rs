@@ -63,7 +63,7 @@ fn of_file(file: &Path) -> Result<Box<dyn SourceSpec>> {
         serde_json::Value::from(path.display().to_string())
     );
     let mut problems = Vec::new();
-    let files = connectors::find("files").and_then(|connector| connector.source);
+    let files = connectors::find("files").and_then(|connector| connector.source.as_ref());
     let files = files.ok_or_else(|| wrong("this build reads no files".to_owned()))?;
     let table = config::parse(&text, &mut problems);
     let spec = table.and_then(|table| files(&table, &mut problems));

@@ -2,13 +2,14 @@
 //! pipeline runs, and then as a restart would have it.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tokio::task::spawn_blocking;
 use wasm_sink_core::component::Writer;
 use wasm_sink_core::{Blame, Error, Kind};
 
 use super::{Against, Asked, InForce, Listener, Swaps, refused};
-use crate::config::{self, Key, LoadError, Pipeline, Registry, Style};
+use crate::config::{self, Key, LoadError, Pipeline, Style};
 use crate::control::{Event, Extent, short};
 use crate::pipeline::Verdict;
 
@@ -78,10 +79,10 @@ impl Swaps {
 
     /// By this process's own environment, as at its start.
     async fn read(&self, file: &Path, style: Style) -> Result<Pipeline, Against> {
-        let path = file.to_owned();
+        let (path, registry) = (file.to_owned(), Arc::clone(&self.registry));
         let loaded = spawn_blocking(move || {
             let lookup = |name: &str| std::env::var_os(name);
-            config::load(&path, &Registry::of_this_build(), &lookup)
+            config::load(&path, &registry, &lookup)
         });
         let loaded = loaded.await.map_err(|error| {
             Error::new(Kind::Other, Blame::Host, "reading the file broke off").with_source(error)

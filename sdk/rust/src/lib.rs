@@ -60,6 +60,10 @@ pub use bindings::wasm_sink::sink::dead_letters::reject;
 pub use bindings::wasm_sink::sink::types::{Batch, Error, ErrorKind, Field, Mismatch, Plan, Span};
 pub use sink::{Result, Sink, instance};
 
+/// The types of the contract, for capabilities that this crate does not have: `wit_bindgen::generate!` maps
+/// `wasm-sink:sink/types` to them.
+pub use bindings::wasm_sink::sink::types;
+
 impl Field {
     /// A column that allows nulls. `data_type` as in `int64`, `list<utf8>`.
     pub fn new(name: impl Into<String>, data_type: impl Into<String>) -> Self {

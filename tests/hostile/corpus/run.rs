@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
+use wasm_sink::connectors::{BUILT, capabilities};
 use wasm_sink::engine::{Configuration, Engine, EngineSettings, Grants, InstanceLimits, Loaded};
 use wasm_sink_core::component::Instance;
 use wasm_sink_core::epoch::CommitId;
@@ -15,7 +16,7 @@ use super::rows::rows;
 
 /// The engine of all tests of this run.
 pub fn engine() -> Engine {
-    Engine::new(&EngineSettings::default()).unwrap()
+    Engine::new(&EngineSettings::default(), capabilities(&BUILT)).unwrap()
 }
 
 /// Limits that are reached quickly. The usual deadline is for those that end by themselves, however busy the machine is.

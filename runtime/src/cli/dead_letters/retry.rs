@@ -8,12 +8,12 @@ use serde_json::json;
 use wasm_sink_core::Result;
 
 use super::{Chosen, folder};
-use crate::cli::host::{Ended, Host, Redelivered};
 use crate::cli::logging::{self, Format, Verbosity};
 use crate::cli::numbers::{count, duration};
 use crate::cli::progress::Progress;
 use crate::cli::terminal::Terminal;
 use crate::cli::{Exit, check_component, load};
+use crate::launch::{Ended, Host, Redelivered};
 use crate::metrics::Metrics;
 
 const AFTER_HELP: &str = "\

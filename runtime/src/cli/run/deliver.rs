@@ -7,14 +7,15 @@ use tracing::{Instrument as _, Span};
 use wasm_sink_core::{Blame, Error, Kind, Result};
 
 use super::summary::summary;
-use super::{RunArgs, served, show};
+use super::{RunArgs, show};
+use crate::admin;
 use crate::cli::Exit;
 use crate::cli::follow::Watched;
-use crate::cli::host::{Beginning, Ended, Host, Outcome};
 use crate::cli::logging::Format;
 use crate::cli::progress::Progress;
 use crate::cli::terminal::Terminal;
 use crate::config::Pipeline;
+use crate::launch::{Beginning, Ended, Host, Outcome};
 use crate::metrics::Metrics;
 use crate::recording::RecorderSettings;
 
@@ -45,7 +46,7 @@ pub(super) async fn all(
             (pipeline, metrics)
         })
         .collect();
-    let served = served::serve(&pipelines).await?;
+    let served = admin::serve(&pipelines).await?;
     let shown = pipelines.iter().map(|(_, metrics)| Arc::clone(metrics));
     let progress = match (args.quiet, format) {
         (false, Format::Text) => Progress::start(shown.collect(), terminal),

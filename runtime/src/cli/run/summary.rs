@@ -1,7 +1,7 @@
 //! What is left to say when a run is over.
 
-use crate::cli::host::{Ended, Outcome};
 use crate::cli::numbers::{bytes, count, duration};
+use crate::launch::{Ended, Outcome};
 
 /// What a run did, for a person.
 pub(super) fn summary(outcome: &Outcome, dead_letters: &str) -> String {

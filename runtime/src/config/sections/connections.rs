@@ -14,23 +14,23 @@ use crate::connectors::Connector;
 /// All connections that the file has, also those with mistakes: whoever names one of these should
 /// not hear that it does not exist.
 #[derive(Default)]
-pub(super) struct Connections {
-    read: BTreeMap<Label, Read>,
+pub(super) struct Connections<'r> {
+    read: BTreeMap<Label, Read<'r>>,
     /// Labels that broke the rule; reported.
     misnamed: Vec<String>,
 }
 
-struct Read {
+struct Read<'r> {
     label_span: Span,
-    connector: Option<&'static Connector>,
+    connector: Option<&'r Connector>,
     opened: Option<Connection>,
 }
 
-pub(super) fn read(
+pub(super) fn read<'r>(
     table: Option<&Table>,
-    registry: &Registry,
+    registry: &'r Registry,
     problems: &mut Vec<Problem>,
-) -> Connections {
+) -> Connections<'r> {
     let mut connections = Connections::default();
     for entry in table.map_or(&[][..], |table| &table.entries) {
         let label = match Label::try_from(entry.key.as_str()) {
@@ -63,11 +63,11 @@ fn bad_label(entry: &Entry, error: BadName) -> Problem {
     }
 }
 
-fn connection(
+fn connection<'r>(
     entry: &Entry,
-    registry: &Registry,
+    registry: &'r Registry,
     problems: &mut Vec<Problem>,
-) -> (Option<&'static Connector>, Option<Connection>) {
+) -> (Option<&'r Connector>, Option<Connection>) {
     let Value::Table(table) = &entry.node.value else {
         problems.push(Problem {
             code: Code::WrongType.as_str(),
@@ -99,7 +99,7 @@ fn connection(
             return (None, None);
         }
     };
-    let Some(read) = connector.connection else {
+    let Some(read) = &connector.connection else {
         problems.push(Problem {
             code: Code::NoConnection.as_str(),
             message: format!("`{name}` needs no connection"),
@@ -149,14 +149,14 @@ pub(super) fn reading<T>(
     spec
 }
 
-impl Connections {
+impl<'r> Connections<'r> {
     /// The connection of a label, and its connector where that is known.
     pub(super) fn find(
         &self,
         text: &str,
         span: &Span,
         problems: &mut Vec<Problem>,
-    ) -> Option<(Label, Option<&'static Connector>)> {
+    ) -> Option<(Label, Option<&'r Connector>)> {
         if let Some((label, read)) = self.read.get_key_value(text) {
             return Some((label.clone(), read.connector));
         }

@@ -13,7 +13,7 @@ use crate::config::registry::Registry;
 pub(super) fn read(
     table: &Table,
     directory: &Path,
-    connections: &Connections,
+    connections: &Connections<'_>,
     registry: &Registry,
     problems: &mut Vec<Problem>,
 ) -> Option<DeadLetters> {

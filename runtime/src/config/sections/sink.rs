@@ -17,7 +17,7 @@ pub(super) fn read(
     table: &Table,
     routes: Option<&Entry>,
     directory: &Path,
-    connections: &Connections,
+    connections: &Connections<'_>,
     registry: &Registry,
     problems: &mut Vec<Problem>,
 ) -> Option<Sink> {
@@ -141,7 +141,7 @@ fn env(reader: &mut Reader<'_>) {
 fn roles(
     single: Option<(String, Span)>,
     several: Option<&Table>,
-    connections: &Connections,
+    connections: &Connections<'_>,
     problems: &mut Vec<Problem>,
 ) -> BTreeMap<Role, Label> {
     let mut roles = BTreeMap::new();
@@ -193,7 +193,7 @@ fn roles(
 fn for_components(
     text: &str,
     span: &Span,
-    connections: &Connections,
+    connections: &Connections<'_>,
     problems: &mut Vec<Problem>,
 ) -> Option<Label> {
     let (label, connector) = connections.find(text, span, problems)?;

@@ -9,7 +9,7 @@ use crate::config::registry::Registry;
 
 pub(super) fn read(
     table: &Table,
-    connections: &Connections,
+    connections: &Connections<'_>,
     registry: &Registry,
     problems: &mut Vec<Problem>,
 ) -> Option<Source> {
@@ -47,7 +47,7 @@ pub(super) fn read(
             return None;
         }
     };
-    let Some(read) = connector.source else {
+    let Some(read) = &connector.source else {
         let known = sources(registry);
         problems.push(Problem {
             code: Code::NotASource.as_str(),

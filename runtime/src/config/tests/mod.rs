@@ -20,43 +20,22 @@ use crate::connectors::Connector;
 
 /// Connectors of every kind: `lake` is written to, `broker` both, `log` is read only, `files` needs
 /// no connection, `warehouse` is not in this build, `mute` refuses without a word.
-const CONNECTORS: &[Connector] = &[
-    Connector {
-        name: "lake",
-        connection: Some(connection),
-        source: None,
-        capability: Some(""),
-        has_dead_letters: false,
-    },
-    Connector {
-        name: "broker",
-        connection: Some(connection),
-        source: Some(source),
-        capability: Some(""),
-        has_dead_letters: true,
-    },
-    Connector {
-        name: "log",
-        connection: Some(connection),
-        source: Some(source),
-        capability: None,
-        has_dead_letters: false,
-    },
-    Connector {
-        name: "files",
-        connection: None,
-        source: Some(source),
-        capability: None,
-        has_dead_letters: false,
-    },
-    Connector {
-        name: "mute",
-        connection: None,
-        source: Some(|_, _| None),
-        capability: None,
-        has_dead_letters: false,
-    },
-];
+fn connectors() -> Vec<Connector> {
+    let named = Connector::named;
+    vec![
+        named("lake")
+            .with_connection(connection)
+            .with_capability("", |_| Ok(())),
+        named("broker")
+            .with_connection(connection)
+            .with_source(source)
+            .with_capability("", |_| Ok(()))
+            .with_dead_letters(),
+        named("log").with_connection(connection).with_source(source),
+        named("files").with_source(source),
+        named("mute").with_source(|_, _| None),
+    ]
+}
 
 struct Spec;
 
@@ -119,8 +98,8 @@ fn environment(name: &str) -> Option<OsString> {
 
 fn read(text: &str) -> std::result::Result<Pipeline, Diagnostics> {
     let registry = Registry {
-        known_connectors: &["lake", "broker", "log", "files", "mute", "warehouse"],
-        connectors: CONNECTORS,
+        known_connectors: vec!["lake", "broker", "log", "files", "mute", "warehouse"],
+        connectors: connectors(),
         components: vec!["delta", "discard"],
     };
     super::read(

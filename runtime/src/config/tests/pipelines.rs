@@ -205,8 +205,8 @@ fn mistakes_stand_in_the_order_of_the_file() {
 fn files_that_are_none_say_so() {
     let directory = tempfile::tempdir().unwrap();
     let registry = Registry {
-        known_connectors: &[],
-        connectors: &[],
+        known_connectors: vec![],
+        connectors: vec![],
         components: vec![],
     };
     let path = |name: &str| directory.path().join(name);

@@ -6,10 +6,11 @@ use wasm_sink_core::stage::Purpose;
 use super::super::{Engine, EngineSettings, Grants, InstanceLimits, Loaded};
 use super::destination::unconfigured;
 use super::rows::rows;
+use crate::connectors::{BUILT, capabilities};
 
 fn discard(cache: Option<&std::path::Path>) -> Loaded {
     let builtin = wasm_sink_builtin::find("discard").unwrap();
-    Engine::new(&EngineSettings::default())
+    Engine::new(&EngineSettings::default(), capabilities(&BUILT))
         .unwrap()
         .load(builtin.name, builtin.wasm, cache)
         .unwrap()

@@ -19,7 +19,7 @@ use wasm_sink_core::stage::{Purpose, Stage, Staged, UnitId};
 use wasmtime::StoreContextMut;
 use wasmtime::component::Linker;
 
-use super::super::link::Capabilities;
+use super::super::link::{Capabilities, Link};
 use super::super::state::State;
 use super::super::{Configuration, Engine, EngineSettings, Grant, Grants, InstanceLimits};
 use super::guest::Guest;
@@ -37,11 +37,10 @@ pub(super) const SLOWLY: Duration = Duration::from_millis(300);
 pub(super) fn engine() -> Engine {
     let depot = Capabilities {
         known: &["depot"],
-        is_connector_built: |_| true,
-        built: || vec!["depot"],
-        link,
+        connectors: ["depot"].into(),
+        links: [("depot", link as Link)].into(),
     };
-    Engine::with_capabilities(&EngineSettings::default(), depot).unwrap()
+    Engine::new(&EngineSettings::default(), depot).unwrap()
 }
 
 /// What a component is told that needs nothing.
@@ -226,10 +225,7 @@ fn put(state: &mut State, rows: u32) -> u32 {
     u32::from(guest.answer(put).is_err())
 }
 
-fn link(name: &str, linker: &mut Linker<State>) -> wasmtime::Result<bool> {
-    if name != "depot" {
-        return Ok(false);
-    }
+fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     let mut depot = linker.instance("wasm-sink:depot/depot@0.1.0")?;
     depot.func_wrap(
         "put",
@@ -244,5 +240,5 @@ fn link(name: &str, linker: &mut Linker<State>) -> wasmtime::Result<bool> {
             })
         },
     )?;
-    Ok(true)
+    Ok(())
 }

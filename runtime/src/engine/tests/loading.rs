@@ -62,7 +62,7 @@ fn what_is_too_large_is_not_even_read() {
         max_component_bytes: 1000,
         ..EngineSettings::default()
     };
-    let engine = Engine::new(&settings).unwrap();
+    let engine = Engine::new(&settings, Capabilities::default()).unwrap();
     let error = engine
         .load("guest", &Guest::default().build(), None)
         .unwrap_err();
@@ -201,11 +201,9 @@ fn a_capability_that_nobody_has() {
 fn a_capability_that_this_build_lacks() {
     let without = Capabilities {
         known: &["delta"],
-        is_connector_built: |_| false,
-        built: Vec::new,
-        link: |_, _| Ok(false),
+        ..Capabilities::default()
     };
-    let engine = Engine::with_capabilities(&EngineSettings::default(), without).unwrap();
+    let engine = Engine::new(&EngineSettings::default(), without).unwrap();
     let error = engine.load("guest", &uses_delta(), None).unwrap_err();
     assert_says(&error, &["wasm-sink:delta", "--features delta"]);
     assert_eq!(error.blame(), Blame::Configuration);

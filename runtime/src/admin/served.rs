@@ -5,18 +5,17 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::sync::watch;
-use wasm_sink_core::Result;
+use wasm_sink_core::{Blame, Error, Kind, Result};
 
-use super::chosen::wrong;
-use crate::admin::Admin;
+use super::Admin;
 use crate::config::Pipeline;
 use crate::metrics::Metrics;
 
 /// Serve until this is dropped.
-pub(super) struct Served(#[expect(dead_code, reason = "its drop is the end")] watch::Sender<()>);
+pub(crate) struct Served(#[expect(dead_code, reason = "its drop is the end")] watch::Sender<()>);
 
 /// Takes the ports, and serves.
-pub(super) async fn serve(pipelines: &[(Pipeline, Arc<Metrics>)]) -> Result<Served> {
+pub(crate) async fn serve(pipelines: &[(Pipeline, Arc<Metrics>)]) -> Result<Served> {
     let (stop, stopped) = watch::channel(());
     let mut addresses: BTreeMap<SocketAddr, Vec<&(Pipeline, Arc<Metrics>)>> = BTreeMap::new();
     let mut admins = Vec::new();
@@ -37,9 +36,10 @@ pub(super) async fn serve(pipelines: &[(Pipeline, Arc<Metrics>)]) -> Result<Serv
             continue;
         };
         if asked.iter().any(|admin| admin.token != first.token) {
-            return Err(wrong(format!(
+            let message = format!(
                 "pipelines that share the address {address} of [admin] ask for different tokens"
-            )));
+            );
+            return Err(Error::new(Kind::Invalid, Blame::Configuration, message));
         }
         admins.push((first, named));
     }
