@@ -52,7 +52,7 @@ static const char *region_of(ws_text country)
 }
 
 // Keeps the first character of an address, and its domain.
-static const char *mask(ws_text email)
+static ws_text mask(ws_text email)
 {
     const char *at = memchr(email.data, '@', email.length);
     size_t name = at ? (size_t)(at - email.data) : email.length;
@@ -60,7 +60,7 @@ static const char *mask(ws_text email)
     while (first < name && (email.data[first] & 0xC0) == 0x80) // A character of UTF-8 may have up to four bytes.
         first++;
     size_t domain = at ? name + 1 : name;
-    return ws_format("%.*s***@%.*s", (int)first, email.data, (int)(email.length - domain), email.data + domain);
+    return ws_concat(WS_TEXTS({email.data, first}, WS_LITERAL("***@"), {email.data + domain, email.length - domain}));
 }
 
 static ws_status write_rows(struct sink *sink, ws_batch rows)
@@ -74,7 +74,10 @@ static ws_status write_rows(struct sink *sink, ws_batch rows)
     bool *is_negative = ws_alloc(columns.rows);
     for (size_t row = 0; row < columns.rows; row++) {
         ws_push_string(region, ws_is_null(country, row) ? "other" : region_of(ws_text_at(country, row)));
-        ws_push_string(masked, ws_is_null(email, row) ? NULL : mask(ws_text_at(email, row)));
+        if (ws_is_null(email, row))
+            ws_push_null(masked);
+        else
+            ws_push_text(masked, mask(ws_text_at(email, row)));
         is_negative[row] = !ws_is_null(amount, row) && amount->float64[row] < 0;
     }
     WS_TRY(ws_with_columns(rows, WS_BUILDERS(region, masked), &rows));

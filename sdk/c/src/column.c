@@ -91,7 +91,11 @@ const char *ws_copy(ws_text text)
 
 bool ws_text_is(ws_text text, const char *other)
 {
-    return strlen(other) == text.length && memcmp(text.data, other, text.length) == 0;
+    // Most texts differ in their first bytes: their lengths are not counted first.
+    size_t same = 0;
+    while (same < text.length && other[same] && text.data[same] == other[same])
+        same++;
+    return same == text.length && !other[same];
 }
 
 const ws_column *ws_find_column(ws_columns columns, const char *name)

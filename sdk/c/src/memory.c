@@ -153,3 +153,18 @@ char *ws_format(const char *format, ...)
     va_end(again);
     return text;
 }
+
+ws_text ws_concat(ws_texts texts)
+{
+    size_t length = 0;
+    for (size_t i = 0; i < texts.count; i++)
+        length += texts.at[i].length;
+    char *text = arena_take(arena_current(), length + 1), *end = text;
+    for (size_t i = 0; i < texts.count; i++) {
+        if (texts.at[i].length)
+            memcpy(end, texts.at[i].data, texts.at[i].length);
+        end += texts.at[i].length;
+    }
+    *end = 0;
+    return (ws_text){text, length};
+}

@@ -2,6 +2,21 @@
 
 #include "arena.h"
 
+static void test_texts(void)
+{
+    ws_text domain = {"@example.org, and more", 12};
+    ws_text masked = ws_concat(WS_TEXTS({"grace", 1}, WS_LITERAL("***"), domain));
+    EXPECT(masked.length == 16 && strcmp(masked.data, "g***@example.org") == 0);
+    ws_text zero = ws_concat(WS_TEXTS(WS_LITERAL("a\0b"), {NULL, 0}, WS_LITERAL("")));
+    EXPECT(zero.length == 3 && memcmp(zero.data, "a\0b", 4) == 0);
+    ws_text empty = ws_concat((ws_texts){NULL, 0});
+    EXPECT(empty.length == 0 && empty.data[0] == 0);
+
+    EXPECT(ws_text_is(masked, "g***@example.org") && ws_text_is(empty, ""));
+    EXPECT(!ws_text_is(masked, "g***@example.or") && !ws_text_is(masked, "g***@example.org."));
+    EXPECT(!ws_text_is(domain, "@example.com") && !ws_text_is(empty, "a") && !ws_text_is(zero, "a"));
+}
+
 void test_memory(void)
 {
     arena arena = {0};
@@ -29,4 +44,5 @@ void test_memory(void)
     int *zeros = ws_alloc_array(1000, sizeof *zeros);
     for (int i = 0; i < 1000; i++)
         EXPECT(zeros[i] == 0);
+    test_texts();
 }

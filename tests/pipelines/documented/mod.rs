@@ -24,14 +24,18 @@ fn succeeds(command: &mut Command) {
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&said));
 }
 
-/// A page of docs/first-sink, in an empty folder.
-fn first_sink(language: &str) {
+/// Follows a page of docs/ in an empty folder, with what authors in this language have.
+fn follow(page: &str, language: &str) {
     let folder = tempfile::tempdir().unwrap();
-    let page = here().join(format!("../../../docs/first-sink/{language}.md"));
+    let page = here().join("../../../docs").join(page);
     let mut command = script("run_blocks.py");
     command.arg(page).arg(folder.path());
     command.env_clear().envs(author_environment(language));
     succeeds(&mut command);
+}
+
+fn first_sink(language: &str) {
+    follow(&format!("first-sink/{language}.md"), language);
 }
 
 #[test]
@@ -57,6 +61,11 @@ fn the_first_sink_in_c() {
 #[test]
 fn the_first_sink_in_rust() {
     first_sink("rust");
+}
+
+#[test]
+fn the_component_in_rust() {
+    follow("components.md", "rust");
 }
 
 #[test]

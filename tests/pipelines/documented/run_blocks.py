@@ -7,6 +7,8 @@ What is done with a block, its info string says:
     sh                   run by bash -e in the folder; all blocks by one bash, so that a `cd` or a variable stays
     output               the `sh` block before it printed these lines, in this order, maybe among others; `…` is
                          anything within a line
+    diff <path>          lines of a file as they are and as they will be, by ` `, `-` and `+`; `@@` alone is between
+                         two places
     <language> <path>    the whole content of a file, by its path from the present folder
     anything else        nothing
 
@@ -132,13 +134,32 @@ class Shell:
 
 
 def write_file(block, folder):
-    """Writes the file that a block is."""
+    """Writes the file that a block is, or the lines of it that change."""
     path = Path(block.path)
     if path.is_absolute() or ".." in path.parts:
         raise Failure(block.line, f"{path} is no path below the present folder")
     path = folder / path
+    if block.info.startswith("diff "):
+        path.write_text(changed(path, block))
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(block.text)
+
+
+def changed(path, block):
+    """The file with what a `diff` changes. Each place has to be there, once."""
+    if not path.is_file():
+        raise Failure(block.line, f"there is no {block.path} to change")
+    lines = path.read_text().splitlines()
+    for change in re.split(r"^@@\n", block.text, flags=re.MULTILINE):
+        change = change.splitlines()
+        before = [line[1:] for line in change if not line.startswith("+")]
+        after = [line[1:] for line in change if not line.startswith("-")]
+        places = [at for at in range(len(lines)) if before and lines[at : at + len(before)] == before]
+        if len(places) != 1:
+            raise Failure(block.line, f"{block.path} does not have these lines once", "\n".join(before))
+        lines[places[0] : places[0] + len(before)] = after
+    return "".join(f"{line}\n" for line in lines)
 
 
 def follow(page, blocks, shell):

@@ -54,8 +54,24 @@ class Running(unittest.TestCase):
         self.assertEqual(code, 0, said)
         self.assertIn("4 blocks in ", said)
 
+    def test_a_diff_changes_lines_where_they_are(self):
+        page = (
+            "```text a\none\n\n  two\nthree\nfour\n```\n"
+            "```diff a\n one\n\n-  two\n+  2\n+\n@@\n-four\n+4\n```\n"
+            "```sh\ncat -n a\n```\n```output\n     1\tone\n     2\t\n     3\t  2\n     4\t\n     5\tthree\n     6\t4\n```\n"
+        )
+        code, said = self.follow(page)
+        self.assertEqual(code, 0, said)
+
     def test_what_fails_is_shown_with_its_place(self):
+        same = "```text a\nx\nx\nax\n```\n"
         for page, expected in {
+            "```diff a\n-x\n```\n": ("page.md:1: there is no a to change",),
+            f"{same}```diff a\n-x\n+y\n```\n": ("page.md:6: a does not have these lines once", "| x"),
+            f"{same}```diff a\n-ax\n@@\n-ax\n```\n": ("page.md:6: a does not", "| ax"),
+            f"{same}```diff a\n+y\n```\n": ("page.md:6: a does not",),
+            f"{same}```diff a\n-a\n```\n": ("page.md:6: a does not",),
+            "```diff ../a\n-x\n```\n": ("page.md:1: ../a is no path",),
             "```sh\necho before; (exit 3); echo after\n```\n": ("page.md:1: exit code 3", "| before"),
             "```sh\necho a\n```\n```output\nb\n```\n": ("page.md:4: ", "not printed", ": b\n", "| a\n"),
             "```output\nb\n```\n": ("page.md:1: there is no `sh`",),

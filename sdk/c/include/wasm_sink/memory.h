@@ -31,6 +31,23 @@ typedef struct ws_text {
 
 #define WS_TEXT(text) (int)(text).length, (text).data
 
+/// A text that stands in the source: `WS_LITERAL("none")`.
+#define WS_LITERAL(literal) ((ws_text){"" literal, sizeof(literal) - 1})
+
+/// Several texts.
+typedef struct ws_texts {
+    const ws_text *at;
+    size_t count;
+} ws_texts;
+
+/// Texts in place: `WS_TEXTS(name, WS_LITERAL("@"), domain)`.
+#define WS_TEXTS(...)                                                                                                  \
+    ((ws_texts){(const ws_text[]){__VA_ARGS__}, sizeof((const ws_text[]){__VA_ARGS__}) / sizeof(ws_text)})
+
+/// These texts, one behind the other, and a zero behind them, in memory as `ws_alloc` gives it. For what is made for
+/// each row: `ws_format` takes several times as long.
+ws_text ws_concat(ws_texts texts);
+
 /// Bytes.
 typedef struct ws_bytes {
     const unsigned char *data;

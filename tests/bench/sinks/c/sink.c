@@ -66,7 +66,7 @@ static const char *region_of(ws_text country)
 }
 
 // Keeps the first character of the name, and the number.
-static const char *mask(ws_text user)
+static ws_text mask(ws_text user)
 {
     const char *dash = memchr(user.data, '-', user.length);
     size_t name = dash ? (size_t)(dash - user.data) : user.length;
@@ -74,7 +74,7 @@ static const char *mask(ws_text user)
     while (first < name && (user.data[first] & 0xC0) == 0x80) // A character of UTF-8 may have up to four bytes.
         first++;
     size_t number = dash ? name + 1 : name;
-    return ws_format("%.*s***-%.*s", (int)first, user.data, (int)(user.length - number), user.data + number);
+    return ws_concat(WS_TEXTS({user.data, first}, WS_LITERAL("***-"), {user.data + number, user.length - number}));
 }
 
 // What was made of the orders of a batch.
@@ -90,7 +90,10 @@ static ws_status by_columns(ws_batch shaped, struct computed *computed)
     const ws_column *country = &columns.at[0], *user = &columns.at[1], *amount = &columns.at[2];
     for (size_t row = 0; row < columns.rows; row++) {
         ws_push_string(computed->regions, ws_is_null(country, row) ? "other" : region_of(ws_text_at(country, row)));
-        ws_push_string(computed->users, ws_is_null(user, row) ? NULL : mask(ws_text_at(user, row)));
+        if (ws_is_null(user, row))
+            ws_push_null(computed->users);
+        else
+            ws_push_text(computed->users, mask(ws_text_at(user, row)));
         computed->is_small[row] = !ws_is_null(amount, row) && amount->float64[row] < MINIMUM;
     }
     return WS_OK;
@@ -106,7 +109,10 @@ static ws_status by_rows(ws_batch shaped, struct computed *computed)
         const ws_json *country = ws_json_member(records[row], "country"), *user = ws_json_member(records[row], "user");
         const ws_json *amount = ws_json_member(records[row], "amount");
         ws_push_string(computed->regions, country ? region_of(country->string) : "other");
-        ws_push_string(computed->users, user ? mask(user->string) : NULL);
+        if (user)
+            ws_push_text(computed->users, mask(user->string));
+        else
+            ws_push_null(computed->users);
         computed->is_small[row] = amount && amount->number < MINIMUM;
     }
     return WS_OK;
