@@ -72,7 +72,8 @@ pub(super) async fn execute<H: Host + 'static>(
         Ok(pipeline) => Watched::of(&pipeline)?,
         Err(exit) => return Ok(exit),
     };
-    let host = Arc::new(launch(signals::listen(terminal)?)?);
+    let host = launch(signals::listen(terminal)?)?.compiling_often()?;
+    let host = Arc::new(host);
     let running = run::execute(run::RunArgs::of(&args.pipeline), host, terminal);
     let following = follow(&root, &mut sources, &watched, terminal);
     Ok(tokio::select! {

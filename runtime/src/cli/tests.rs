@@ -23,6 +23,10 @@ struct Model {
 
 #[async_trait]
 impl Host for Model {
+    fn compiling_often(self) -> Result<Self> {
+        Ok(self)
+    }
+
     async fn check_component(&self, _pipeline: &Pipeline) -> Result<Vec<SinkConfigProblem>> {
         let problem = SinkConfigProblem {
             path: vec![],

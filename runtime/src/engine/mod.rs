@@ -17,6 +17,7 @@ mod clock;
 mod configuration;
 mod contract;
 mod deadline;
+mod functions;
 mod grant;
 mod instance;
 mod known;
@@ -59,6 +60,7 @@ pub use state::State;
 pub use surface::Surface;
 pub use usage::{Highest, Usage};
 
+use functions::Functions;
 use known::Known;
 
 /// Native stack of one guest call, in bytes; half of it is the guest's.
@@ -71,6 +73,18 @@ pub struct EngineSettings {
     pub max_component_bytes: u64,
     /// Whether calls are accounted for.
     pub metering: Metering,
+    /// How the next version of a component is compiled.
+    pub compiling: Compiling,
+}
+
+/// How components are compiled. What comes out is the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Compiling {
+    /// Each as a whole.
+    #[default]
+    Whole,
+    /// What functions became is remembered, which makes the first version slower and the next ones faster.
+    Incremental,
 }
 
 /// What is counted of the code that runs.
@@ -88,6 +102,7 @@ impl Default for EngineSettings {
         Self {
             max_component_bytes: 128 << 20,
             metering: Metering::None,
+            compiling: Compiling::Whole,
         }
     }
 }
@@ -162,14 +177,18 @@ impl Engine {
     }
 
     fn made(settings: &EngineSettings, capabilities: Arc<Capabilities>) -> Result<Self> {
-        let wasmtime = wasmtime::Engine::new(&config(settings.metering)).map_err(|error| {
-            Error::new(
-                Kind::Other,
-                Blame::Host,
-                "compiled components cannot run on this machine",
-            )
-            .with_source(error)
-        })?;
+        let unfit = |error: wasmtime::Error| {
+            let message = "compiled components cannot run on this machine";
+            Error::new(Kind::Other, Blame::Host, message).with_source(error)
+        };
+        let mut config = config(settings.metering);
+        if settings.compiling == Compiling::Incremental {
+            let functions = Arc::new(Functions::default());
+            config
+                .enable_incremental_compilation(functions)
+                .map_err(unfit)?;
+        }
+        let wasmtime = wasmtime::Engine::new(&config).map_err(unfit)?;
         deadline::start_ticker(&wasmtime).map_err(|error| {
             Error::new(Kind::Other, Blame::Host, "the ticker thread did not start")
                 .with_source(error)

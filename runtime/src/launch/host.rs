@@ -109,6 +109,14 @@ pub struct Inspection {
 /// The engine and the pipeline, as the command line sees them.
 #[async_trait]
 pub trait Host: Send + Sync {
+    /// The same for components that change often: the next version of one is compiled faster, and the first one slower.
+    ///
+    /// # Errors
+    /// The machine cannot run compiled components.
+    fn compiling_often(self) -> Result<Self>
+    where
+        Self: Sized;
+
     /// Loads the component, checks `[sink.config]` against its schema and calls its `validate`.
     ///
     /// # Errors

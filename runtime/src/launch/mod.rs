@@ -20,7 +20,7 @@ use crate::config::{self, ComponentRef, Registry, SinkConfigProblem};
 use crate::connectors::capabilities;
 use crate::control::{Handler, Server};
 use crate::desk::Desk;
-use crate::engine::{Engine, EngineSettings, InstanceLimits, Recordings, Usage};
+use crate::engine::{Compiling, Engine, EngineSettings, InstanceLimits, Recordings, Usage};
 use crate::letters::Selection;
 use crate::metrics::Metrics;
 use crate::oci;
@@ -184,6 +184,17 @@ fn recordings(pipeline: &config::Pipeline, all: Option<&RecorderSettings>) -> Re
 
 #[async_trait]
 impl Host for Launcher {
+    fn compiling_often(self) -> Result<Self> {
+        let settings = EngineSettings {
+            compiling: Compiling::Incremental,
+            ..EngineSettings::default()
+        };
+        Ok(Self {
+            engine: Engine::new(&settings, capabilities(&self.registry.connectors))?,
+            ..self
+        })
+    }
+
     async fn check_component(&self, pipeline: &config::Pipeline) -> Result<Vec<SinkConfigProblem>> {
         let slot = Slot::of(pipeline);
         let (place, engine) = (slot.clone(), self.engine.clone());

@@ -3,7 +3,7 @@
 use wasm_sink_core::epoch::CommitId;
 use wasm_sink_core::stage::Purpose;
 
-use super::super::{Engine, EngineSettings, Grants, InstanceLimits, Loaded};
+use super::super::{Compiling, Engine, EngineSettings, Grants, InstanceLimits, Loaded};
 use super::destination::unconfigured;
 use super::rows::rows;
 use crate::connectors::{BUILT, capabilities};
@@ -53,4 +53,26 @@ fn code_of_a_real_component_survives_the_cache() {
         !first.from_cache && second.from_cache,
         "{first:?} {second:?}"
     );
+}
+
+/// What is compiled in parts runs like what is compiled as a whole.
+#[tokio::test]
+async fn the_next_version_is_made_of_functions_of_the_former() {
+    let settings = EngineSettings {
+        compiling: Compiling::Incremental,
+        ..EngineSettings::default()
+    };
+    let engine = Engine::new(&settings, capabilities(&BUILT)).unwrap();
+    let builtin = wasm_sink_builtin::find("discard").unwrap();
+    let mut wasm = builtin.wasm.to_vec();
+    let mut hashes = Vec::new();
+    for _ in 0..2 {
+        let loaded = engine.load("discard", &wasm, None).unwrap();
+        let schema = loaded.config_schema(&InstanceLimits::default()).await;
+        assert!(schema.unwrap().contains("\"type\""));
+        hashes.push(loaded.hash().to_owned());
+        // An empty section of one's own: other bytes, the same functions.
+        wasm.extend([0, 2, 1, b'x']);
+    }
+    assert_ne!(hashes[0], hashes[1]);
 }
