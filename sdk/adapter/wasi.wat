@@ -33,22 +33,94 @@
       (br $next)))
     (i32.const 0))
 
-  ;; Each buffer is a line, or several; the end of the line goes.
+  ;; What is printed becomes lines, also where it comes in pieces: they are joined where the guest has lent some memory.
+  (global $line (mut i32) (i32.const 0))
+  (global $room (mut i32) (i32.const 0))
+  (global $length (mut i32) (i32.const 0))
+  (global $level (mut i32) (i32.const 1))
+
+  (func (export "lend_line") (param $line i32) (param $room i32)
+    (global.set $line (local.get $line))
+    (global.set $room (local.get $room)))
+
+  (func $end_line (export "end_line")
+    (if (i32.eqz (global.get $length)) (then (return)))
+    (call $make_characters)
+    (call $log (global.get $level) (global.get $line) (global.get $length))
+    (global.set $length (i32.const 0)))
+
+  ;; How many bytes the character has that begins here; 0 where none does.
+  (func $character (param $at i32) (param $left i32) (result i32) (local $first i32) (local $second i32) (local $size i32) (local $i i32)
+    (local.set $first (i32.load8_u (local.get $at)))
+    (if (i32.lt_u (local.get $first) (i32.const 0x80)) (then (return (i32.const 1))))
+    (local.set $size (select (i32.const 4)
+      (select (i32.const 3) (i32.const 2) (i32.ge_u (local.get $first) (i32.const 0xE0)))
+      (i32.ge_u (local.get $first) (i32.const 0xF0))))
+    (if (i32.or (i32.or (i32.lt_u (local.get $first) (i32.const 0xC2)) (i32.gt_u (local.get $first) (i32.const 0xF4)))
+                (i32.gt_u (local.get $size) (local.get $left)))
+      (then (return (i32.const 0))))
+    (local.set $i (i32.const 1))
+    (loop $next
+      (if (i32.ne (i32.and (i32.load8_u (i32.add (local.get $at) (local.get $i))) (i32.const 0xC0)) (i32.const 0x80))
+        (then (return (i32.const 0))))
+      (local.set $i (i32.add (local.get $i) (i32.const 1)))
+      (br_if $next (i32.lt_u (local.get $i) (local.get $size))))
+    ;; Longer than need be, a surrogate, beyond what there is.
+    (local.set $second (i32.load8_u offset=1 (local.get $at)))
+    (if (i32.or
+          (i32.or (i32.and (i32.eq (local.get $first) (i32.const 0xE0)) (i32.lt_u (local.get $second) (i32.const 0xA0)))
+                  (i32.and (i32.eq (local.get $first) (i32.const 0xED)) (i32.ge_u (local.get $second) (i32.const 0xA0))))
+          (i32.or (i32.and (i32.eq (local.get $first) (i32.const 0xF0)) (i32.lt_u (local.get $second) (i32.const 0x90)))
+                  (i32.and (i32.eq (local.get $first) (i32.const 0xF4)) (i32.ge_u (local.get $second) (i32.const 0x90)))))
+      (then (return (i32.const 0))))
+    (local.get $size))
+
+  ;; Puts a question mark for each byte of the line that belongs to no character: the host takes no other text.
+  (func $make_characters (local $at i32) (local $size i32)
+    (loop $next
+      (local.set $size (call $character
+        (i32.add (global.get $line) (local.get $at)) (i32.sub (global.get $length) (local.get $at))))
+      (if (i32.eqz (local.get $size)) (then
+        (i32.store8 (i32.add (global.get $line) (local.get $at)) (i32.const 0x3F))
+        (local.set $size (i32.const 1))))
+      (local.set $at (i32.add (local.get $at) (local.get $size)))
+      (br_if $next (i32.lt_u (local.get $at) (global.get $length)))))
+
+  (func $print (param $level i32) (param $from i32) (param $length i32) (local $end i32) (local $byte i32)
+    (if (i32.ne (local.get $level) (global.get $level)) (then
+      (call $end_line)
+      (global.set $level (local.get $level))))
+    (local.set $end (i32.add (local.get $from) (local.get $length)))
+    (block $done (loop $next
+      (br_if $done (i32.ge_u (local.get $from) (local.get $end)))
+      (local.set $byte (i32.load8_u (local.get $from)))
+      (if (i32.eq (local.get $byte) (i32.const 10))
+        (then (call $end_line))
+        (else
+          (if (i32.eq (global.get $length) (global.get $room)) (then (call $end_line)))
+          (i32.store8 (i32.add (global.get $line) (global.get $length)) (local.get $byte))
+          (global.set $length (i32.add (global.get $length) (i32.const 1)))))
+      (local.set $from (i32.add (local.get $from) (i32.const 1)))
+      (br $next))))
+
+  ;; A guest that has lent nothing yet is heard all the same: each buffer is a line, or several, and the end of the line goes.
+  (func $print_whole (param $level i32) (param $from i32) (param $length i32)
+    (if (i32.eqz (local.get $length)) (then (return)))
+    (if (i32.eq (i32.load8_u (i32.sub (i32.add (local.get $from) (local.get $length)) (i32.const 1))) (i32.const 10))
+      (then (local.set $length (i32.sub (local.get $length) (i32.const 1)))))
+    (if (local.get $length) (then (call $log (local.get $level) (local.get $from) (local.get $length)))))
+
   (func (export "fd_write") (param $fd i32) (param $buffers i32) (param $count i32) (param $written i32) (result i32)
-    (local $sum i32) (local $from i32) (local $length i32)
+    (local $sum i32) (local $level i32) (local $length i32)
     (if (i32.gt_u (i32.sub (local.get $fd) (i32.const 1)) (i32.const 1)) (then (return (i32.const 8))))
+    (local.set $level (select (i32.const 1) (i32.const 3) (i32.eq (local.get $fd) (i32.const 1))))
     (block $done (loop $next
       (br_if $done (i32.eqz (local.get $count)))
-      (local.set $from (i32.load (local.get $buffers)))
       (local.set $length (i32.load offset=4 (local.get $buffers)))
       (local.set $sum (i32.add (local.get $sum) (local.get $length)))
-      (if (local.get $length) (then
-        (if (i32.eq (i32.load8_u (i32.sub (i32.add (local.get $from) (local.get $length)) (i32.const 1))) (i32.const 10))
-          (then (local.set $length (i32.sub (local.get $length) (i32.const 1)))))))
-      (if (local.get $length) (then
-        (call $log
-          (select (i32.const 1) (i32.const 3) (i32.eq (local.get $fd) (i32.const 1)))
-          (local.get $from) (local.get $length))))
+      (if (global.get $room)
+        (then (call $print (local.get $level) (i32.load (local.get $buffers)) (local.get $length)))
+        (else (call $print_whole (local.get $level) (i32.load (local.get $buffers)) (local.get $length))))
       (local.set $buffers (i32.add (local.get $buffers) (i32.const 8)))
       (local.set $count (i32.sub (local.get $count) (i32.const 1)))
       (br $next)))
@@ -80,7 +152,9 @@
     (i32.const 0))
 
   (func (export "sched_yield") (result i32) (i32.const 0))
-  (func (export "proc_exit") (param $code i32) (unreachable))
+  (func (export "proc_exit") (param $code i32)
+    (call $end_line)
+    (unreachable))
 
   ;; No arguments, no environment.
   (func (export "args_get") (param i32 i32) (result i32) (i32.const 0))

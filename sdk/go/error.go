@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	types "github.com/wasm-sink/wasm-sink/sdk/go/internal/wit/wasm_sink_sink_types"
@@ -91,17 +92,50 @@ func failure(e types.Error) error {
 
 // answer is what the host is told.
 func answer(err error) types.Error {
-	told := types.Error{Kind: types.ErrorKind(Other), Message: err.Error()}
+	told := types.Error{Kind: types.ErrorKind(Other), Message: printable(err.Error() + whyNot(err))}
 	var ours *Error
 	var kind Kind
 	switch {
 	case errors.As(err, &ours):
-		told.Kind = types.ErrorKind(ours.Kind)
-		if ours.Kind == Throttled {
+		kind = ours.Kind
+		if kind == Throttled {
 			told.RetryAfterMs = some(milliseconds(ours.RetryAfter))
 		}
 	case errors.As(err, &kind):
-		told.Kind = types.ErrorKind(kind)
 	}
+	if kind > Invalid {
+		told.Message = fmt.Sprintf("an error of %s, which is none of the kinds of wasmsink: %s", kind, told.Message)
+		kind = Invalid
+	}
+	told.Kind = types.ErrorKind(kind)
 	return told
 }
+
+// isNil tells a pointer without anything behind it: as an error it is not nil.
+func isNil(err error) bool {
+	ours, is := err.(*Error)
+	return is && ours == nil
+}
+
+var errNil = Errorf(Invalid, "an error was returned that is a nil *wasmsink.Error, and thereby not nil: return nil "+
+	"itself, from a function whose result is an error")
+
+// ofTheSystem is what errors of files, processes and sockets have in common.
+type ofTheSystem interface {
+	error
+	Timeout() bool
+	Temporary() bool
+}
+
+// whyNot explains what Go says where there is no system: "Bad file number", "Connection refused".
+func whyNot(err error) string {
+	var system ofTheSystem
+	if !errors.As(err, &system) || system.Timeout() {
+		return ""
+	}
+	return ": a component has neither files nor network; rows leave by what sink.toml names, and requests by the " +
+		"package http of the SDK"
+}
+
+// printable is a text that the host takes: a message may quote whatever stands in the rows.
+func printable(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"strings"
 
+	"github.com/wasm-sink/wasm-sink/sdk/go/internal/abi"
 	component "github.com/wasm-sink/wasm-sink/sdk/go/internal/wit/export_wasm_sink_sink_sink"
 	problems "github.com/wasm-sink/wasm-sink/sdk/go/internal/wit/wasm_sink_sink_sink"
 	types "github.com/wasm-sink/wasm-sink/sdk/go/internal/wit/wasm_sink_sink_types"
@@ -20,6 +21,7 @@ func (i *instance) ConfigSchema() string { return registered.schema }
 
 func (i *instance) Validate(config string) (found []problems.Problem) {
 	log.Adopt()
+	defer abi.EndLine()
 	if registered.validate == nil {
 		return []problems.Problem{{Message: noSink.Error()}}
 	}
@@ -29,7 +31,7 @@ func (i *instance) Validate(config string) (found []problems.Problem) {
 		}
 	}()
 	for _, problem := range registered.validate(config) {
-		said := problems.Problem{Path: problem.Path, Message: problem.Message}
+		said := problems.Problem{Path: problem.Path, Message: printable(problem.Message)}
 		if problem.Help != "" {
 			said.Help = some(problem.Help)
 		}
@@ -61,6 +63,8 @@ func (i *instance) Flush() *types.Error {
 
 // call makes of a panic an error of a kind: a trap would say less.
 func call(kind Kind, run func() error) (told *types.Error) {
+	defer abi.EndLine()
+	defer watch()()
 	defer func() {
 		cause := recover()
 		if cause == nil {
@@ -70,9 +74,12 @@ func call(kind Kind, run func() error) (told *types.Error) {
 			kind = Invalid
 			cause = misuse.error
 		}
-		told = &types.Error{Kind: types.ErrorKind(kind), Message: panicked(cause)}
+		told = &types.Error{Kind: types.ErrorKind(kind), Message: printable(panicked(cause))}
 	}()
 	if err := run(); err != nil {
+		if isNil(err) {
+			err = errNil
+		}
 		said := answer(err)
 		return &said
 	}

@@ -7,6 +7,7 @@ import { access, mkdir, readFile, writeFile } from "node:fs/promises";
 import { isBuiltin } from "node:module";
 import { dirname, relative, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
+import { absence, NETWORK, opensSockets } from "./src/absent.js";
 import { sourceTable } from "./src/build/sources.js";
 
 const WIT = "build/wit";
@@ -81,8 +82,9 @@ async function bundle(esbuild, file) {
 function inPlainWords(error) {
   const [, name] = /^Could not resolve "(.*)"/.exec(error.text) ?? [];
   if (name === undefined || name.startsWith(".")) return error;
+  const network = opensSockets(name) ? `; ${NETWORK}` : "";
   const text = isBuiltin(name)
-    ? `"${name}" is part of Node.js, which is not there where a sink runs`
+    ? `"${name}" is part of Node.js, which is not there where a sink runs${network}`
     : `there is no package "${name}"; run: npm install ${name}`;
   return { ...error, text, notes: [] };
 }
@@ -132,7 +134,9 @@ function evaluated(message, { files, lines }) {
     const [, file, row] = lines[line] ?? [];
     return file === undefined ? undefined : text.replace(place, `${files[file]}:${row}`);
   });
-  return placed.filter((text) => text !== undefined).join("\n").trim();
+  const [first, ...rest] = placed.filter((text) => text !== undefined);
+  const absent = absence(first.replace(/^Error: /, "").trim());
+  return [absent === undefined ? first : `${first}: ${absent}`, ...rest].join("\n").trim();
 }
 
 try {

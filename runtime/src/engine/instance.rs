@@ -120,8 +120,8 @@ impl WasmInstance {
                 Kind::Other,
                 Blame::Component,
                 format!(
-                    "the component took {} rows and staged, rejected and skipped none: what is to \
-                     be left out goes to `epoch.skip`",
+                    "the component took {} rows and staged, rejected and skipped none: what it holds back has to be \
+                     staged in `flush`, and what it leaves out on purpose goes to `skip`",
                     account.taken
                 ),
             )));

@@ -10,7 +10,7 @@ const LINE_BYTES: usize = 4 << 10;
 /// Lines of one message that are looked at; the others are left out.
 const MESSAGE_LINES: usize = 1_000;
 /// Lines remembered for the report of a trap.
-const REMEMBERED_LINES: usize = 5;
+const REMEMBERED_LINES: usize = 10;
 
 /// How much a line matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -72,7 +72,10 @@ pub(super) fn settle(
 
 /// The guest's own error.
 fn answered(state: &State, call: Call, error: wit::Error) -> Failure {
-    let message = match printable(&error.message, MESSAGE_BYTES) {
+    // Stacks of interpreters have lines.
+    let lines = error.message.lines().map(str::trim);
+    let lines: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
+    let message = match printable(&lines.join("; "), MESSAGE_BYTES) {
         message if message.trim().is_empty() => "it gave no reason".to_owned(),
         message => message,
     };
@@ -150,7 +153,7 @@ fn functions(error: &wasmtime::Error) -> String {
         .iter()
         .filter_map(|frame| frame.func_name())
         .map(|name| format!("{:#}", rustc_demangle::demangle(name)))
-        .filter(|name| !is_panic_machinery(name))
+        .filter(|name| !is_machinery(name))
         .take(FUNCTIONS)
         .map(|name| printable(&name, MESSAGE_BYTES / FUNCTIONS))
         .collect();
@@ -160,18 +163,44 @@ fn functions(error: &wasmtime::Error) -> String {
     }
 }
 
-/// What stands on top of every panic and says nothing about it.
-fn is_panic_machinery(name: &str) -> bool {
-    const PREFIXES: [&str; 7] = [
+/// What stands on top of every panic or below every call, and says nothing about the sink.
+fn is_machinery(name: &str) -> bool {
+    const RUST: &[&str] = &[
         "__rust",
         "abort",
+        "core::option::unwrap_failed",
         "core::panicking::",
+        "core::result::unwrap_failed",
         "panic_abort::",
         "rust_panic",
         "std::panicking::",
+        "std::process::abort",
         "std::sys::",
+        "wasm_sink_sdk::sink::instance",
     ];
-    PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    const C: &[&str] = &[
+        "_Exit",
+        "__assert_fail",
+        "__ubsan_handle",
+        "__wasi_proc_exit",
+        "exit_exit",
+        "ws_panic_at",
+    ];
+    const GO: &[&str] = &["github.com_wasm_sink_wasm_sink_sdk_go", "runtime."];
+    const PYTHON: &[&str] = &[
+        "Py",
+        "_Py",
+        "cfunction_",
+        "method_vectorcall",
+        "wrapperdescr_",
+    ];
+    const EXPORTS: &[&str] = &[
+        "__wasm_export_",
+        "wasm-sink:sink/sink@",
+        "wasm_sink_sink_sink_",
+    ];
+    let mut known = [RUST, C, GO, PYTHON, EXPORTS].into_iter().flatten();
+    known.any(|prefix| name.starts_with(prefix))
 }
 
 fn last_words(state: &State) -> String {

@@ -162,9 +162,11 @@ impl Surface {
             };
             if !CONTRACT.runs(built_for) {
                 let help = if built_for > CONTRACT {
-                    "update wasm-sink, or rebuild the component with an older SDK"
+                    "update wasm-sink, or rebuild the component with an older SDK: `wasm-sink build` of this version \
+                     in the sink's folder has the one that fits"
                 } else {
-                    "rebuild the component with a newer SDK"
+                    "rebuild the component with a newer SDK: `wasm-sink build` in the sink's folder has the one that \
+                     fits"
                 };
                 return Err(refusal(
                     Blame::Component,

@@ -57,14 +57,21 @@ impl Quota {
     /// # Errors
     /// Too many of its rows, or all of the first epoch's, are dead letters; it must not be
     /// committed.
-    pub(super) fn admit(&self, account: &Account, standing: Standing) -> Result<()> {
+    pub(super) fn admit(
+        &self,
+        account: &Account,
+        standing: Standing,
+        first_reason: Option<&str>,
+    ) -> Result<()> {
         let mut counts = self.counts();
         let is_first = !counts.delivered || standing != Standing::Proven;
         if is_first && account.rejected > 0 && account.staged + account.skipped == 0 {
+            let why = first_reason.map(|reason| format!(". The first: {reason}"));
             return Err(stop(format!(
                 "all {} rows of the first epoch were rejected, so the component or its \
-                 configuration is probably wrong; nothing was committed",
-                account.rejected
+                 configuration is probably wrong; nothing was committed{}",
+                account.rejected,
+                why.unwrap_or_default()
             )));
         }
         let mut next = *counts;
@@ -137,32 +144,46 @@ mod tests {
     fn counts_per_ten_thousand_rows_across_epochs() {
         let quota = Quota::new(100);
         for _ in 0..20 {
-            quota.admit(&account(1_000, 10), Standing::Proven).unwrap();
+            quota
+                .admit(&account(1_000, 10), Standing::Proven, None)
+                .unwrap();
         }
-        quota.admit(&account(1_000, 100), Standing::Proven).unwrap();
-        assert!(quota.admit(&account(1_000, 1), Standing::Proven).is_err());
+        quota
+            .admit(&account(1_000, 100), Standing::Proven, None)
+            .unwrap();
+        assert!(
+            quota
+                .admit(&account(1_000, 1), Standing::Proven, None)
+                .is_err()
+        );
         // Refused epochs are not counted: a good one still passes.
-        quota.admit(&account(1_000, 0), Standing::Proven).unwrap();
+        quota
+            .admit(&account(1_000, 0), Standing::Proven, None)
+            .unwrap();
     }
 
     #[test]
     fn a_replayed_epoch_counts_once() {
         let quota = Quota::new(100);
         for _ in 0..50 {
-            quota.admit(&account(1_000, 10), Standing::Proven).unwrap();
+            quota
+                .admit(&account(1_000, 10), Standing::Proven, None)
+                .unwrap();
             quota.withdraw(&account(1_000, 10));
         }
-        quota.admit(&account(1_000, 100), Standing::Proven).unwrap();
+        quota
+            .admit(&account(1_000, 100), Standing::Proven, None)
+            .unwrap();
     }
 
     #[test]
     fn a_large_epoch_has_the_allowance_of_its_size() {
         Quota::new(100)
-            .admit(&account(100_000, 1_000), Standing::Proven)
+            .admit(&account(100_000, 1_000), Standing::Proven, None)
             .unwrap();
         assert!(
             Quota::new(100)
-                .admit(&account(100_000, 1_001), Standing::Proven)
+                .admit(&account(100_000, 1_001), Standing::Proven, None)
                 .is_err()
         );
     }
@@ -170,10 +191,20 @@ mod tests {
     #[test]
     fn a_first_epoch_in_which_no_row_passes_stops() {
         let quota = Quota::new(100);
-        assert!(quota.admit(&account(3, 3), Standing::Proven).is_err());
-        quota.admit(&account(3, 2), Standing::Proven).unwrap();
-        quota.admit(&account(3, 3), Standing::Proven).unwrap();
+        let refused = quota.admit(&account(3, 3), Standing::Proven, Some("no name"));
+        assert!(
+            refused
+                .unwrap_err()
+                .to_string()
+                .ends_with("The first: no name")
+        );
+        quota.admit(&account(3, 2), Standing::Proven, None).unwrap();
+        quota.admit(&account(3, 3), Standing::Proven, None).unwrap();
         // That of a new component as well.
-        assert!(quota.admit(&account(3, 3), Standing::OnTrial).is_err());
+        assert!(
+            quota
+                .admit(&account(3, 3), Standing::OnTrial, None)
+                .is_err()
+        );
     }
 }

@@ -3,6 +3,7 @@
 //! `new` writes one, `build` makes the component. All that is ours, the contract and the SDK, is in the binary and
 //! written into the project's `build` folder, each time anew, so that it fits the host; the compiler is the user's.
 
+mod calls;
 mod component;
 mod files;
 mod language;

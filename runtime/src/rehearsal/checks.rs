@@ -124,7 +124,9 @@ fn remedy(failed: &Failed) -> &'static str {
              that trap alone become dead letters"
         }
         How::Late => {
-            "do less in one call, or raise [limits] call_deadline_ms; a component must not wait for anything"
+            "do less in one call, or raise [limits] call_deadline_ms; a component must not wait for anything. It may be a \
+             loop that does not end, or work that grows with the square of the rows: lines that it prints show how far \
+             it comes"
         }
     }
 }
@@ -197,9 +199,10 @@ impl Stage<'_> {
     }
 
     async fn repeats(&self) -> Finding {
+        let later = self.sample.later().batches();
         let (one, other) = (
             self.again(&self.empty()).await,
-            self.again(&self.empty()).await,
+            live(self.subject, &self.empty(), &[&later]).await,
         );
         let help = "leave chance, the clock and the number of the instance out of what is written: an epoch that fails is \
                     written again, and must come to the same";
@@ -214,9 +217,9 @@ impl Stage<'_> {
 
     async fn forgets_nothing(&self) -> Finding {
         let both = live(self.subject, &self.empty(), &[self.batches, self.batches]).await;
-        let help = "keep nothing in memory from one epoch to the next that rows depend on: an instance is replaced between \
-                    any two epochs, by a swap, a restart or another process. Rows that were given before `flush` are gone after \
-                    it";
+        let help = "keep nothing in memory from one epoch to the next that rows depend on, and leave a clock and chance out \
+                    of them: an instance is replaced between any two epochs, by a swap, a restart or another process. Rows \
+                    that were given before `flush` are gone after it";
         if let Some(failed) = &both.failure {
             let seen = format!("a second epoch failed: {}", failed.message);
             return Finding::wrong(Check::ForgetsNothing, seen, help);

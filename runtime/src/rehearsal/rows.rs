@@ -8,6 +8,7 @@ use arrow::array::{
 use arrow::compute::take_record_batch;
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::error::ArrowError;
+use chrono::TimeDelta;
 use wasm_sink_core::{Blame, Error, Kind, Lineage, Result, Rows, SourceBatch};
 use wasm_sink_core::{MetadataKey, Position};
 
@@ -28,6 +29,22 @@ pub(super) struct Variation {
 impl Sample {
     pub(super) fn new(batch: SourceBatch) -> Self {
         Self(Arc::new(batch))
+    }
+
+    /// The same rows, read an hour later: a clock shows another time, and nothing else differs.
+    pub(super) fn later(&self) -> Self {
+        let original = &self.0;
+        Self(Arc::new(SourceBatch {
+            key: original.key.clone(),
+            begin: original.begin.clone(),
+            end: original.end.clone(),
+            rows: original.rows.clone(),
+            lineage: Arc::clone(&original.lineage),
+            undecodable: original.undecodable.clone(),
+            at: original.at + TimeDelta::hours(1),
+            bytes: original.bytes,
+            reservation: None,
+        }))
     }
 
     pub(super) fn len(&self) -> usize {

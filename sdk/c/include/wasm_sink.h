@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "wasm_sink/absent.h"
 #include "wasm_sink/batch.h"
 #include "wasm_sink/log.h"
 #include "wasm_sink/plan.h"

@@ -1,4 +1,5 @@
 #include "host.h"
+#include "text.h"
 
 #include "arena.h"
 #include "wasm_sink/plan.h"
@@ -226,11 +227,20 @@ ws_status ws_from_ipc(ws_bytes stream, ws_batch *out)
     return made(worked, rows, &error, out);
 }
 
+/// A reason may quote what stands in the rows.
+static host_string_t reason_for_host(const char *reason)
+{
+    size_t length = strlen(reason);
+    char *copy = memcpy(ws_alloc(length + 1), reason, length + 1);
+    make_characters(copy, length);
+    return host_text(copy);
+}
+
 ws_status ws_reject(ws_batch rows, const char *reason)
 {
     host_borrowed_rows borrowed;
     WS_TRY(host_rows_of(rows, &borrowed));
-    host_string_t text = host_text(reason);
+    host_string_t text = reason_for_host(reason);
     host_error error;
     return answer(wasm_sink_sink_dead_letters_reject(borrowed, &text, &error), &error);
 }
@@ -259,7 +269,7 @@ ws_status ws_reject_where(ws_batch rows, const bool *bad, const char *reason, ws
 
 void ws_skip(uint32_t rows, const char *reason)
 {
-    host_string_t text = host_text(reason);
+    host_string_t text = reason_for_host(reason);
     wasm_sink_sink_epoch_skip(rows, &text);
 }
 

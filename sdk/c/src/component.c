@@ -4,12 +4,16 @@
 
 #include "arena.h"
 #include "host.h"
+#include "text.h"
 
 /// From config.schema.json, by the build.
 extern const unsigned char ws_config_schema[];
 extern const size_t ws_config_schema_length;
 
 static struct sink *sink;
+
+/// Read anew for each call, so that the sink's functions stay functions of their own: a trap then says in which it was.
+static const ws_functions *volatile functions = &ws_functions_of_WASM_SINK;
 
 struct ws_problems {
     exports_wasm_sink_sink_sink_problem_t *at;
@@ -30,6 +34,7 @@ static host_string_t text_for_host(const char *text)
 {
     host_string_t copy = {NULL, strlen(text)};
     copy.ptr = memcpy(room(copy.len, 1), text, copy.len);
+    make_characters((char *)copy.ptr, copy.len);
     return copy;
 }
 
@@ -54,9 +59,34 @@ void ws_problem(ws_problems *problems, ws_names path, const char *message, const
         problem->help.val = text_for_host(help);
 }
 
-/// Ends a call: whether it worked, and what the host is told if not.
-static bool finish(ws_status status, exports_wasm_sink_sink_sink_error_t *error)
+/// Where no error can be: compilers put nothing below the first kilobyte of memory.
+static bool is_nowhere(ws_status status)
 {
+    size_t at = (size_t)status;
+    size_t end = __builtin_wasm_memory_size(0) * 65536;
+    return at < 1024 || at % _Alignof(ws_error) != 0 || at > end - sizeof *status;
+}
+
+/// What can be told of an answer: anything may have been made a ws_status by a cast.
+static ws_status checked(ws_status status, const char *function)
+{
+    if (status == WS_OK)
+        return WS_OK;
+    if (is_nowhere(status))
+        return ws_invalid("`%s` answered %d, which is no ws_status: answer WS_OK, or an error as ws_other, ws_rejected "
+                          "and the like make it",
+                          function, (int)(size_t)status);
+    if ((unsigned)status->kind > WS_INVALID)
+        return ws_invalid("`%s` answered an error of kind %d, which is no ws_error_kind: make errors with ws_other, "
+                          "ws_rejected and the like",
+                          function, (int)status->kind);
+    return status;
+}
+
+/// Ends a call: whether it worked, and what the host is told if not.
+static bool finish(ws_status status, const char *function, exports_wasm_sink_sink_sink_error_t *error)
+{
+    status = checked(status, function);
     if (status != WS_OK) {
         error->kind = (wasm_sink_sink_types_error_kind_t)status->kind;
         error->message = text_for_host(status->message ? status->message : "");
@@ -84,8 +114,8 @@ void exports_wasm_sink_sink_sink_validate(host_string_t *config, exports_wasm_si
     ws_problems problems = {0};
     const ws_json *parsed;
     ws_status status = parse_config(config, &parsed);
-    if (status == WS_OK && ws_functions_of_WASM_SINK.validate)
-        status = ws_functions_of_WASM_SINK.validate(parsed, &problems);
+    if (status == WS_OK && functions->validate)
+        status = checked(functions->validate(parsed, &problems), "validate");
     if (status != WS_OK)
         ws_problem(&problems, WS_NO_NAMES, status->message, NULL);
     found->ptr = problems.at ? problems.at : room(1, sizeof *found->ptr);
@@ -97,15 +127,15 @@ static ws_status open_sink(host_string_t *config)
 {
     const ws_json *parsed;
     WS_TRY(parse_config(config, &parsed));
-    if (!ws_functions_of_WASM_SINK.write)
+    if (!functions->write)
         return ws_other("WASM_SINK(...) names no `.write`: a sink has to take rows");
-    sink = room(1, ws_functions_of_WASM_SINK.state_size);
-    return ws_functions_of_WASM_SINK.open ? ws_functions_of_WASM_SINK.open(sink, parsed) : WS_OK;
+    sink = room(1, functions->state_size);
+    return functions->open ? functions->open(sink, parsed) : WS_OK;
 }
 
 bool exports_wasm_sink_sink_sink_open(host_string_t *config, exports_wasm_sink_sink_sink_error_t *error)
 {
-    bool worked = finish(open_sink(config), error);
+    bool worked = finish(open_sink(config), "open", error);
     arena_opened();
     return worked;
 }
@@ -113,15 +143,15 @@ bool exports_wasm_sink_sink_sink_open(host_string_t *config, exports_wasm_sink_s
 bool exports_wasm_sink_sink_sink_write(exports_wasm_sink_sink_sink_own_batch_t rows,
                                        exports_wasm_sink_sink_sink_error_t *error)
 {
-    bool worked = finish(ws_functions_of_WASM_SINK.write(sink, rows_from_host(rows)), error);
+    bool worked = finish(functions->write(sink, rows_from_host(rows)), "write", error);
     arena_call_ended();
     return worked;
 }
 
 bool exports_wasm_sink_sink_sink_flush(exports_wasm_sink_sink_sink_error_t *error)
 {
-    ws_status status = ws_functions_of_WASM_SINK.flush ? ws_functions_of_WASM_SINK.flush(sink) : WS_OK;
-    bool worked = finish(status, error);
+    ws_status status = functions->flush ? functions->flush(sink) : WS_OK;
+    bool worked = finish(status, "flush", error);
     drop_rows();
     arena_call_ended();
     arena_epoch_ended();

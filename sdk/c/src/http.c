@@ -6,6 +6,7 @@
 #include "wasm_sink/http.h"
 
 #include "host.h"
+#include "text.h"
 
 /// So much of a body is in a message.
 enum { FIRST_CHARACTERS = 200 };
@@ -144,23 +145,6 @@ const char *ws_http_header_of(const ws_http_response *response, const char *name
             found = found ? ws_format("%s, %s", found, header->value) : header->value;
     }
     return found;
-}
-
-/// How many bytes the character has that begins here; 0 where none does.
-static size_t character_at(const unsigned char *text, size_t length)
-{
-    unsigned char first = text[0];
-    size_t size = first < 0x80 ? 1 : first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-    if ((first >= 0x80 && first < 0xC2) || first > 0xF4 || size > length)
-        return 0;
-    for (size_t i = 1; i < size; i++)
-        if ((text[i] & 0xC0) != 0x80)
-            return 0;
-    // Longer than need be, a surrogate, beyond what there is.
-    if ((first == 0xE0 && text[1] < 0xA0) || (first == 0xED && text[1] >= 0xA0) || (first == 0xF0 && text[1] < 0x90) ||
-        (first == 0xF4 && text[1] >= 0x90))
-        return 0;
-    return size;
 }
 
 /// The beginning of a body on one line, in UTF-8 whatever it is in: the host takes no other text.

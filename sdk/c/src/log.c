@@ -6,13 +6,15 @@
 #include <sys/uio.h>
 
 #include "host.h"
+#include "text.h"
 
 /// What the host takes of a line.
 enum { LINE = 4096 };
 
-static void write_line(wasm_sink_sink_log_level_t level, const char *line, size_t length)
+static void write_line(wasm_sink_sink_log_level_t level, char *line, size_t length)
 {
-    host_string_t text = {(uint8_t *)(uintptr_t)line, length};
+    make_characters(line, length);
+    host_string_t text = {(uint8_t *)line, length};
     wasm_sink_sink_log_write(level, &text);
 }
 

@@ -25,6 +25,7 @@ int main(void)
     test_streams();
     test_lies();
     test_http();
+    test_characters();
     arena_call_ended();
     arena_epoch_ended();
     printf(failures ? "%d failed\n" : "all as it should be\n", failures);

@@ -46,6 +46,7 @@ void test_streams(void);
 void test_lies(void);
 void test_memory(void);
 void test_http(void);
+void test_characters(void);
 
 /// Columns of every type, with nulls; 11 rows.
 ws_columns every_type(void);

@@ -22,7 +22,9 @@ func Warnf(format string, args ...any) { write(host.LevelWarn, fmt.Sprintf(forma
 // Errorf says that something failed.
 func Errorf(format string, args ...any) { write(host.LevelError, fmt.Sprintf(format, args...)) }
 
-func write(level host.Level, line string) { host.Write(level, strings.TrimRight(line, "\n")) }
+func write(level host.Level, line string) {
+	host.Write(level, strings.ToValidUTF8(strings.TrimRight(line, "\n"), "\uFFFD"))
+}
 
 // lines are what other packages write.
 type lines struct{}

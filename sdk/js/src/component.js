@@ -1,6 +1,7 @@
 // What stands between the contract's exports and the class that a sink is.
 
 import { seedChance } from "./surroundings.js";
+import { absence } from "./absent.js";
 import { Batch, endEpoch } from "./batch.js";
 import { isMisuse, misuse, shown, sinkErrorIn } from "./errors.js";
 import { log } from "./log.js";
@@ -17,6 +18,7 @@ export function component(Sink, schema, file) {
   let sink;
 
   const opened = () => sink ?? failed(misuse("the sink was called before `open`"));
+  const method = (name) => `\`${name}\` of ${Sink.name || "the class"} (${file})`;
   const failed = (error) => {
     throw error;
   };
@@ -39,11 +41,11 @@ export function component(Sink, schema, file) {
 
     write: guarded("rejected", (handle) => {
       seedChance(() => JSON.stringify(handle.origin()));
-      nothing(opened().write(new Batch(handle)), "write");
+      nothing(opened().write(new Batch(handle)), method("write"));
     }),
 
     flush: guarded("other", () => {
-      nothing(opened().flush?.(), "flush");
+      nothing(opened().flush?.(), method("flush"));
       endEpoch();
     }),
   };
@@ -64,14 +66,20 @@ function answer(thrown, kind) {
   const known = sinkErrorIn(thrown);
   const stack = stackOf(thrown);
   if (known === undefined) {
-    const said = thrown instanceof Error ? `${thrown}` : `${shown(thrown)} was thrown`;
-    return contractError(kind, stack === "" ? said : `${said}\n${stack}`);
+    const absent = thrown instanceof ReferenceError ? absence(thrown.message) : undefined;
+    const said = explained(thrown, absent);
+    return contractError(absent === undefined ? kind : "invalid", stack === "" ? said : `${said}\n${stack}`);
   }
   const message = known === thrown ? known.message : `${thrown.message}: ${known.message}`;
   if (isMisuse(known)) return contractError(known.kind, stack === "" ? message : `${message}\n${stack}`);
   // What the host said, or the sink itself, is passed on as it is.
   if (stack !== "") log.debug(`${message}\n${stack}`);
   return contractError(known.kind, message, known.retryAfterMs);
+}
+
+function explained(thrown, absent) {
+  if (!(thrown instanceof Error)) return `${shown(thrown)} was thrown: throw an Error, which knows the line that it is from`;
+  return absent === undefined ? `${thrown}` : `${thrown}: ${absent}`;
 }
 
 function contractError(kind, message, retryAfterMs = null) {
@@ -91,10 +99,10 @@ function parsed(config) {
 function nothing(value, name) {
   if (value === undefined) return;
   if (typeof value?.then === "function") {
-    throw misuse(`\`${name}\` is async, and a sink runs from call to call: take away \`async\` and \`await\``);
+    throw misuse(`${name} is async, and a sink runs from call to call: take away \`async\` and \`await\``);
   }
   throw misuse(
-    `\`${name}\` returned ${shown(value)}, which nobody takes: stage rows with a table's \`append\`, ` +
+    `${name} returned ${shown(value)}, which nobody takes: stage rows with a table's \`append\`, ` +
       "refuse them with `reject`, or leave them out with `skip`",
   );
 }

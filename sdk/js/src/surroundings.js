@@ -8,6 +8,14 @@ import { log } from "./log.js";
 // The frames of this SDK come first, and are left out of what is shown.
 Error.stackTraceLimit = 64;
 
+// Asking for the time would end the instance with a trap.
+const noClock = () => {
+  throw misuse(
+    "a sink has no clock: the same rows give the same output whenever they come; take the time from a column, " +
+      'or from the source with plan.metadata("at", "timestamp")',
+  );
+};
+
 globalThis.console = {
   debug: log.debug,
   trace: log.debug,
@@ -15,6 +23,12 @@ globalThis.console = {
   info: log.info,
   dir: log.info,
   table: log.info,
+  group: log.info,
+  groupCollapsed: log.info,
+  groupEnd: () => {},
+  time: noClock,
+  timeLog: noClock,
+  timeEnd: noClock,
   warn: log.warn,
   error: log.error,
   assert: (condition, ...values) => condition || log.error("assertion failed:", ...values),
@@ -36,14 +50,6 @@ globalThis.TextDecoder ??= class TextDecoder {
     const view = ArrayBuffer.isView(bytes) ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength) : new Uint8Array(bytes);
     return decoded(latin(view));
   }
-};
-
-// Asking for the time would end the instance with a trap.
-const noClock = () => {
-  throw misuse(
-    "a sink has no clock: the same rows give the same output whenever they come; take the time from a column, " +
-      'or from the source with plan.metadata("at", "timestamp")',
-  );
 };
 
 globalThis.Date = new Proxy(BuiltInDate, {

@@ -77,6 +77,7 @@ def _check(kind: type[sink.Sink], name: str, given: list[str]) -> None:
         raise Refused(f"{kind.__name__}.{name} is called as `{name}({shown})`: {error}") from error
 
 
+sealed.cover()
 try:
     _Kind, _Asked, _SCHEMA = _load()
 except Refused as error:
@@ -94,16 +95,17 @@ def _parsed(text: str) -> Any:
     return config.fit(_Asked, json.loads(text))
 
 
-def _answered(call: Callable[[], object], uncaught: type[Error]) -> None:
+def _answered(call: Callable[[], object], uncaught: type[Error], method: Callable[..., object]) -> None:
     """Makes the contract's error of whatever is raised."""
     failed: Error
     try:
         answer = call()
         if answer is None:
             return
+        where = traces.beginning(method)
         failed = Misuse(
-            f"it returned {type(answer).__name__}, which nobody takes: a sink appends, rejects or skips rows, and "
-            "returns nothing"
+            f"it returned {answer!r:.60}, which nobody takes: a sink appends, rejects or skips rows, and returns nothing"
+            + (f" ({where})" if where else "")
         )
     except Misuse as error:
         where = traces.place(error.__traceback__)
@@ -151,14 +153,14 @@ class Sink:
                 raise Misuse(f"[sink.config] {'.'.join(error.path)}: {error.message}") from None
             _open = _Kind(asked)
 
-        _answered(make, Fatal)
+        _answered(make, Fatal, _Kind)
 
     def write(self, rows: Any) -> None:
         batch = Batch._of(rows)
-        _answered(lambda: _opened().write(batch), Rejected)
+        _answered(lambda: _opened().write(batch), Rejected, _Kind.write)
 
     def flush(self) -> None:
-        _answered(lambda: _opened().flush(), Fatal)
+        _answered(lambda: _opened().flush(), Fatal, _Kind.flush)
         # What batches are left belong to an epoch that is over.
         Clock.number += 1
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import linecache
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
@@ -48,6 +49,15 @@ def place(trace: TracebackType | None) -> str:
     places.reverse()
     more = [f"…, {len(places) - _MOST_PLACES} more"] if len(places) > _MOST_PLACES else []
     return "; called at ".join(places[:_MOST_PLACES] + more)
+
+
+def beginning(function: Callable[..., object]) -> str:
+    """Where a function of the user's stands: `sink.py, line 12: def write(self, batch):`."""
+    code = getattr(function, "__code__", None)
+    if code is None or not is_users(code.co_filename):
+        return ""
+    text = linecache.getline(code.co_filename, code.co_firstlineno).strip()
+    return f"{code.co_filename.removeprefix(Project.folder + '/')}, line {code.co_firstlineno}: {text}"
 
 
 def described(error: BaseException) -> str:

@@ -67,6 +67,31 @@ from_parse_errors!(
     std::string::FromUtf8Error,
 );
 
+/// What the standard library cannot do in a component is told with the reason, and with the line that asked for it.
+impl From<std::io::Error> for Error {
+    #[track_caller]
+    fn from(error: std::io::Error) -> Self {
+        use std::io::ErrorKind;
+        match error.kind() {
+            // Of bytes in memory.
+            ErrorKind::InvalidData
+            | ErrorKind::InvalidInput
+            | ErrorKind::UnexpectedEof
+            | ErrorKind::WriteZero
+            | ErrorKind::Other => Self::invalid(error.to_string()),
+            _ => {
+                let place = std::panic::Location::caller();
+                Self::other(format!(
+                    "{}:{}: {error}: a component has neither files nor network nor processes; rows leave by what \
+                     sink.toml names, and requests by the feature `http` of wasm-sink-sdk",
+                    place.file(),
+                    place.line()
+                ))
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,5 +109,27 @@ mod tests {
         let error = parse("300").unwrap_err().context("port");
         assert_eq!(error.kind, ErrorKind::Invalid);
         assert!(error.message.starts_with("port: out of range"), "{error}");
+    }
+
+    #[test]
+    fn what_a_component_has_not_is_told_with_the_line() {
+        fn connect() -> crate::Result<()> {
+            Err::<(), _>(std::io::Error::from(std::io::ErrorKind::PermissionDenied))?;
+            Ok(())
+        }
+        fn decode() -> crate::Result<()> {
+            Err::<(), _>(std::io::Error::from(std::io::ErrorKind::UnexpectedEof))?;
+            Ok(())
+        }
+        let error = connect().unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Other);
+        assert!(error.message.contains("error.rs:"), "{error}");
+        assert!(
+            error.message.contains("permission denied: a component has"),
+            "{error}"
+        );
+        let error = decode().unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Invalid);
+        assert!(!error.message.contains("component"), "{error}");
     }
 }

@@ -1,8 +1,10 @@
 // A sink with the mistakes that people make, one at a time: `wasm-sink test` has to find each.
 //
 // Rows have an `id` and a `name`. The mistake `takes-chance` of the other languages is left out: random bytes begin anew
-// in each instance of a C sink, so that two of them agree.
+// in each instance of a C sink, so that two of them agree. So are `sleeps`, `opens-a-socket` and `reads-the-clock`,
+// which do not compile.
 
+#include <ctype.h>
 #include <wasm_sink.h>
 #include <wasm_sink/delta.h>
 
@@ -13,6 +15,7 @@ struct sink {
     bool holds;
     ws_batch held;
     int64_t rows;
+    volatile bool is_ready;
 };
 
 static bool makes(const struct sink *sink, const char *mistake)
@@ -103,6 +106,26 @@ static ws_status make_table(struct sink *sink, ws_batch rows)
     return ws_delta_append(sink->table, rows);
 }
 
+/// On a row without a name.
+static ws_status shout(struct sink *sink, ws_batch rows)
+{
+    ws_column name;
+    WS_TRY(ws_read(rows, "name", &name));
+    for (size_t row = 0; row < name.length; row++) {
+        assert(!ws_is_null(&name, row) && "every row has a name");
+        sink->rows += toupper(ws_text_at(&name, row).data[0]);
+    }
+    return append(sink, rows);
+}
+
+/// For nobody ever says that it is ready.
+static ws_status wait_for_others(struct sink *sink, ws_batch rows)
+{
+    while (!sink->is_ready)
+        continue;
+    return append(sink, rows);
+}
+
 static ws_status write_rows(struct sink *sink, ws_batch rows)
 {
     if (makes(sink, "swallows-errors")) {
@@ -139,6 +162,14 @@ static ws_status write_rows(struct sink *sink, ws_batch rows)
         return be_slow(sink, rows);
     if (makes(sink, "makes-tables-blindly"))
         return make_table(sink, rows);
+    if (makes(sink, "raises"))
+        return shout(sink, rows);
+    if (makes(sink, "returns-nonsense"))
+        return (ws_status)-1;
+    if (makes(sink, "blocks"))
+        return wait_for_others(sink, rows);
+    if (makes(sink, "prints"))
+        printf("rows: %u\n", (unsigned)ws_row_count(rows));
     return append(sink, rows);
 }
 

@@ -6,8 +6,11 @@ package main
 import (
 	_ "embed"
 	"errors"
+	"fmt"
 	"math/rand/v2"
+	"net"
 	"sync"
+	"time"
 
 	wasmsink "github.com/wasm-sink/wasm-sink/sdk/go"
 	"github.com/wasm-sink/wasm-sink/sdk/go/delta"
@@ -30,6 +33,7 @@ type sink struct {
 	isMade  bool
 	held    *wasmsink.Batch
 	rows    int
+	ready   chan struct{}
 }
 
 func open(config config) (*sink, error) {
@@ -37,7 +41,7 @@ func open(config config) (*sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &sink{mistake: config.Mistake, table: table}, nil
+	return &sink{mistake: config.Mistake, table: table, ready: make(chan struct{})}, nil
 }
 
 func (s *sink) Write(batch *wasmsink.Batch) error {
@@ -126,6 +130,30 @@ func (s *sink) Write(batch *wasmsink.Batch) error {
 			}
 		}
 		return s.table.Append(batch)
+	case "raises": // On the third row.
+		ids, err := wasmsink.ReadColumn[int64](batch, "id")
+		if err != nil {
+			return err
+		}
+		return s.appendNumbered(batch, func(row int) int64 { return 100 / (ids.Values()[row] - 3) })
+	case "returns-nonsense":
+		return wasmsink.Errorf(wasmsink.Kind(42), "nonsense")
+	case "blocks": // For nobody ever says that it is ready.
+		<-s.ready
+		return s.append(batch)
+	case "sleeps":
+		time.Sleep(time.Minute)
+		return s.append(batch)
+	case "prints":
+		fmt.Println("rows:", batch.RowCount())
+		return s.append(batch)
+	case "opens-a-socket":
+		statsd, err := net.Dial("tcp", "localhost:8125")
+		if err != nil {
+			return err
+		}
+		fmt.Fprint(statsd, "rows:1|c")
+		return s.append(batch)
 	}
 	return s.append(batch)
 }

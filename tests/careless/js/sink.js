@@ -14,7 +14,7 @@ export default class Careless {
   }
 
   write(rows) {
-    this.mistake(this, rows);
+    return this.mistake(this, rows);
   }
 
   append(rows) {
@@ -102,5 +102,41 @@ const mistakes = {
       sink.table.addColumns(rows.fields);
     }
     sink.table.append(rows);
+  },
+
+  /** On a row without a name. */
+  raises: (sink, rows) => {
+    const names = rows.column("name").map((name) => name.toUpperCase());
+    sink.append(rows.withColumn("upper", "utf8", names));
+  },
+
+  "returns-nonsense": (sink, rows) => {
+    sink.append(rows);
+    return "done";
+  },
+
+  /** For nobody ever says that it is ready. */
+  blocks: (sink, rows) => {
+    while (!sink.isReady);
+    sink.append(rows);
+  },
+
+  sleeps: (sink, rows) => {
+    setTimeout(() => sink.append(rows), 60_000);
+  },
+
+  prints: (sink, rows) => {
+    console.log("rows:", rows.rowCount);
+    sink.append(rows);
+  },
+
+  "opens-a-socket": (sink, rows) => {
+    fetch("http://localhost:8125", { method: "POST", body: "rows:1|c" });
+    sink.append(rows);
+  },
+
+  "reads-the-clock": (sink, rows) => {
+    const now = new Date();
+    sink.append(rows.withColumn("at", "timestamp(us)", Array(rows.rowCount).fill(now)));
   },
 };

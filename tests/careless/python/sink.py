@@ -3,7 +3,10 @@
 Rows have an `id` and a `name`.
 """
 
-from collections.abc import Callable
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,10 +26,11 @@ class Careless(Sink):
         self.is_made = False
         self.held: Batch | None = None
         self.rows = 0
-        self.write_carelessly: Callable[[Batch], None] = getattr(self, config.mistake.replace("-", "_"))
+        self.is_ready = threading.Event()
+        self.write_carelessly: Callable[[Batch], Any] = getattr(self, config.mistake.replace("-", "_"))
 
-    def write(self, batch: Batch) -> None:
-        self.write_carelessly(batch)
+    def write(self, batch: Batch) -> Any:
+        return self.write_carelessly(batch)
 
     def append(self, rows: Batch) -> None:
         if self.table.fields() is None:
@@ -47,9 +51,8 @@ class Careless(Sink):
     def panics_on_errors(self, batch: Batch) -> None:
         try:
             self.append(batch)
-        except Error as error:
-            log.error(datetime.now(), error)
-            raise
+        except Error:
+            crash()
 
     def loses_rows(self, batch: Batch) -> None:
         """The second half of each batch."""
@@ -82,12 +85,12 @@ class Careless(Sink):
 
     def panics_on_nulls(self, batch: Batch) -> None:
         if None in (column(batch, "id") or []):
-            log.error(datetime.now(), "every row has an id")
+            crash()
         self.append(batch)
 
     def needs_a_column(self, batch: Batch) -> None:
         if column(batch, "name") is None:
-            log.error(datetime.now(), "every row has a name")
+            crash()
         self.append(batch)
 
     def is_slow(self, batch: Batch) -> None:
@@ -104,6 +107,45 @@ class Careless(Sink):
             self.table.add_columns(batch.fields)
             self.is_made = True
         self.table.append(batch)
+
+    def raises(self, batch: Batch) -> None:
+        """On a row without a name."""
+        names = [name.upper() for name in column(batch, "name") or []]
+        self.append(batch.with_columns({"upper": ("utf8", names)}))
+
+    def returns_nonsense(self, batch: Batch) -> str:
+        self.append(batch)
+        return "done"
+
+    def blocks(self, batch: Batch) -> None:
+        """For nobody ever says that it is ready."""
+        self.is_ready.wait()
+        self.append(batch)
+
+    def sleeps(self, batch: Batch) -> None:
+        time.sleep(60)
+        self.append(batch)
+
+    def prints(self, batch: Batch) -> None:
+        print("rows:", len(batch))
+        self.append(batch)
+
+    def opens_a_socket(self, batch: Batch) -> None:
+        with socket.create_connection(("localhost", 8125)) as statsd:
+            statsd.send(b"rows:1|c")
+        self.append(batch)
+
+    def reads_the_clock(self, batch: Batch) -> None:
+        now = datetime.now()
+        self.append(batch.with_columns({"at": ("timestamp(us)", [now] * len(batch))}))
+
+
+def crash() -> None:
+    """What Python cannot catch: so many iterators within each other are too many calls for its stack."""
+    nested: Iterable[Any] = [0]
+    for _ in range(100_000):
+        nested = map(str, nested)
+    list(nested)
 
 
 def column(batch: Batch, name: str) -> list[Any] | None:

@@ -1,5 +1,6 @@
 //! `wasm-sink test`: components are put through what pipelines do, without any server.
 
+mod bad_input;
 mod languages;
 
 use serde_json::{Value, json};

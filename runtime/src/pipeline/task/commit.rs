@@ -71,13 +71,15 @@ impl Task {
             let again = Error::new(Kind::Unavailable, Blame::Component, why);
             return Ok(Submission::Again(again));
         }
+        let admitted = |epoch: ReadyEpoch| {
+            let first = epoch.dead_letters.first();
+            let reason = first.map(|letter| letter.reason.as_str());
+            let quota = &context.quota;
+            quota.admit(&epoch.commit.account, standing, reason)?;
+            Ok(epoch)
+        };
         let epoch =
-            match ReadyEpoch::new(id, pieces, sealed, &context.destination).and_then(|epoch| {
-                context
-                    .quota
-                    .admit(&epoch.commit.account, standing)
-                    .map(|()| epoch)
-            }) {
+            match ReadyEpoch::new(id, pieces, sealed, &context.destination).and_then(admitted) {
                 Ok(epoch) => epoch,
                 Err(error) => {
                     context.destination.home.discard(&staged).await;

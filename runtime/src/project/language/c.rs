@@ -28,12 +28,15 @@ const MODULE: &str = "build/module.wasm";
 /// The schema of the configuration, as the SDK expects it.
 const SCHEMA: &str = "build/config_schema.c";
 /// What all compilers are told: a library that is called, with SIMD, and of the SDK no more than is used.
-const WORDS: [&str; 11] = [
+const WORDS: [&str; 13] = [
     "-mexec-model=reactor",
     "-std=gnu11",
     "-O2",
     // What is asserted is to hold: zig leaves it out of what is optimised.
     "-UNDEBUG",
+    // What has no answer ends the call, with its line.
+    "-fsanitize=integer-divide-by-zero",
+    "-fno-sanitize-recover=integer-divide-by-zero",
     "-msimd128",
     "-Wall",
     "-Wextra",

@@ -3,8 +3,10 @@
 //! Rows have an `id` and a `name`.
 
 use std::hash::{BuildHasher, RandomState};
-use std::io::Cursor;
-use std::sync::Arc;
+use std::io::{Cursor, Write as _};
+use std::net::TcpStream;
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field as Column, Int64Type, Schema};
@@ -36,6 +38,15 @@ enum Mistake {
     IsSlow,
     /// Never asks whether the table is there.
     MakesTablesBlindly,
+    /// On a row without a name.
+    Raises,
+    ReturnsNonsense,
+    /// For nobody ever says that it is ready.
+    Blocks,
+    Sleeps,
+    Prints,
+    OpensASocket,
+    ReadsTheClock,
 }
 
 #[derive(Deserialize)]
@@ -134,6 +145,42 @@ impl Sink for Careless {
                     self.table.add_columns(&rows.fields())?;
                 }
                 self.table.append(&rows)
+            }
+            Mistake::Raises => {
+                let names = column(&rows, "name")?;
+                let names = names.iter().flat_map(|names| names.as_string::<i32>());
+                #[expect(clippy::unwrap_used, reason = "it is the mistake")]
+                let letters: usize = names.map(|name| name.unwrap().len()).sum();
+                self.rows += letters as i64;
+                self.append(&rows)
+            }
+            Mistake::ReturnsNonsense => self.append(&Batch::from_ipc(b"nonsense")?),
+            Mistake::Blocks => {
+                let (_others, ready) = mpsc::channel::<()>();
+                ready.recv().map_err(|error| error.to_string())?;
+                self.append(&rows)
+            }
+            Mistake::Sleeps => {
+                std::thread::sleep(Duration::from_secs(60));
+                self.append(&rows)
+            }
+            Mistake::Prints => {
+                #[expect(clippy::print_stdout, reason = "it is the mistake")]
+                {
+                    println!("rows: {}", rows.row_count());
+                }
+                self.append(&rows)
+            }
+            Mistake::OpensASocket => {
+                let mut statsd = TcpStream::connect("localhost:8125")?;
+                statsd.write_all(b"rows:1|c")?;
+                self.append(&rows)
+            }
+            Mistake::ReadsTheClock => {
+                let now = SystemTime::now().duration_since(UNIX_EPOCH);
+                let now = now.map_err(|error| error.to_string())?.as_micros();
+                let rows = with_number(&rows, |_| now as i64)?;
+                self.append(&rows)
             }
             Mistake::None => self.append(&rows),
         }

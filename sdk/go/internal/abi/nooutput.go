@@ -1,0 +1,6 @@
+//go:build !wasip1
+
+package abi
+
+// EndLine has nothing to do where there is no host.
+func EndLine() {}
