@@ -62,16 +62,20 @@ class Project:
         # Compiled components of its own.
         self.environment = {**os.environ, "XDG_CACHE_HOME": str(self.folder / "cache")}
 
-    def pipeline(self, work, rows, batch_rows, more=""):
+    def pipeline(self, work, source, more=""):
         """One that begins anew, with its component compiled if it was before."""
         shutil.rmtree(self.folder / ".wasm-sink", ignore_errors=True)
         path = self.folder / "pipeline.toml"
         path.write_text(
-            f'name = "bench"\n\n[source]\ntype = "generator"\nrows = {rows}\nbatch_rows = {batch_rows}\n\n'
+            f'name = "bench"\n\n[source]\n{source}\n\n'
             f'[sink]\ncomponent = "{self.component}"\nconfig = {{ work = "{work}" }}\n\n'
             f'[epoch]\nmax_rows = 100_000\n\n[limits]\nmemory = "1GiB"\n{more}'
         )
         return path
+
+
+def generator(rows, batch_rows):
+    return f'type = "generator"\nrows = {rows}\nbatch_rows = {batch_rows}'
 
 
 def build(language, project):
@@ -112,7 +116,7 @@ def show_starts(projects):
 def start(project):
     """Milliseconds to compile the component, which the log tells, and to instantiate and open it: what is between two
     of its lines, and next to nothing else is."""
-    command = [BINARY, "run", "--json", project.pipeline("handle", 1_000, 1_000)]
+    command = [BINARY, "run", "--json", project.pipeline("handle", generator(1_000, 1_000))]
     environment = {**project.environment, "WASM_SINK_LOG": "warn,wasm_sink::engine=debug"}
     ran = subprocess.run(command, env=environment, capture_output=True, text=True)
     if ran.returncode:
@@ -136,6 +140,7 @@ class Ran:
     batch_us: float
     process_mb: float
     instance_mb: float
+    cpu_s: float
 
 
 def measured(projects, work, collector):
@@ -143,24 +148,25 @@ def measured(projects, work, collector):
     while is slow for all."""
     turns, rates = {}, {}
     for language, project in projects.items():
-        pilot = run(project, work, PILOT_ROWS[work], USUAL_ROWS, collector)
+        rows = PILOT_ROWS[work]
+        pilot = run(project, work, generator(rows, USUAL_ROWS), rows, collector)
         rates |= {(language, batch_rows): pilot.rows_per_s for batch_rows in BATCH_ROWS}
     for _ in range(TURNS):
         for batch_rows in BATCH_ROWS:
             for language, project in projects.items():
                 key = language, batch_rows
                 rows = max(2, round(rates[key] * RUN_S / batch_rows)) * batch_rows
-                ran = run(project, work, rows, batch_rows, collector)
+                ran = run(project, work, generator(rows, batch_rows), rows, collector)
                 rates[key] = ran.rows_per_s
                 turns.setdefault(key, []).append(ran)
     return {key: Ran(*map(statistics.median, zip(*map(astuple, all)))) for key, all in turns.items()}
 
 
-def run(project, work, rows, batch_rows, collector):
+def run(project, work, source, rows, collector, more=""):
     """One run, as its own telemetry and the kernel tell of it."""
     collector.clear()
-    more = f'\n[telemetry]\notlp = "http://127.0.0.1:{collector.port}"\n'
-    command = [BINARY, "run", "--quiet", project.pipeline(work, rows, batch_rows, more)]
+    more += f'\n[telemetry]\notlp = "http://127.0.0.1:{collector.port}"\n'
+    command = [BINARY, "run", "--quiet", project.pipeline(work, source, more)]
     process = measure(*command, environment=project.environment)
     spans = collector.spans()
     writes = [attributes for name, _, _, attributes in spans if name == "write"]
@@ -169,7 +175,8 @@ def run(project, work, rows, batch_rows, collector):
         sys.exit("the telemetry of a run is not complete")
     took = (max(ended for _, ended in epochs) - min(begun for begun, _ in epochs)) / 1e9
     busy = sum(write["wasm_sink.busy_ms"] for write in writes) / sum(write["wasm_sink.calls"] for write in writes)
-    return Ran(rows / took, busy * 1e3, process.peak_mb, collector.gauge("instance_memory_highest_bytes") / 2**20)
+    instance_mb = collector.gauge("instance_memory_highest_bytes") / 2**20
+    return Ran(rows / took, busy * 1e3, process.peak_mb, instance_mb, process.cpu_s)
 
 
 def show_work(work, medians):

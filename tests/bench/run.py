@@ -27,6 +27,7 @@ import languages
 import limits
 import operating
 import postgres
+import quix
 import telemetry
 from measuring import BINARY, BINARY_COPY, CACHE, HERE, NATIVE, compare, measure
 
@@ -321,6 +322,7 @@ MEASUREMENTS = {
     "limits": limits.cost,
     "telemetry": telemetry.cost,
     "languages": languages.ratios,
+    "languages_beside": quix.beside,
     "kafka_to_discard": kafka.to_discard,
     "kafka_to_delta": kafka.to_delta,
     "kafka_memory": kafka.memory,

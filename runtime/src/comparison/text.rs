@@ -40,9 +40,9 @@ impl Report {
         if self.rejected_otherwise > 0 {
             writeln!(
                 out,
-                "dead letters: {}; {} rows differ",
+                "dead letters: {}; {}",
                 pair(self.rejected),
-                self.rejected_otherwise
+                differing(self.rejected_otherwise)
             )?;
         }
         for row in &self.rejections {
@@ -106,9 +106,9 @@ impl Table {
         for column in &self.values {
             writeln!(
                 out,
-                "  column {}: {} differ",
+                "  column {}: {}",
                 visible(&column.column),
-                counted(column.rows, "row")
+                differing(column.rows)
             )?;
             for example in &column.examples {
                 let record = visible(&example.record);
@@ -160,6 +160,14 @@ fn counted(number: u64, noun: &str) -> String {
     match number {
         1 => format!("1 {noun}"),
         number => format!("{number} {noun}s"),
+    }
+}
+
+/// "1 row differs", "2 rows differ".
+fn differing(rows: u64) -> String {
+    match rows {
+        1 => "1 row differs".to_owned(),
+        rows => format!("{rows} rows differ"),
     }
 }
 

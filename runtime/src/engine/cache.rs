@@ -213,32 +213,35 @@ impl Cache {
         file.write_all(&digest(key, &code))?;
         file.write_all(&code)?;
         file.persist(self.path(key))?;
-        self.prune()
+        keep_newest(&self.directory, "cwasm", self.max_bytes)
     }
+}
 
-    /// Keeps what was used last, at least one. Others may do the same at the same time.
-    fn prune(&self) -> io::Result<()> {
-        let mut files = Vec::new();
-        for entry in fs::read_dir(&self.directory)? {
-            let entry = entry?;
-            let is_code = entry.path().extension().is_some_and(|end| end == "cwasm");
-            if let (true, Ok(metadata)) = (is_code, entry.metadata()) {
-                files.push((metadata.modified()?, metadata.len(), entry.path()));
-            }
+/// Keeps the files with an ending that were used last, at least one. Others may do the same at the same time.
+///
+/// # Errors
+/// The disk's.
+pub(crate) fn keep_newest(directory: &Path, ending: &str, max_bytes: u64) -> io::Result<()> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let is_one = entry.path().extension().is_some_and(|end| end == ending);
+        if let (true, Ok(metadata)) = (is_one, entry.metadata()) {
+            files.push((metadata.modified()?, metadata.len(), entry.path()));
         }
-        files.sort_by(|one, other| other.cmp(one));
-        let mut kept = 0_u64;
-        for (index, (_, bytes, path)) in files.into_iter().enumerate() {
-            kept = kept.saturating_add(bytes);
-            if index > 0 && kept > self.max_bytes {
-                match fs::remove_file(path) {
-                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                    _ => {}
-                }
-            }
-        }
-        Ok(())
     }
+    files.sort_by(|one, other| other.cmp(one));
+    let mut kept = 0_u64;
+    for (index, (_, bytes, path)) in files.into_iter().enumerate() {
+        kept = kept.saturating_add(bytes);
+        if index > 0 && kept > max_bytes {
+            match fs::remove_file(path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+    }
+    Ok(())
 }
 
 fn digest(key: &Key, code: &[u8]) -> [u8; DIGEST_BYTES] {

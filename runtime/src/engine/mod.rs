@@ -47,7 +47,7 @@ use wasm_sink_core::guest::GuestLimits;
 use wasmtime::Config;
 
 pub use cache::Compiled;
-pub(crate) use cache::{hex, of_user as user_cache, place as code_directory};
+pub(crate) use cache::{hex, keep_newest, of_user as user_cache, place as code_directory};
 pub use check::ConfigProblem;
 pub use configuration::Configuration;
 pub use contract::{CONTRACT, ContractVersion};

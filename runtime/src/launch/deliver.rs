@@ -107,9 +107,11 @@ async fn observed(
         Some(&mut *parts.source),
     )?;
     let homes = destinations.iter();
-    let tables: Vec<String> = homes
-        .map(|destination| destination.home.describe())
-        .collect();
+    let homes = homes.map(|destination| &destination.home);
+    let (with_rows, alone): (Vec<_>, Vec<_>) = homes.partition(|home| home.unit().is_some());
+    let places: Vec<String> = with_rows.iter().map(|home| home.describe()).collect();
+    let positions = alone.iter().map(|home| home.describe());
+    let homes: Vec<String> = places.iter().cloned().chain(positions).collect();
     if !pipeline.source.spec.rewinds() {
         tracing::warn!(
             "the source cannot be read twice: what a crash leaves undelivered is lost, and a \
@@ -120,7 +122,7 @@ async fn observed(
     let samples = Samples::default();
     metrics.opened(Live {
         source: pipeline.source.connector,
-        destinations: tables.clone(),
+        destinations: homes,
         logic: logic.clone(),
         ends: parts.source.ends(),
         budget: parts.budget.clone(),
@@ -172,6 +174,7 @@ async fn observed(
             false => Ended::Delivered,
         },
         took: begun.elapsed(),
-        tables,
+        // What keeps positions alone is nothing to look at.
+        tables: places,
     })
 }

@@ -72,10 +72,14 @@ fn cut(text: &str) -> String {
     text.chars().take(REASON_CHARS).collect()
 }
 
+/// Words whose digits belong to them, as in `utf8`.
+const TYPES: [&str; 6] = ["utf", "int", "float", "date", "time", "decimal"];
+
 /// A reason without what differs from row to row: digits, and what stands in quotes.
 pub(crate) fn kind(reason: &str) -> String {
     let mut kind = String::new();
     let mut quote = None;
+    let mut is_in_type = false;
     for character in reason.chars() {
         match quote {
             Some(open) if character == open => {
@@ -88,13 +92,17 @@ pub(crate) fn kind(reason: &str) -> String {
                 quote = Some(character);
                 kind.push(character);
             }
-            None if character.is_ascii_digit() => {
+            None if character.is_ascii_digit() && !is_in_type => {
                 if !kind.ends_with('#') {
                     kind.push('#');
                 }
             }
             None => kind.push(character),
         }
+        is_in_type = match character.is_ascii_digit() {
+            true => is_in_type,
+            false => TYPES.iter().any(|name| kind.ends_with(name)),
+        };
         if kind.len() >= REASON_CHARS {
             break;
         }
@@ -142,7 +150,7 @@ mod tests {
             panic!("{:?}", refusals.sorted());
         };
         assert_eq!(kind.count, 1_000);
-        assert_eq!(kind.reason, "column `n`: \"…\" is no int# (row #)");
+        assert_eq!(kind.reason, "column `n`: \"…\" is no int64 (row #)");
         assert_eq!(kind.last, "a.csv line 999");
         assert!(kind.last_reason.contains("\"x999\""));
     }

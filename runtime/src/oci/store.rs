@@ -1,13 +1,17 @@
 //! Components that were fetched, on this machine: by the digest of their manifest, and looked at each time.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use tempfile::NamedTempFile;
 
 use super::artifact::{Artifact, component_layer, digest};
-use crate::engine::user_cache;
+use crate::engine::{keep_newest, user_cache};
+
+/// What the components may take together; those that were used last stay.
+const MAX_BYTES: u64 = 1 << 30;
 
 /// A directory with manifests and components, each under its digest.
 #[derive(Debug)]
@@ -24,13 +28,17 @@ impl Store {
         let manifest = read(&self.path(manifest_digest, "json"), manifest_digest)?;
         let layer = component_layer(&manifest).ok()?;
         let path = self.path(&layer.digest, "wasm");
-        Some((read(&path, &layer.digest)?, path))
+        let wasm = read(&path, &layer.digest)?;
+        // Where that is not possible, it is fetched once more some day.
+        let _ = File::open(&path).and_then(|file| file.set_modified(SystemTime::now()));
+        Some((wasm, path))
     }
 
     /// Where the component is then.
     pub(super) fn keep(&self, artifact: &Artifact) -> io::Result<PathBuf> {
         let path = self.path(&digest(&artifact.wasm), "wasm");
         self.write(&path, &artifact.wasm)?;
+        keep_newest(&self.0, "wasm", MAX_BYTES)?;
         let manifest = self.path(&artifact.digest(), "json");
         self.write(&manifest, &artifact.manifest)?;
         Ok(path)

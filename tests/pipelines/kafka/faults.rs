@@ -6,7 +6,7 @@ use serde_json::json;
 use wasm_sink_tests::kafka::{FETCH, HEARTBEAT, Kafka, OFFSET_COMMIT, fresh};
 use wasm_sink_tests::{Cut, Cutter};
 
-use super::group::expect_no_lag;
+use super::group::{await_no_lag, expect_no_lag};
 use super::{Ends, HASTY, OFTEN, Out, await_that, case, end, expect_nothing_new, pipeline};
 use crate::case::Case;
 
@@ -36,6 +36,7 @@ fn a_broker_that_is_killed_is_waited_for() {
     producer.wait();
     out.await_records(RECORDS as u64);
     assert!(runs.iter_mut().all(|run| run.is_running()));
+    await_no_lag(&kafka, &topic, 4);
     for run in runs {
         end(run).expect_code(0);
     }

@@ -8,7 +8,7 @@ use wasm_sink_tests::kafka::{Kafka, fresh};
 use wasm_sink_tests::postgres::Postgres;
 
 use super::members::{Members, chance, variable};
-use super::{Ends, OFTEN, Out, expect_nothing_new, pipeline};
+use super::{Ends, OFTEN, Out, await_that, expect_nothing_new, pipeline};
 use crate::case::Case;
 
 const PARTITIONS: usize = 16;
@@ -42,10 +42,21 @@ pub fn deliver_among_three(name: &str, partitions: usize, out: Out<'_>) {
 #[track_caller]
 pub fn expect_no_lag(kafka: &Kafka, group: &str, partitions: usize) {
     let group = kafka.group(group);
+    assert!(has_no_lag(&group, partitions), "{group}");
+}
+
+/// The same of members that run, once the group takes offsets: while partitions are handed out, it takes none.
+#[track_caller]
+pub fn await_no_lag(kafka: &Kafka, group: &str, partitions: usize) {
+    await_that("no lag", || {
+        let group = kafka.group(group);
+        (has_no_lag(&group, partitions), group)
+    });
+}
+
+fn has_no_lag(group: &Value, partitions: usize) -> bool {
     let offsets = group["offsets"].as_array().unwrap();
-    let lag: Vec<&Value> = offsets.iter().map(|offset| &offset["lag"]).collect();
-    assert_eq!(lag.len(), partitions, "{group}");
-    assert!(lag.iter().all(|lag| **lag == 0), "{group}");
+    offsets.len() == partitions && offsets.iter().all(|offset| offset["lag"] == 0)
 }
 
 #[test]

@@ -9,6 +9,8 @@ use wasm_sink_tests::{
     Binary, DeltaTable, Door, Invocation, OciRegistry, Outcome, sha256, versioned_component,
 };
 
+use crate::kafka::{await_that, end};
+
 const ROWS: u64 = 1_000;
 
 /// A machine: a folder with a pipeline, and a place for what is fetched.
@@ -35,13 +37,17 @@ impl Machine {
             .env("DOCKER_CONFIG", self.path("nowhere"))
     }
 
-    fn run(&self, component: &str) -> Outcome {
+    fn write(&self, component: &str, rows: &str) {
         let text = format!(
-            "name = \"fetched\"\n[source]\ntype = \"generator\"\nrows = {ROWS}\n[sink]\ncomponent = \"{component}\"\n\
+            "name = \"fetched\"\n[source]\ntype = \"generator\"\n{rows}\n[sink]\ncomponent = \"{component}\"\n\
              connection = \"lake\"\n[sink.config]\ntable_name = \"t\"\n[connections.lake]\ntype = \"delta\"\n\
-             path = \"lake\"\n"
+             path = \"lake\"\n[epoch]\nmax_ms = 200\nmin_commit_ms = 50\n"
         );
         std::fs::write(self.path("pipeline.toml"), text).unwrap();
+    }
+
+    fn run(&self, component: &str) -> Outcome {
+        self.write(component, &format!("rows = {ROWS}"));
         self.command(&["run", "pipeline.toml"]).finish()
     }
 
@@ -130,6 +136,35 @@ fn what_is_pushed_by_tag_runs_by_digest_and_then_without_the_registry() {
         .run(&pinned)
         .expect_code(1)
         .expect_said("does not answer");
+}
+
+/// Other bytes, the same component: an empty section of one's own behind it.
+fn next_version(component: &Path, folder: &Path) -> PathBuf {
+    let mut wasm = std::fs::read(component).unwrap();
+    wasm.extend([0, 2, 1, b'x']);
+    let path = folder.join("next.wasm");
+    std::fs::write(&path, wasm).unwrap();
+    path
+}
+
+#[test]
+fn the_next_version_is_compared_and_swapped_in_from_the_registry() {
+    let registry = OciRegistry::start(Door::Open);
+    let (author, machine) = (Machine::new(), Machine::new());
+    let component = versioned_component("delta");
+    let newer = next_version(&component, author.folder.path());
+    let [first, next] = [(&component, "versioned:1"), (&newer, "versioned:2")]
+        .map(|(file, tag)| pushed(&author, file, &registry.reference(tag)));
+    machine.write(&first, "rate = 2_000");
+    let running = machine.command(&["run", "pipeline.toml"]).start();
+    await_that("rows", || (machine.rows() > 0, ()));
+    let ask = |args: &[&str]| machine.command(args).finish();
+    let shadow = ["shadow", "pipeline.toml", &next, "--epochs", "2"];
+    ask(&shadow).expect_code(0);
+    let swap = ["swap", "pipeline.toml", &next, "--trial-epochs", "1"];
+    let swapped = ask(&swap).expect_code(0);
+    swapped.expect_said(&format!("{} stays", &sha256(&newer)[..12]));
+    end(running).expect_code(0);
 }
 
 /// Changes one byte in the middle of a file, which keeps its length.

@@ -419,7 +419,7 @@ mod tests {
         }];
         told.dead_letters = vec![Refusal {
             by: "host".to_owned(),
-            reason: "column `n`: \"…\" is no int#".to_owned(),
+            reason: "column `n`: \"…\" is no int64".to_owned(),
             count: 3,
             last_reason: "column `n`: \"x\" is no int64".to_owned(),
             last: "orders partition 3 offset 17".to_owned(),
