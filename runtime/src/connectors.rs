@@ -80,13 +80,9 @@ impl Connector {
         }
     }
 
-    /// What components can import. `link` is generic over what a store holds:
-    ///
-    /// ```ignore
-    /// pub fn link<T: HasGuest>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
-    ///     inbox::add_to_linker::<T, HasSelf<Guest>>(linker, T::guest)
-    /// }
-    /// ```
+    /// What components can import. `link` is generic over what a store holds, as bindings are that
+    /// `wasmtime::component::bindgen!` makes with [`HasGuest`](wasm_sink_core::guest::HasGuest): examples/embedding has
+    /// one.
     #[must_use]
     pub fn with_capability(self, wit: &'static str, link: Link) -> Self {
         Self {

@@ -72,10 +72,7 @@ pub(super) fn settle(
 
 /// The guest's own error.
 fn answered(state: &State, call: Call, error: wit::Error) -> Failure {
-    // Stacks of interpreters have lines.
-    let lines = error.message.lines().map(str::trim);
-    let lines: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
-    let message = match printable(&lines.join("; "), MESSAGE_BYTES) {
+    let message = match printable(&with_stack(&error.message), MESSAGE_BYTES) {
         message if message.trim().is_empty() => "it gave no reason".to_owned(),
         message => message,
     };
@@ -84,6 +81,17 @@ fn answered(state: &State, call: Call, error: wit::Error) -> Failure {
         cause: FailureCause::Answer,
         error: in_component(state, error.context(format!("{call} failed"))),
     }
+}
+
+/// A stack has a line for each call, indented; here it goes on in the same one.
+fn with_stack(message: &str) -> String {
+    let mut lines = message.split("\n  ");
+    let mut joined = lines.next().unwrap_or_default().to_owned();
+    for line in lines {
+        joined.push_str("; ");
+        joined.push_str(line.trim_start());
+    }
+    joined
 }
 
 /// A call that did not come back.
@@ -207,5 +215,23 @@ fn last_words(state: &State) -> String {
     match state.log.take_last_words().as_slice() {
         [] => String::new(),
         lines => format!("; it last said: {}", lines.join(" / ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stack_goes_on_in_the_same_line() {
+        let thrown =
+            "TypeError: x is null\n    at raises (sink.js:1:2)\n    at write (sink.js:3:4)";
+        let joined = "TypeError: x is null; at raises (sink.js:1:2); at write (sink.js:3:4)";
+        assert_eq!(with_stack(thrown), joined);
+        // What is quoted stays what it is.
+        assert_eq!(
+            with_stack("no table \"line\nbreak\""),
+            "no table \"line\nbreak\""
+        );
     }
 }

@@ -358,7 +358,7 @@ fn verdicts() -> Vec<Case> {
         fails(
             "silence",
             Guest::writing("call $ok"),
-            &["took 3 rows", "epoch.skip"],
+            &["took 3 rows", "`skip`"],
         ),
         harmless(
             "more rows skipped than there are",
