@@ -82,7 +82,7 @@ kafka: ## A Kafka broker on localhost:9092 until Ctrl-C, with the topic of examp
 lint: toolchain libraries ## Formatting and lints, as CI checks them
 	cargo fmt --all --check
 	cargo clippy $(LOCKED),wasm-sink-bench/kafka,wasm-sink-tests/fuzz --workspace --all-targets -- -D warnings
-	bash -n tests/setup.sh tests/servers/*.sh tests/harness/*.sh tests/bench/*.sh examples/*/*.sh tests/fuzz/*.sh .ci/run
+	for script in tests/setup.sh tests/servers/*.sh tests/harness/*.sh tests/bench/*.sh examples/*/*.sh tests/fuzz/*.sh .ci/run; do bash -n $$script; done
 
 fmt: ## Formats the code
 	cargo fmt --all
