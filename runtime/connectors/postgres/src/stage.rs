@@ -1,5 +1,8 @@
 //! What one instance hands to the database, in a transaction that the home commits.
 
+mod create;
+mod overwrite;
+mod table;
 mod widen;
 
 use std::any::Any;
@@ -8,7 +11,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::{filter_record_batch, not};
-use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use bytes::Bytes;
 use wasm_sink_core::guest::fit::Refusals;
@@ -19,14 +21,16 @@ use wasm_sink_core::stage::{Purpose, Stage, Staged, TablePreview, UnitId};
 use wasm_sink_core::step::Step;
 use wasm_sink_core::{Blame, CommitId, Error, Kind, PartitionKey, Position, Result};
 
-use crate::bookkeeping::{Book, is_reserved};
+use self::overwrite::clear;
+pub(crate) use self::overwrite::mark;
+use self::table::OpenTable;
+use crate::bookkeeping::is_reserved;
 use crate::catalog::Columns;
 use crate::connection::Shared;
 use crate::encode;
-use crate::error::server_error;
 use crate::name::NAMES;
 use crate::session::Session;
-use crate::upsert::{Waiting, quoted};
+use crate::upsert::Waiting;
 
 /// Rows that a preview keeps.
 const MAX_PREVIEW_ROWS: usize = 10_000;
@@ -44,34 +48,6 @@ pub struct PostgresStage {
     waits: u64,
     rows: u64,
     bytes: u64,
-}
-
-/// One opened table.
-struct OpenTable {
-    /// As the component named it.
-    word: String,
-    name: TableName,
-    /// None where there is no table.
-    columns: Option<Arc<Columns>>,
-    exists: bool,
-    layout: Option<Layout>,
-    /// By which a row takes the place of another; empty: all are added.
-    keys: Vec<String>,
-    /// Where rows with keys wait for the end of the epoch.
-    waiting: Option<Waiting>,
-    /// Whether older rows are to go.
-    overwrite: bool,
-    /// Whether they are gone in the epoch's transaction.
-    is_cleared: bool,
-    /// Whether rows went there in this epoch.
-    has_rows: bool,
-    preview: Vec<RecordBatch>,
-}
-
-/// That rows of a schema go into a table.
-struct Layout {
-    rows: SchemaRef,
-    table: Arc<Columns>,
 }
 
 /// Encoded rows.
@@ -144,79 +120,6 @@ impl PostgresStage {
         }
         self.session.as_mut().ok_or_else(crate::session::gone)
     }
-
-    /// Creates the table by itself: one that is empty changes nobody's rows, and a transaction that
-    /// held its name would hold up every other task.
-    pub(crate) async fn create(&mut self, table: &str, fields: &[wit::Field]) -> Result<()> {
-        let wanted = Columns::requested(fields)?;
-        let mut keys = self.find(table)?.keys.iter();
-        if let Some(key) = keys.find(|key| wanted.get(key).is_none()) {
-            return Err(Error::invalid(format!("the key `{key}` is no column")));
-        }
-        let purpose = self.purpose;
-        let open = self.find(table)?;
-        let name = open.name.clone();
-        let statement = creation(&name, &wanted, &open.keys)?;
-        let created = match purpose {
-            Purpose::Commit => Some(self.create_at_once(&name, &statement).await?),
-            Purpose::Probe => {
-                let session = self.session().await?;
-                let doing = format!("creating table {name}");
-                session.run(&doing, &statement).await?;
-                Columns::read(session.client().await?, &name).await?
-            }
-            Purpose::Preview => self.find(table)?.columns.clone(),
-        };
-        let columns = created.unwrap_or_else(|| Arc::new(wanted));
-        let is_same = matches!(columns.missing(fields), Ok(missing) if missing.is_empty());
-        self.find(table)?.columns = Some(columns);
-        match is_same {
-            true => Ok(()),
-            false => Err(Error::invalid(format!(
-                "table {name} is there already, with other columns"
-            ))),
-        }
-    }
-
-    async fn create_at_once(&self, name: &TableName, statement: &str) -> Result<Arc<Columns>> {
-        let columns = self
-            .shared
-            .with_client(async |client| {
-                if let Some(there) = Columns::read(client, name).await? {
-                    return Ok(Some(there));
-                }
-                let created = client.batch_execute(statement).await;
-                let columns = Columns::read(client, name).await?;
-                match created {
-                    Ok(()) => {
-                        Step::TableCreated.reached();
-                        Ok(columns)
-                    }
-                    // Another task was first.
-                    Err(_) if columns.is_some() => Ok(columns),
-                    Err(error) => Err(server_error(&format!("creating table {name}"), error)),
-                }
-            })
-            .await?;
-        columns.ok_or_else(|| {
-            Error::new(
-                Kind::Conflict,
-                Blame::Destination,
-                format!("table {name} was dropped as soon as it was created"),
-            )
-        })
-    }
-}
-
-fn creation(name: &TableName, columns: &Columns, keys: &[String]) -> Result<String> {
-    let primary_key = match keys.is_empty() {
-        true => String::new(),
-        false => format!(", primary key ({})", quoted(keys)?.join(", ")),
-    };
-    Ok(format!(
-        "create table if not exists {name} ({}{primary_key})",
-        columns.definition()?
-    ))
 }
 
 /// No row of these has a value for a key.
@@ -274,107 +177,6 @@ impl PostgresStage {
     }
 }
 
-/// Removes the rows that stood in a table before the pipeline's first commit, in this transaction.
-/// Another task that is at it is waited for.
-async fn clear(
-    shared: &Shared,
-    session: &mut Session,
-    table: &TableName,
-    epoch: CommitId,
-) -> Result<()> {
-    let doing = format!("removing the older rows of {table}");
-    if mark(shared, session, table, epoch).await? {
-        let removed = session.run(&doing, &format!("delete from {table}")).await;
-        // Rows that stood there are in the way of others: not the fault of any that are new.
-        removed.map_err(|error| match error.kind() {
-            Kind::Rejected => Error::new(Kind::Other, Blame::Destination, error.to_string()),
-            _ => error,
-        })?;
-    }
-    Ok(())
-}
-
-/// Notes that the pipeline has rows in a table: what stood there is gone, or stays. False where that
-/// was noted before, or there is no table.
-pub(crate) async fn mark(
-    shared: &Shared,
-    session: &mut Session,
-    table: &TableName,
-    epoch: CommitId,
-) -> Result<bool> {
-    let overwrites = shared.books().await?.at(Book::Overwrites);
-    let marked = session
-        .execute(
-            "marking a table",
-            &format!(
-                "insert into {overwrites} (pipeline, table_name, commit_id) \
-                 select $1, n.nspname || '.' || c.relname, $3 \
-                 from pg_class c join pg_namespace n on n.oid = c.relnamespace \
-                 where c.oid = to_regclass($2) on conflict do nothing"
-            ),
-            &[&shared.pipeline, &table.to_string(), &epoch.slot()],
-        )
-        .await?;
-    Ok(marked == 1)
-}
-
-impl OpenTable {
-    /// # Errors
-    /// `invalid`: rows of this schema do not go into the table, whatever their values.
-    fn layout(&mut self, rows: &SchemaRef) -> Result<Arc<Columns>> {
-        let Some(table) = &self.columns else {
-            return Err(Error::invalid(format!(
-                "there is no table {} yet; create it first",
-                self.name
-            )));
-        };
-        if let Some(layout) = &self.layout
-            && Arc::ptr_eq(&layout.table, table)
-            && (Arc::ptr_eq(&layout.rows, rows) || layout.rows == *rows)
-        {
-            return Ok(Arc::clone(table));
-        }
-        for (index, field) in rows.fields().iter().enumerate() {
-            let name = field.name();
-            if rows.index_of(name).is_ok_and(|first| first != index) {
-                return Err(Error::invalid(format!(
-                    "the rows have two columns `{name}`"
-                )));
-            }
-            // A column without values of any type carries nothing that could be lost.
-            if field.data_type().is_null() {
-                continue;
-            }
-            let Some(column) = table.get(name) else {
-                let known: Vec<_> = table.iter().map(|column| column.name.as_str()).collect();
-                return Err(Error::invalid(format!(
-                    "column `{name}` is not in the table, which has: {}; add it with add-columns, \
-                     or leave it out",
-                    known.join(", ")
-                )));
-            };
-            encode::check(name, field.data_type(), &column.kind)?;
-        }
-        let needs = |column: &&crate::catalog::Column| !column.allows_null && !column.has_default;
-        if let Some(column) = table
-            .iter()
-            .filter(needs)
-            .filter(|column| !self.keys.contains(&column.name))
-            .find(|column| rows.index_of(&column.name).is_err())
-        {
-            return Err(Error::invalid(format!(
-                "the rows have no column `{}`, and the table does not allow nulls there",
-                column.name
-            )));
-        }
-        self.layout = Some(Layout {
-            rows: Arc::clone(rows),
-            table: Arc::clone(table),
-        });
-        Ok(Arc::clone(table))
-    }
-}
-
 #[async_trait]
 impl TableStage for PostgresStage {
     type Rows = Rows;
@@ -401,19 +203,7 @@ impl TableStage for PostgresStage {
             .shared
             .with_client(async |client| Columns::read(client, &name).await)
             .await?;
-        self.tables.push(OpenTable {
-            word: table.to_owned(),
-            name,
-            exists: columns.is_some(),
-            columns,
-            layout: None,
-            keys: Vec::new(),
-            waiting: None,
-            overwrite: false,
-            is_cleared: false,
-            has_rows: false,
-            preview: Vec::new(),
-        });
+        self.tables.push(OpenTable::new(table, name, columns));
         Ok(())
     }
 
@@ -423,53 +213,7 @@ impl TableStage for PostgresStage {
     }
 
     async fn add_columns(&mut self, table: &str, fields: &[wit::Field]) -> Result<()> {
-        let purpose = self.purpose;
-        let open = self.find(table)?;
-        let name = open.name.clone();
-        let Some(columns) = open.columns.clone() else {
-            return Err(Error::invalid(format!(
-                "there is no table {name} yet; create it first"
-            )));
-        };
-        let mut missing = columns.missing(fields)?;
-        if missing.is_empty() {
-            return Ok(());
-        }
-        for column in &mut missing {
-            column.allows_null = true;
-        }
-        let grown = if purpose == Purpose::Preview {
-            Some(Arc::new(columns.with(missing)))
-        } else {
-            let additions: Result<Vec<_>> = missing
-                .iter()
-                .map(|column| Ok(format!("add column if not exists {}", column.definition()?)))
-                .collect();
-            let statement = format!("alter table {name} {}", additions?.join(", "));
-            let session = self.session().await?;
-            let doing = format!("adding columns to {name}");
-            // Checks that are pending would be in its way.
-            let statement = format!("set constraints all immediate; {statement}");
-            session.run(&doing, &statement).await?;
-            Step::ColumnsAdded.reached();
-            Columns::read(session.client().await?, &name).await?
-        };
-        let grown = grown.ok_or_else(|| {
-            Error::new(
-                Kind::Conflict,
-                Blame::Destination,
-                format!("table {name} was dropped"),
-            )
-        })?;
-        // Another process may have added one of them with a type of its own.
-        if let Some(column) = grown.missing(fields)?.first() {
-            return Err(Error::invalid(format!(
-                "column `{}` of {name} is generated by the server; leave it out",
-                column.name
-            )));
-        }
-        self.find(table)?.columns = Some(grown);
-        Ok(())
+        self.add(table, fields).await
     }
 
     async fn widen_columns(&mut self, table: &str, fields: &[wit::Field]) -> Result<()> {

@@ -1,0 +1,139 @@
+//! Tables and columns that are not there yet.
+
+use std::sync::Arc;
+
+use wasm_sink_core::guest::wit;
+use wasm_sink_core::sql::TableName;
+use wasm_sink_core::stage::Purpose;
+use wasm_sink_core::step::Step;
+use wasm_sink_core::{Blame, Error, Kind, Result};
+
+use super::PostgresStage;
+use crate::catalog::Columns;
+use crate::error::server_error;
+use crate::upsert::quoted;
+
+impl PostgresStage {
+    /// Creates the table by itself: one that is empty changes nobody's rows, and a transaction that
+    /// held its name would hold up every other task.
+    pub(crate) async fn create(&mut self, table: &str, fields: &[wit::Field]) -> Result<()> {
+        let wanted = Columns::requested(fields)?;
+        let mut keys = self.find(table)?.keys.iter();
+        if let Some(key) = keys.find(|key| wanted.get(key).is_none()) {
+            return Err(Error::invalid(format!("the key `{key}` is no column")));
+        }
+        let purpose = self.purpose;
+        let open = self.find(table)?;
+        let name = open.name.clone();
+        let statement = creation(&name, &wanted, &open.keys)?;
+        let created = match purpose {
+            Purpose::Commit => Some(self.create_at_once(&name, &statement).await?),
+            Purpose::Probe => {
+                let session = self.session().await?;
+                let doing = format!("creating table {name}");
+                session.run(&doing, &statement).await?;
+                Columns::read(session.client().await?, &name).await?
+            }
+            Purpose::Preview => self.find(table)?.columns.clone(),
+        };
+        let columns = created.unwrap_or_else(|| Arc::new(wanted));
+        let is_same = matches!(columns.missing(fields), Ok(missing) if missing.is_empty());
+        self.find(table)?.columns = Some(columns);
+        match is_same {
+            true => Ok(()),
+            false => Err(Error::invalid(format!(
+                "table {name} is there already, with other columns"
+            ))),
+        }
+    }
+
+    async fn create_at_once(&self, name: &TableName, statement: &str) -> Result<Arc<Columns>> {
+        let columns = self
+            .shared
+            .with_client(async |client| {
+                if let Some(there) = Columns::read(client, name).await? {
+                    return Ok(Some(there));
+                }
+                let created = client.batch_execute(statement).await;
+                let columns = Columns::read(client, name).await?;
+                match created {
+                    Ok(()) => {
+                        Step::TableCreated.reached();
+                        Ok(columns)
+                    }
+                    // Another task was first.
+                    Err(_) if columns.is_some() => Ok(columns),
+                    Err(error) => Err(server_error(&format!("creating table {name}"), error)),
+                }
+            })
+            .await?;
+        columns.ok_or_else(|| {
+            Error::new(
+                Kind::Conflict,
+                Blame::Destination,
+                format!("table {name} was dropped as soon as it was created"),
+            )
+        })
+    }
+
+    pub(super) async fn add(&mut self, table: &str, fields: &[wit::Field]) -> Result<()> {
+        let purpose = self.purpose;
+        let open = self.find(table)?;
+        let name = open.name.clone();
+        let Some(columns) = open.columns.clone() else {
+            return Err(Error::invalid(format!(
+                "there is no table {name} yet; create it first"
+            )));
+        };
+        let mut missing = columns.missing(fields)?;
+        if missing.is_empty() {
+            return Ok(());
+        }
+        for column in &mut missing {
+            column.allows_null = true;
+        }
+        let grown = if purpose == Purpose::Preview {
+            Some(Arc::new(columns.with(missing)))
+        } else {
+            let additions: Result<Vec<_>> = missing
+                .iter()
+                .map(|column| Ok(format!("add column if not exists {}", column.definition()?)))
+                .collect();
+            let statement = format!("alter table {name} {}", additions?.join(", "));
+            let session = self.session().await?;
+            let doing = format!("adding columns to {name}");
+            // Checks that are pending would be in its way.
+            let statement = format!("set constraints all immediate; {statement}");
+            session.run(&doing, &statement).await?;
+            Step::ColumnsAdded.reached();
+            Columns::read(session.client().await?, &name).await?
+        };
+        let grown = grown.ok_or_else(|| {
+            Error::new(
+                Kind::Conflict,
+                Blame::Destination,
+                format!("table {name} was dropped"),
+            )
+        })?;
+        // Another process may have added one of them with a type of its own.
+        if let Some(column) = grown.missing(fields)?.first() {
+            return Err(Error::invalid(format!(
+                "column `{}` of {name} is generated by the server; leave it out",
+                column.name
+            )));
+        }
+        self.find(table)?.columns = Some(grown);
+        Ok(())
+    }
+}
+
+fn creation(name: &TableName, columns: &Columns, keys: &[String]) -> Result<String> {
+    let primary_key = match keys.is_empty() {
+        true => String::new(),
+        false => format!(", primary key ({})", quoted(keys)?.join(", ")),
+    };
+    Ok(format!(
+        "create table if not exists {name} ({}{primary_key})",
+        columns.definition()?
+    ))
+}
