@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::time::Instant;
 use wasm_sink_core::dead_letter::RefusedBy;
 use wasm_sink_core::error::{Blame, Error, Kind};
-use wasm_sink_core::guest::{Access, Batch, Guest, HasGuest, wit};
+use wasm_sink_core::guest::{Access, Batch, Guest, HasGuest, MAX_REASON_BYTES, wit};
 use wasmtime::component::Resource;
 use wasmtime_wasi::WasiCtx;
 
@@ -18,9 +18,6 @@ use super::limits::Limiter;
 use super::log::{GuestLog, Level, LineRate, printable};
 use super::random::SeededRandom;
 use super::{InstanceLimits, Usage, wasi};
-
-/// The longest reason of a dead letter, in bytes.
-const REASON_BYTES: usize = 4 << 10;
 
 /// Whose instance this is.
 #[derive(Clone, Debug)]
@@ -151,7 +148,7 @@ impl dead_letters::Host for State {
             return Ok(Err(wit::Error::from(&denied)));
         }
         let rows = self.guest.rows(&rows)?.clone();
-        let reason = printable(&reason, REASON_BYTES);
+        let reason = printable(&reason, MAX_REASON_BYTES);
         let rejected = self
             .guest
             .reject(&rows, RefusedBy::Component, |_| reason.clone());

@@ -17,6 +17,9 @@ pub const MAX_DEPTH: usize = 32;
 /// null takes that room.
 pub const MAX_FIXED_SIZE: i32 = 65_536;
 
+/// The longest text of a type, in bytes: what it becomes takes many times that.
+const MAX_TEXT_BYTES: usize = 1 << 20;
+
 /// The longest text that is quoted in a message, in characters.
 const QUOTED_CHARS: usize = 100;
 
@@ -26,7 +29,14 @@ const QUOTED_CHARS: usize = 100;
 /// A text that names no type that we carry, with a hint.
 pub fn parse(text: &str) -> Result<DataType> {
     let mut parser = Parser { rest: text };
-    let parsed = parser.data_type(0, MAX_FIXED_SIZE).and_then(|data_type| {
+    let parsed = match text.len() > MAX_TEXT_BYTES {
+        true => Err(format!(
+            "its text is longer than {} MiB",
+            MAX_TEXT_BYTES >> 20
+        )),
+        false => parser.data_type(0, MAX_FIXED_SIZE),
+    };
+    let parsed = parsed.and_then(|data_type| {
         parser.skip_space();
         match parser.rest {
             "" => Ok(data_type),

@@ -2,8 +2,10 @@
 //! without a destination, and for holding two components against each other. What the host computes for a guest
 //! (batches and plans) is not among them: that is computed again, except where it needs the source.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
+use arrow::array::{Array as _, ArrayData};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -159,6 +161,83 @@ pub trait Replies: Send {
     fn reply(&mut self, asked: &Asked, rows: Option<&Rows>) -> Option<Answered>;
 }
 
+/// What the calls may take that are kept at a time, without rows. A guest can call without end.
+const MAX_KEPT_BYTES: usize = 16 << 20;
+/// What their rows may hold. A guest can drop what it has handed over, and make more of it.
+const MAX_ROW_BYTES: usize = 512 << 20;
+/// What a call takes beside its texts.
+const CALL_BYTES: usize = 512;
+/// Stands where calls are left out that would have been too many.
+const LEFT_OUT: &str = "calls.left-out";
+
+/// Calls in their order, until they are taken.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    calls: Vec<Call>,
+    bytes: usize,
+    row_bytes: usize,
+    /// The addresses of what the rows of these calls refer to, which nothing else has as long as they are kept.
+    buffers: HashSet<usize>,
+}
+
+impl Kept {
+    /// Beyond the limit, one says that there were more: at the same place each time that a component does the same.
+    fn push(&mut self, call: Call) {
+        if self.is_full() {
+            return;
+        }
+        let answer = match &call.answer {
+            Ok(value) => text_bytes(value),
+            Err(told) => told.message.len(),
+        };
+        let texts = call.asked.function.len() + text_bytes(&call.asked.arguments) + answer;
+        self.bytes += CALL_BYTES + texts;
+        for column in call.rows.iter().flat_map(|rows| rows.values().columns()) {
+            self.count(&column.to_data());
+        }
+        self.calls.push(match self.is_full() {
+            true => Call {
+                asked: Asked::of_host(LEFT_OUT),
+                rows: None,
+                answer: Ok(Value::Null),
+            },
+            false => call,
+        });
+    }
+
+    fn is_full(&self) -> bool {
+        self.bytes > MAX_KEPT_BYTES || self.row_bytes > MAX_ROW_BYTES
+    }
+
+    fn count(&mut self, values: &ArrayData) {
+        let nulls = values.nulls().map(|nulls| nulls.buffer());
+        for buffer in values.buffers().iter().chain(nulls) {
+            if self.buffers.insert(buffer.data_ptr().addr().get()) {
+                self.row_bytes = self.row_bytes.saturating_add(buffer.capacity());
+            }
+        }
+        for inside in values.child_data() {
+            self.count(inside);
+        }
+    }
+}
+
+/// What the texts of a value take, and about what the rest does.
+fn text_bytes(value: &Value) -> usize {
+    let inside = match value {
+        Value::String(text) => text.len(),
+        Value::Array(items) => items.iter().map(text_bytes).sum(),
+        Value::Object(members) => {
+            let members = members.iter();
+            members
+                .map(|(key, value)| key.len() + text_bytes(value))
+                .sum()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+    };
+    size_of::<Value>() + inside
+}
+
 impl Guest {
     /// Keeps calls from now on, until they are taken.
     pub fn listen(&mut self) {
@@ -167,7 +246,8 @@ impl Guest {
 
     /// The calls since they were taken last; none where nobody listens.
     pub fn take_calls(&mut self) -> Vec<Call> {
-        self.calls.as_mut().map(std::mem::take).unwrap_or_default()
+        let kept = self.calls.as_mut().map(std::mem::take);
+        kept.unwrap_or_default().calls
     }
 
     /// Keeps a call that answers nothing.

@@ -5,6 +5,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use arrow::array::{ArrayRef, BooleanArray, make_comparator};
 use arrow::buffer::BooleanBuffer;
@@ -14,7 +15,7 @@ use arrow::datatypes::{DataType, Fields};
 use super::convert::{Failure, convert, without};
 use super::room::Room;
 use super::tables::Refused;
-use super::{ipc, json};
+use super::{cut, ipc, json, reason_limit};
 
 /// Whether values of a type can go into a column of another, as far as the types tell.
 pub fn goes_into(from: &DataType, to: &DataType) -> bool {
@@ -144,25 +145,33 @@ pub fn shown(values: &ArrayRef, row: usize) -> String {
 
 /// Rows that are left out, each for the first reason that was given.
 #[derive(Debug, Default)]
-pub struct Refusals(BTreeMap<usize, String>);
+pub struct Refusals {
+    reasons: BTreeMap<usize, String>,
+    /// Bytes of all reasons.
+    bytes: usize,
+}
 
 impl Refusals {
     /// Leaves out the rows that are set.
     pub fn add(&mut self, rows: &BooleanBuffer, reason: impl Fn(usize) -> String) {
         for row in rows.set_indices() {
-            self.0.entry(row).or_insert_with(|| reason(row));
+            if let Entry::Vacant(free) = self.reasons.entry(row) {
+                let reason = cut(&reason(row), reason_limit(self.bytes)).into_owned();
+                self.bytes += reason.len();
+                free.insert(reason);
+            }
         }
     }
 
     /// Of so many rows; None where none is left out.
     pub fn finish(self, row_count: usize) -> Option<Refused> {
-        if self.0.is_empty() {
+        if self.reasons.is_empty() {
             return None;
         }
-        let rows = BooleanBuffer::collect_bool(row_count, |row| self.0.contains_key(&row));
+        let rows = BooleanBuffer::collect_bool(row_count, |row| self.reasons.contains_key(&row));
         Some(Refused {
             rows: BooleanArray::new(rows, None),
-            reasons: self.0.into_values().collect(),
+            reasons: self.reasons.into_values().collect(),
         })
     }
 }

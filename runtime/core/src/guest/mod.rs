@@ -11,11 +11,14 @@ mod fixture;
 mod ipc;
 mod json;
 mod plan;
+mod rejected;
 mod room;
 pub mod service;
 pub mod tables;
 mod unsettled;
+mod written;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,10 +38,12 @@ pub use ipc::read_stream;
 pub use json::whole as json_texts;
 pub use plan::Plan;
 
-use calls::{Call, Replies};
+use calls::Replies;
 use charge::{Charges, Ledger};
+use rejected::Rejected;
 use room::{Full, Room};
 use unsettled::Unsettled;
+use written::written_bytes;
 
 /// Generated from wit/deps/sink. A connector's own `bindgen!` maps `wasm-sink:sink/types` here.
 #[allow(missing_docs, reason = "generated")]
@@ -70,6 +75,12 @@ pub enum Access {
     Granted,
 }
 
+/// The longest reason of a dead letter.
+pub const MAX_REASON_BYTES: usize = 4 << 10;
+/// Once an epoch's reasons are so many bytes together, those that follow are cut short.
+const MAX_REASONS_BYTES: usize = 32 << 20;
+const SHORT_REASON_BYTES: usize = 256;
+
 /// How much one epoch of a guest may hold.
 #[derive(Clone, Copy, Debug)]
 pub struct GuestLimits {
@@ -96,6 +107,9 @@ pub struct Guest {
     epoch: u64,
     account: Account,
     dead_letters: Vec<DeadLetter>,
+    rejected: Rejected,
+    /// Bytes of the reasons of dead letters.
+    reason_bytes: usize,
     doom: Doom,
     /// Rows that a service refused.
     unsettled: Unsettled,
@@ -105,7 +119,7 @@ pub struct Guest {
     /// Bytes of text that plans hold.
     plan_bytes: usize,
     /// Where somebody listens, the calls so far.
-    calls: Option<Vec<Call>>,
+    calls: Option<calls::Kept>,
     /// In place of stages.
     replies: Option<Box<dyn Replies>>,
 }
@@ -123,6 +137,8 @@ impl Guest {
             epoch: 0,
             account: Account::default(),
             dead_letters: Vec::new(),
+            rejected: Rejected::default(),
+            reason_bytes: 0,
             doom: Doom::default(),
             unsettled: Unsettled::default(),
             schemas: batch::SchemaIds::default(),
@@ -155,6 +171,8 @@ impl Guest {
     pub fn begin_epoch(&mut self, id: CommitId) {
         self.account = Account::default();
         self.dead_letters.clear();
+        self.rejected.clear();
+        self.reason_bytes = 0;
         self.doom = Doom::default();
         self.unsettled.clear();
         for stage in self.stages.values_mut() {
@@ -210,6 +228,7 @@ impl Guest {
             }
         }
         self.unsettled.clear();
+        self.rejected.clear();
         self.epoch += 1;
     }
 
@@ -334,6 +353,29 @@ impl Guest {
         }
     }
 
+    /// Whether rows that may share memory are of a size that they can be written out.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`]: they are not, and their source's are not to blame.
+    fn check_extent(&self, rows: &Rows) -> Result<(), Error> {
+        let most = self.limits.derived_bytes;
+        let bytes = written_bytes(rows.values());
+        let given = || {
+            rows.source()
+                .map_or(0, |source| written_bytes(&source.rows))
+        };
+        if bytes <= most || bytes <= most.saturating_add(given()) {
+            return Ok(());
+        }
+        Err(Error::invalid(format!(
+            "written out, the rows would come to {} MiB, and {} MiB is the most ([limits] \
+             derived_bytes): each column counts, also where several share their values. Take fewer \
+             columns, or work on fewer rows at a time",
+            bytes.div_ceil(1 << 20),
+            most >> 20
+        )))
+    }
+
     fn out_of_room(&self, _: Full) -> Error {
         Error::invalid(format!(
             "batches made by `slice`, `filter`, `split`, `with-columns`, `apply`, `from-ipc` would \
@@ -343,7 +385,8 @@ impl Guest {
         ))
     }
 
-    /// Makes dead letters of `rows`. Over the epoch's limit, or without origin: `invalid`.
+    /// Makes dead letters of `rows`, but for those that are some already; `reason` is asked by their places here.
+    /// Over the epoch's limit, or without origin: `invalid`.
     ///
     /// # Errors
     /// [`Kind::Invalid`], and nothing was rejected.
@@ -359,22 +402,48 @@ impl Guest {
                  computed columns back with `with-columns`",
             ));
         }
-        if self.dead_letters.len() + rows.len() > self.limits.dead_letters {
+        let places = self.rejected.others(rows);
+        let wanted = self.dead_letters.len() + places.len();
+        if wanted > self.limits.dead_letters {
             return Err(Error::new(
                 Kind::Invalid,
                 Blame::Component,
                 format!(
-                    "{} dead letters are more than an epoch takes ({}; [limits] epoch_dead_letters)",
-                    self.dead_letters.len() + rows.len(),
+                    "{wanted} dead letters are more than an epoch takes ({}; [limits] epoch_dead_letters)",
                     self.limits.dead_letters
                 ),
             ));
         }
-        batch::dead_letters(rows, by, reason, &mut self.dead_letters);
+        let mut held = self.reason_bytes;
+        let reason = |place| {
+            let reason = cut(&reason(place), reason_limit(held)).into_owned();
+            held += reason.len();
+            reason
+        };
+        batch::dead_letters(rows, &places, by, reason, &mut self.dead_letters);
+        self.reason_bytes = held;
+        self.rejected.mark(rows);
         self.unsettled.settled(rows);
-        self.account.rejected += rows.len() as u64;
+        self.account.rejected += places.len() as u64;
         Ok(())
     }
+}
+
+/// How long the next reason may be, after so many bytes of others.
+fn reason_limit(held_bytes: usize) -> usize {
+    match held_bytes < MAX_REASONS_BYTES {
+        true => MAX_REASON_BYTES,
+        false => SHORT_REASON_BYTES,
+    }
+}
+
+/// No more than so many bytes of a text, and a sign where there was more.
+pub(crate) fn cut(text: &str, most_bytes: usize) -> Cow<'_, str> {
+    if text.len() <= most_bytes + '…'.len_utf8() {
+        return Cow::Borrowed(text);
+    }
+    let end = text.floor_char_boundary(most_bytes);
+    Cow::Owned(format!("{}…", text.get(..end).unwrap_or_default()))
 }
 
 fn denied() -> Error {

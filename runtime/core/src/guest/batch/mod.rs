@@ -27,6 +27,9 @@ use crate::dead_letter::{DeadLetter, DecodedRow, Kept, RefusedBy};
 use crate::error::{Error, Result};
 use crate::position::Position;
 
+/// Rows of one batch that a guest makes: each may get a reason why it is refused.
+const MAX_MADE_ROWS: usize = 1 << 20;
+
 /// What recordings call the question where rows are from.
 const ORIGIN: &str = "types.batch.origin";
 
@@ -82,34 +85,32 @@ impl Batch {
     }
 }
 
-/// One letter per row. Rows without origin make none.
+/// One letter for each row at these places. Rows without origin make none.
 pub(super) fn dead_letters(
     rows: &Rows,
+    places: &[usize],
     by: RefusedBy,
-    reason: impl Fn(usize) -> String,
+    mut reason: impl FnMut(usize) -> String,
     into: &mut Vec<DeadLetter>,
 ) {
     let (Some(source), Some(numbers)) = (rows.source(), rows.source_rows()) else {
         return;
     };
-    into.extend(
-        numbers
-            .values()
-            .iter()
-            .enumerate()
-            .map(|(row, number)| DeadLetter {
-                key: source.key.clone(),
-                origin: source.lineage.origin(*number),
-                position: source.lineage.position_after(*number),
-                by,
-                reason: reason(row),
-                record: record(source, *number),
-                kept: Kept::Row(DecodedRow {
-                    batch: Arc::clone(source),
-                    row: *number,
-                }),
-            }),
-    );
+    let numbered = places
+        .iter()
+        .filter_map(|place| Some((*place, *numbers.values().get(*place)?)));
+    into.extend(numbered.map(|(place, number)| DeadLetter {
+        key: source.key.clone(),
+        origin: source.lineage.origin(number),
+        position: source.lineage.position_after(number),
+        by,
+        reason: reason(place),
+        record: record(source, number),
+        kept: Kept::Row(DecodedRow {
+            batch: Arc::clone(source),
+            row: number,
+        }),
+    }));
 }
 
 /// From before the first of these rows to after the last, as far as the source has positions
@@ -317,6 +318,7 @@ impl wit::HostBatch for Guest {
         let (rows, memory) = self.content(&batch)?;
         let (columns, others) = self.content(&columns)?;
         let made = with_columns(rows, columns.values());
+        let made = made.and_then(|rows| self.check_extent(&rows).map(|()| rows));
         let memory = memory.and(others);
         let pushed = match made {
             Ok(rows) => {
@@ -339,10 +341,21 @@ impl wit::HostBatch for Guest {
             let error = self.out_of_room(full);
             return Ok(self.answer(Err(error)));
         }
-        let pushed: Result<Resource<Batch>, Error> = match ipc::decode(bytes) {
+        let decoded = ipc::decode(bytes).and_then(|values| match values.num_rows() {
+            0..=MAX_MADE_ROWS => Ok(values),
+            rows => Err(Error::invalid(format!(
+                "the stream has {rows} rows, and {MAX_MADE_ROWS} is the most: make several batches \
+                 of them"
+            ))),
+        });
+        let pushed: Result<Resource<Batch>, Error> = match decoded {
             Ok(values) => {
                 let size = size.saturating_add(values.schema_ref().fields().size());
-                self.push_derived(Rows::made_up(values), &Charges::default(), size)?
+                let rows = Rows::made_up(values);
+                match self.check_extent(&rows) {
+                    Ok(()) => self.push_derived(rows, &Charges::default(), size)?,
+                    Err(error) => Err(error),
+                }
             }
             Err(error) => Err(error),
         };

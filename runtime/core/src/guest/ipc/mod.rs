@@ -5,11 +5,12 @@ mod schema;
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema};
 use arrow::ipc::writer::StreamWriter;
 
+use super::written::plain_bytes;
 use crate::error::{Error, Result};
 
 pub(super) use read::decode;
@@ -18,10 +19,7 @@ pub use read::read_stream;
 /// What the values of a batch take as a stream, about: columns that share an array do not share it
 /// there, and a slice is no more than itself.
 pub(super) fn size(batch: &RecordBatch) -> usize {
-    let columns = batch.columns().iter().map(|column| {
-        let written = column.to_data().get_slice_memory_size();
-        written.unwrap_or_else(|_| column.get_buffer_memory_size())
-    });
+    let columns = batch.columns().iter().map(plain_bytes);
     columns.fold(0, usize::saturating_add)
 }
 

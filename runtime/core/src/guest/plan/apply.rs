@@ -1,5 +1,6 @@
 //! A compiled plan on one batch.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, StructArray};
@@ -12,9 +13,13 @@ use crate::batch::Rows;
 use crate::data_type;
 use crate::error::{Error, Result};
 use crate::guest::convert::{Failure, convert, without};
+use crate::guest::cut;
 use crate::guest::json;
 use crate::guest::room::{Full, Room};
 use crate::guest::wit::Mismatch;
+
+/// Of a name, path or type, so much is told.
+const MAX_NAME_BYTES: usize = 1_000;
 
 /// What became of a batch.
 pub(super) enum Applied {
@@ -24,10 +29,10 @@ pub(super) enum Applied {
         bytes: usize,
         is_shared: bool,
     },
-    /// Some rows must go first: those that are not in `keep`, each with its reason.
+    /// Some rows must go first: those that are not in `keep`.
     Refused {
         keep: BooleanArray,
-        reasons: Vec<String>,
+        misfits: Misfits,
     },
     /// The result would be too large.
     Full(Full),
@@ -41,6 +46,42 @@ enum Made {
     Refused(Refusal),
 }
 
+/// Rows that do not fit a plan. A reason is made when somebody asks for it.
+pub(super) struct Misfits {
+    refusals: Vec<(Arc<Field>, Refusal)>,
+    /// Each, in order.
+    rows: OnceCell<Vec<usize>>,
+    refused: BooleanBuffer,
+}
+
+impl Misfits {
+    fn new(refusals: Vec<(Arc<Field>, Refusal)>, row_count: usize) -> Self {
+        let refused = BooleanBuffer::collect_bool(row_count, |row| {
+            refusals.iter().any(|(_, refusal)| refusal.rows.value(row))
+        });
+        Self {
+            refusals,
+            rows: OnceCell::new(),
+            refused,
+        }
+    }
+
+    /// Why the row at this place among them is refused.
+    pub(super) fn reason(&self, place: usize) -> String {
+        let rows = self
+            .rows
+            .get_or_init(|| self.refused.set_indices().collect());
+        rows.get(place)
+            .map_or_else(String::new, |row| self.of_row(*row))
+    }
+
+    fn of_row(&self, row: usize) -> String {
+        let mut refusals = self.refusals.iter();
+        let first = refusals.find(|(_, refusal)| refusal.rows.value(row));
+        first.map_or_else(String::new, |(field, refusal)| reason(field, refusal, row))
+    }
+}
+
 /// Rows that a column refuses, and what it saw in them.
 struct Refusal {
     rows: BooleanBuffer,
@@ -48,8 +89,12 @@ struct Refusal {
 }
 
 enum Seen {
-    /// Values of this array.
-    Values(ArrayRef),
+    /// Values of this array, and of which type they are not.
+    Values {
+        values: ArrayRef,
+        from: String,
+        to: String,
+    },
     /// Nothing, at this path.
     Nothing(String),
 }
@@ -104,12 +149,12 @@ pub(super) fn apply(
                 bytes = bytes.saturating_add(held);
                 columns.push(column);
             }
-            Ok(Made::Refused(refusal)) => refusals.push((field, refusal)),
+            Ok(Made::Refused(refusal)) => refusals.push((Arc::clone(field), refusal)),
             Err(full) => return Ok(Applied::Full(full)),
         }
     }
     if !refusals.is_empty() {
-        return refused(&refusals, policy, batch.num_rows());
+        return refused(refusals, policy, batch.num_rows());
     }
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     let rows = RecordBatch::try_new_with_options(Arc::clone(&plan.schema), columns, &options)
@@ -158,7 +203,11 @@ fn value(
         Err(Failure::Rows(rows)) => {
             return Ok(Made::Refused(Refusal {
                 rows,
-                seen: Seen::Values(found),
+                seen: Seen::Values {
+                    from: named(found.data_type()),
+                    to: named(field.data_type()),
+                    values: found,
+                },
             }));
         }
     };
@@ -200,46 +249,40 @@ fn record(batch: &RecordBatch, room: &mut Room) -> Result<ArrayRef, Full> {
 /// # Errors
 /// The first mismatch, where the policy is `fail`.
 fn refused(
-    refusals: &[(&Arc<Field>, Refusal)],
+    refusals: Vec<(Arc<Field>, Refusal)>,
     policy: Mismatch,
     row_count: usize,
 ) -> Result<Applied> {
-    let bad = BooleanBuffer::collect_bool(row_count, |row| {
-        refusals.iter().any(|(_, refusal)| refusal.rows.value(row))
-    });
-    let reason = |row: usize| {
-        let first = refusals.iter().find(|(_, refusal)| refusal.rows.value(row));
-        first.map_or_else(String::new, |(field, refusal)| reason(field, refusal, row))
-    };
+    let misfits = Misfits::new(refusals, row_count);
     if policy == Mismatch::Fail {
-        let first = bad.set_indices().next().unwrap_or_default();
+        let first = misfits.refused.set_indices().next().unwrap_or_default();
         return Err(Error::invalid(format!(
             "row {first} of the batch: {} ({} of {row_count} rows do not fit the plan)",
-            reason(first),
-            bad.count_set_bits()
+            misfits.of_row(first),
+            misfits.refused.count_set_bits()
         )));
     }
     Ok(Applied::Refused {
-        reasons: bad.set_indices().map(reason).collect(),
-        keep: BooleanArray::new(!&bad, None),
+        keep: BooleanArray::new(!&misfits.refused, None),
+        misfits,
     })
 }
 
 fn reason(field: &Field, refusal: &Refusal, row: usize) -> String {
-    let name = field.name();
+    let name = cut(field.name(), MAX_NAME_BYTES);
     match &refusal.seen {
         Seen::Nothing(path) => {
+            let path = cut(path, MAX_NAME_BYTES);
             format!("column `{name}` must not be null, and there is nothing at `{path}`")
         }
-        Seen::Values(values) => format!(
-            "column `{name}`: {} ({}) does not convert to {}",
+        Seen::Values { values, from, to } => format!(
+            "column `{name}`: {} ({from}) does not convert to {to}",
             json::shown(values, row),
-            data_type::name(values.data_type()),
-            target(field.data_type())
         ),
     }
 }
 
-fn target(data_type: &DataType) -> String {
-    data_type::name(data_type)
+/// As messages name it.
+fn named(data_type: &DataType) -> String {
+    cut(&data_type::name(data_type), MAX_NAME_BYTES).into_owned()
 }

@@ -12,10 +12,10 @@ use arrow::array::BooleanArray;
 use arrow::datatypes::{DataType, SchemaRef};
 use wasmtime::component::Resource;
 
-use self::apply::{Applied, apply};
+use self::apply::{Applied, Misfits, apply};
 use self::compile::{Compiled, compile};
 use super::batch::{Copied, filtered, number_bytes, numbers_alone};
-use super::charge::{Charges, Ledger};
+use super::charge::{Charge, Charges, Ledger};
 use super::room::{Full, Room};
 use super::{Batch, Guest, wit};
 use crate::batch::{MetadataKey, Rows};
@@ -41,6 +41,8 @@ pub struct Plan {
     compiled: Vec<Known>,
     /// Bytes of names and paths.
     text_bytes: usize,
+    /// For the types of its columns.
+    types: Vec<Charge>,
 }
 
 /// A schema that a plan was compiled for.
@@ -93,6 +95,17 @@ impl Column {
         let words: usize = words.iter().map(|word| word.len() + entry).sum();
         words + 2 * self.name().map_or(0, str::len) + size_of::<Self>()
     }
+
+    /// What types with members take; others take nothing beside the column.
+    fn type_bytes(&self) -> usize {
+        match self {
+            Self::Value {
+                data_type: Some(data_type),
+                ..
+            } => data_type.size() - size_of::<DataType>(),
+            _ => 0,
+        }
+    }
 }
 
 impl Plan {
@@ -103,6 +116,7 @@ impl Plan {
             policy: wit::Mismatch::RejectRow,
             compiled: Vec::new(),
             text_bytes: 0,
+            types: Vec::new(),
         }
     }
 
@@ -181,8 +195,15 @@ impl Guest {
                 MAX_TEXT_BYTES >> 20
             ))));
         }
-        let added = self.table.get_mut(plan)?.add(column);
+        let type_bytes = column.type_bytes();
+        if let Err(full) = self.room().take(type_bytes) {
+            return Ok(Err(self.out_of_room(full)));
+        }
+        let charge = (type_bytes > 0).then(|| self.ledger.charge(type_bytes));
+        let plan = self.table.get_mut(plan)?;
+        let added = plan.add(column);
         if added.is_ok() {
+            plan.types.extend(charge);
             self.plan_bytes += bytes;
         }
         Ok(added)
@@ -220,13 +241,16 @@ impl Guest {
                     bytes,
                     is_shared,
                 }) => {
+                    if let Err(error) = self.check_extent(&rows) {
+                        return Ok(Err(error));
+                    }
                     let (memory, held) = input.held(is_shared);
                     let memory = memory.and(&known.memory);
                     return self.push_derived(rows, &memory, bytes.saturating_add(held));
                 }
-                Ok(Applied::Refused { keep, reasons }) => {
+                Ok(Applied::Refused { keep, misfits }) => {
                     // What is kept converts; each turn leaves fewer rows.
-                    input = match self.reject_others(&input.rows, &keep, &reasons, &mut room) {
+                    input = match self.reject_others(&input.rows, &keep, &misfits, &mut room) {
                         Ok(Ok(Copied { rows, bytes })) => Input {
                             rows,
                             memory: Charges::default(),
@@ -246,7 +270,7 @@ impl Guest {
         &mut self,
         rows: &Rows,
         keep: &BooleanArray,
-        reasons: &[String],
+        misfits: &Misfits,
         room: &mut Room,
     ) -> Result<Result<Copied>, Full> {
         let kept = match filtered(rows, keep, room)? {
@@ -258,9 +282,7 @@ impl Guest {
             .and_then(|numbers| numbers.filter(&others))
             .map_err(|error| Error::invalid(error.to_string()))
             .and_then(|rejected| {
-                self.reject(&rejected, RefusedBy::Host, |row| {
-                    reasons.get(row).cloned().unwrap_or_default()
-                })
+                self.reject(&rejected, RefusedBy::Host, |place| misfits.reason(place))
             });
         Ok(rejected.map(|()| kept))
     }

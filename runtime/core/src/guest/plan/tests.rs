@@ -356,3 +356,138 @@ fn too_many_dead_letters_are_refused_as_a_whole() {
     assert_eq!(test.apply().unwrap_err().kind, ErrorKind::Invalid);
     assert!(test.letters().is_empty());
 }
+
+#[test]
+fn a_row_becomes_one_dead_letter_however_often_it_is_rejected() {
+    let mut test = Test::new(ROWS);
+    test.column("amount", &["amount"], Some("float64"), true)
+        .unwrap();
+    test.apply().unwrap();
+    test.column("id", &["id"], None, false).unwrap();
+    test.apply().unwrap();
+    let rows = test.guest.rows(&test.input).unwrap().clone();
+    test.guest
+        .reject(&rows, RefusedBy::Component, |_| "all of them".into())
+        .unwrap();
+    let letters = test.letters();
+    let shown: Vec<String> = letters
+        .iter()
+        .map(|letter| format!("{} | {}", letter.origin, letter.reason))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            "in.jsonl line 2 | column `amount`: \"n/a\" (utf8) does not convert to float64",
+            "in.jsonl line 4 | column `amount`: \"x\" (utf8) does not convert to float64",
+            "in.jsonl line 3 | column `id` must not be null, and there is nothing at `id`",
+            "in.jsonl line 1 | all of them",
+        ]
+    );
+    assert_eq!(test.guest.account().rejected, 4);
+}
+
+#[test]
+fn the_next_epoch_may_reject_the_same_rows() {
+    let mut test = Test::new(ROWS);
+    let rows = test.guest.rows(&test.input).unwrap().clone();
+    for _ in 0..2 {
+        test.guest
+            .reject(&rows, RefusedBy::Component, |_| "no".into())
+            .unwrap();
+        assert_eq!(test.letters().len(), 4);
+        test.guest.end_epoch();
+    }
+}
+
+#[test]
+fn reasons_are_of_a_length_that_can_be_kept() {
+    let mut test = Test::new(ROWS);
+    test.column(&"n".repeat(100_000), &[&"p".repeat(100_000)], None, false)
+        .unwrap();
+    test.apply().unwrap();
+    for letter in test.letters() {
+        assert!(letter.reason.len() < 2_100, "{}", letter.reason.len());
+    }
+    let rows = test.guest.rows(&test.input).unwrap().clone();
+    test.guest.end_epoch();
+    test.guest
+        .reject(&rows, RefusedBy::Component, |_| "long".repeat(10_000))
+        .unwrap();
+    for letter in test.letters() {
+        assert!(letter.reason.ends_with('…'));
+        assert!(letter.reason.len() < 4_100, "{}", letter.reason.len());
+    }
+}
+
+#[test]
+fn rows_without_origin_are_refused_before_reasons_are_made() {
+    let asked = std::cell::Cell::new(0);
+    let mut test = Test::new(ROWS);
+    let values = test.guest.rows(&test.input).unwrap().values().clone();
+    let refused = test
+        .guest
+        .reject(&Rows::made_up(values), RefusedBy::Host, |_| {
+            asked.set(asked.get() + 1);
+            String::new()
+        });
+    assert!(refused.is_err());
+    assert_eq!(asked.get(), 0);
+}
+
+#[test]
+fn columns_that_share_their_values_count_each() {
+    let mut test = Test::new(ROWS);
+    let long: ArrayRef = Arc::new(StringArray::from(vec!["x".repeat(1 << 20)]));
+    let rows = RecordBatch::try_from_iter([("a", long)]).unwrap();
+    test.input = test.guest.push_rows(Rows::made_up(rows)).unwrap();
+    for number in 0..60 {
+        test.column(&format!("a{number}"), &["a"], None, true)
+            .unwrap();
+    }
+    let shared = test.apply().unwrap();
+    for number in 60..64 {
+        test.column(&format!("a{number}"), &["a"], None, true)
+            .unwrap();
+    }
+    let error = test.apply().unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Invalid);
+    assert!(error.message.contains("65 MiB"), "{}", error.message);
+    // Nor by adding them up.
+    let plan = run(HostPlan::new(&mut test.guest));
+    for number in 60..70 {
+        let name = format!("a{number}");
+        run(test
+            .guest
+            .column(again(&plan), name, vec!["a".into()], None, true))
+        .unwrap();
+    }
+    let input = again(&test.input);
+    let more = run(HostPlan::apply(&mut test.guest, plan, input)).unwrap();
+    let error = run(test.guest.with_columns(shared, more)).unwrap_err();
+    assert!(error.message.contains("derived_bytes"), "{}", error.message);
+}
+
+#[test]
+fn types_with_a_great_many_members_are_charged() {
+    let mut test = Test::new(ROWS);
+    let members: Vec<String> = (0..40_000)
+        .map(|number| format!("m{number}: int8"))
+        .collect();
+    let wide = format!("struct<{}>", members.join(","));
+    let mut taken = 0;
+    let error = loop {
+        match test.column(&format!("c{taken}"), &["id"], Some(&wide), true) {
+            Ok(()) => taken += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!((2..20).contains(&taken), "{taken}");
+    assert!(error.message.contains("derived_bytes"), "{}", error.message);
+    let longer = format!("struct<{}>", vec![members.join(","); 2].join(","));
+    let error = test.column("c", &["id"], Some(&longer), true).unwrap_err();
+    assert!(
+        error.message.contains("longer than 1 MiB"),
+        "{}",
+        error.message
+    );
+}
