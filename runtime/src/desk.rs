@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::{SetOnce, mpsc};
+use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 use crate::config::Pipeline;
@@ -23,8 +23,28 @@ pub(crate) struct Desk {
     /// The folder of its pipeline.toml.
     directory: PathBuf,
     metrics: Arc<Metrics>,
-    /// Once it is open.
-    swaps: SetOnce<Swaps>,
+    phase: watch::Sender<Phase>,
+}
+
+/// Whether a pipeline may be changed.
+#[derive(Clone)]
+enum Phase {
+    Opening,
+    Open(Arc<Swaps>),
+    Ended,
+}
+
+/// Has the desk say that the pipeline has ended, once it is dropped: also where that breaks off.
+pub(crate) struct UntilEnd<'a>(&'a Desk);
+
+impl Drop for UntilEnd<'_> {
+    fn drop(&mut self) {
+        let phase = self.0.phase.borrow().clone();
+        if let Phase::Open(swaps) = phase {
+            swaps.ended();
+        }
+        self.0.phase.send_replace(Phase::Ended);
+    }
 }
 
 impl Desk {
@@ -33,25 +53,57 @@ impl Desk {
             pipeline: pipeline.name.as_str().to_owned(),
             directory: pipeline.directory.clone(),
             metrics: Arc::clone(metrics),
-            swaps: SetOnce::new(),
+            phase: watch::Sender::new(Phase::Opening),
         }
     }
 
-    /// The pipeline is open, and may be changed. Said once.
+    /// The pipeline is open, and may be changed.
     pub(crate) fn opened(&self, swaps: Swaps) {
-        // A run opens its pipeline once.
-        let _ = self.swaps.set(swaps);
+        self.phase.send_replace(Phase::Open(Arc::new(swaps)));
     }
 
-    fn refusal(&self) -> Refusal {
+    /// Nothing can be changed once this is dropped, and whoever waits for a change is told so.
+    pub(crate) fn until_end(&self) -> UntilEnd<'_> {
+        UntilEnd(self)
+    }
+
+    fn component(&self) -> Option<String> {
+        match &*self.phase.borrow() {
+            Phase::Open(swaps) => Some(swaps.component()),
+            Phase::Opening | Phase::Ended => None,
+        }
+    }
+
+    /// None where it was answered.
+    async fn change(
+        &self,
+        request: Request,
+        events: &mpsc::UnboundedSender<Event>,
+    ) -> Option<Refusal> {
+        let mut phase = self.phase.subscribe();
+        let is_open = phase.wait_for(|phase| !matches!(phase, Phase::Opening));
+        let open = match timeout(PATIENCE, is_open).await {
+            Ok(open) => open.ok().map(|phase| phase.clone()),
+            Err(_) => return Some(self.not_open()),
+        };
+        let Some(Phase::Open(swaps)) = open else {
+            return Some(Refusal::new("the pipeline has ended"));
+        };
+        tokio::select! {
+            biased;
+            () = swaps.handle(request, events.clone()) => None,
+            () = async { let _ = phase.wait_for(|phase| matches!(phase, Phase::Ended)).await; } => {
+                Some(Refusal::new("the pipeline ended before that"))
+            }
+        }
+    }
+
+    fn not_open(&self) -> Refusal {
         let error = self.metrics.snapshot().last_error;
         let why = error.map(|error| format!(": {error}")).unwrap_or_default();
-        Refusal {
-            message: format!(
-                "the pipeline has not opened its destination so far, and cannot be changed before{why}"
-            ),
-            problems: Vec::new(),
-        }
+        Refusal::new(format!(
+            "the pipeline has not opened its destination so far, and cannot be changed before{why}"
+        ))
     }
 }
 
@@ -62,12 +114,12 @@ impl Handler for Desk {
             Request::Hello => Event::Hello {
                 pipeline: self.pipeline.clone(),
                 directory: self.directory.clone(),
-                component: self.swaps.get().map(Swaps::component).unwrap_or_default(),
+                component: self.component().unwrap_or_default(),
             },
             Request::Status => Event::Status(Box::new(self.metrics.status().await)),
-            request => match timeout(PATIENCE, self.swaps.wait()).await {
-                Ok(swaps) => return swaps.handle(request, events).await,
-                Err(_) => Event::Refused(self.refusal()),
+            request => match self.change(request, &events).await {
+                Some(refusal) => Event::Refused(refusal),
+                None => return,
             },
         };
         // Whoever asked may be gone.

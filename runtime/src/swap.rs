@@ -111,10 +111,8 @@ impl From<Verdict> for Event {
             Verdict::Going => Self::Going,
             Verdict::Withdrawn => Self::Withdrawn,
             Verdict::Reverted(error) => Self::Reverted { error },
-            Verdict::Impossible(message) => Self::Refused(Refusal {
-                message,
-                problems: Vec::new(),
-            }),
+            Verdict::Impossible(message) => Self::Refused(Refusal::new(message)),
+            Verdict::Ended => Self::Refused(Refusal::new("the pipeline ended before that")),
         }
     }
 }
@@ -127,6 +125,11 @@ impl Swaps {
     /// The hash of what runs.
     pub(crate) fn component(&self) -> String {
         self.logic.component().hash().to_owned()
+    }
+
+    /// The pipeline has ended, and with it whatever is on trial.
+    pub(crate) fn ended(&self) {
+        self.logic.end();
     }
 
     /// Does what is asked for, and sends what happens.

@@ -57,8 +57,9 @@ fn urgent_tickets_arrive_once_across_a_swap_and_a_restart() {
     let component = component();
     let another = another(&component, folder.path());
     let output = Command::new(Binary::find().path().with_file_name("embedding"))
-        .arg(&component)
+        .arg(component.file_name().unwrap())
         .arg(folder.path())
+        .current_dir(component.parent().unwrap())
         .arg(&another)
         .output()
         .unwrap();

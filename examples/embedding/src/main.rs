@@ -7,6 +7,7 @@ mod inbox;
 mod tickets;
 
 use std::error::Error;
+use std::ffi::OsStr;
 use std::path::Path;
 
 use serde_json::json;
@@ -24,7 +25,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (Some(component), Some(folder)) = (arguments.next(), arguments.next()) else {
         return Err("usage: embedding <component.wasm> <folder> [<another component.wasm>]".into());
     };
-    let component = component.into_string().map_err(|_| "a path is not UTF-8")?;
+    let component = whole(&component)?;
 
     let (tickets, inbox) = (Tickets::default(), Inbox::new());
     let runtime = Runtime::with_connectors([tickets.connector(), inbox.connector()])?;
@@ -33,7 +34,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     write_down(&tickets, 0..1_000);
     let running = runtime.start(pipeline()?).await?;
     inbox.wait_for(400).await;
-    if let Some(another) = arguments.next().and_then(|path| path.into_string().ok()) {
+    if let Some(another) = arguments.next() {
+        let another = whole(&another)?;
         running.swap(&another, 0).await?;
         let hash = running.status().await.open.map(|open| open.component.hash);
         println!("swapped to {}", hash.unwrap_or_default());
@@ -63,6 +65,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
         arrived.len()
     );
     Ok(())
+}
+
+/// A path that counts from no folder: those in a pipeline count from its own.
+fn whole(path: &OsStr) -> Result<String, Box<dyn Error>> {
+    let path = Path::new(path).canonicalize()?;
+    Ok(path
+        .into_os_string()
+        .into_string()
+        .map_err(|_| "a path is not UTF-8")?)
 }
 
 /// The pipeline, with the keys of pipeline.toml.

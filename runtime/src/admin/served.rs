@@ -1,24 +1,45 @@
 //! The admin servers: one for each address that is named, with the pipelines that name it.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 use wasm_sink_core::{Blame, Error, Kind, Result};
 
 use super::Admin;
 use crate::config::Pipeline;
 use crate::metrics::Metrics;
 
+/// Answers that are under way at the end may take so long.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// Serve until this is dropped.
-pub(crate) struct Served(#[expect(dead_code, reason = "its drop is the end")] watch::Sender<()>);
+pub(crate) struct Served {
+    stop: watch::Sender<()>,
+    servers: JoinSet<io::Result<()>>,
+}
+
+impl Served {
+    /// The ports are free after it.
+    pub(crate) async fn closed(mut self) {
+        drop(self.stop);
+        let ended = async { while self.servers.join_next().await.is_some() {} };
+        // Whoever is slow to take an answer does not keep a pipeline from its end.
+        let _ = timeout(PATIENCE, ended).await;
+        self.servers.shutdown().await;
+    }
+}
 
 /// Takes the ports, and serves.
 pub(crate) async fn serve(pipelines: &[(Pipeline, Arc<Metrics>)]) -> Result<Served> {
     let (stop, stopped) = watch::channel(());
     let mut addresses: BTreeMap<SocketAddr, Vec<&(Pipeline, Arc<Metrics>)>> = BTreeMap::new();
-    let mut admins = Vec::new();
+    let (mut admins, mut servers) = (Vec::new(), JoinSet::new());
     for named in pipelines {
         match &named.0.admin {
             // Each gets a port of its own.
@@ -58,10 +79,10 @@ pub(crate) async fn serve(pipelines: &[(Pipeline, Arc<Metrics>)]) -> Result<Serv
             .map(|(_, metrics)| Arc::clone(metrics))
             .collect();
         let mut stopped = stopped.clone();
-        tokio::spawn(admin.serve(metrics, async move {
+        servers.spawn(admin.serve(metrics, async move {
             // Its end is the drop of the sender.
             let _ = stopped.changed().await;
         }));
     }
-    Ok(Served(stop))
+    Ok(Served { stop, servers })
 }

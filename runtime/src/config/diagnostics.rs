@@ -1,6 +1,6 @@
 //! What is wrong with a configuration, as people see it.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet, normalize_untrusted_str};
@@ -12,7 +12,7 @@ use super::environment::Filled;
 use super::redact;
 
 /// The configuration as written, with what was filled in.
-#[derive(Debug, PartialEq)]
+#[derive(PartialEq)]
 pub struct SourceText {
     /// The file's name as the user gave it.
     pub name: String,
@@ -39,6 +39,15 @@ impl SourceText {
     pub fn line(&self, span: &Span) -> usize {
         let before = self.text.as_bytes().iter().take(span.start);
         before.filter(|byte| **byte == b'\n').count() + 1
+    }
+}
+
+/// Its text may hold a secret: that is one of the mistakes that are told.
+impl fmt::Debug for SourceText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SourceText")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,5 +1,7 @@
 //! `[sink.config]` and `[[routes]]`: as JSON for the component, and with the place of every value.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use wasm_sink_core::settings::{Entry, Node, Problem, Span, Table, Value};
 
@@ -17,12 +19,25 @@ pub struct SinkConfigProblem {
 }
 
 /// `[sink.config]`, and `[[routes]]` as one key more.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct SinkConfig {
     /// As the component gets it.
     pub json: serde_json::Value,
     /// As written.
     table: Table,
+}
+
+/// Variables are filled in, and what they hold is nobody's business.
+impl fmt::Debug for SinkConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys = self
+            .json
+            .as_object()
+            .into_iter()
+            .flat_map(|json| json.keys());
+        f.write_str("SinkConfig ")?;
+        f.debug_set().entries(keys).finish()
+    }
 }
 
 impl SinkConfig {

@@ -174,6 +174,13 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            problems: Vec::new(),
+        }
+    }
+
     /// Why nothing has changed, as people are told.
     pub fn told(&self) -> String {
         let mut told = format!("nothing has changed: {}", self.message);

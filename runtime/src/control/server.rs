@@ -2,7 +2,8 @@
 
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,7 +33,15 @@ pub trait Handler: Send + Sync {
 #[derive(Debug)]
 pub struct Server {
     path: PathBuf,
+    /// Which file it is: another pipeline of the name may have opened its own there.
+    file: (u64, u64),
     serving: JoinHandle<()>,
+}
+
+/// Which file is at a path.
+fn file_at(path: &Path) -> io::Result<(u64, u64)> {
+    let found = fs::symlink_metadata(path)?;
+    Ok((found.dev(), found.ino()))
 }
 
 impl Server {
@@ -46,6 +55,7 @@ impl Server {
         // Of a process that had this number before.
         let _ = fs::remove_file(&path);
         let listener = UnixListener::bind(&path)?;
+        let file = file_at(&path)?;
         let serving = async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let is_owner = stream
@@ -58,14 +68,20 @@ impl Server {
             }
         };
         let serving = tokio::spawn(serving.in_current_span());
-        Ok(Self { path, serving })
+        Ok(Self {
+            path,
+            file,
+            serving,
+        })
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
         self.serving.abort();
-        let _ = fs::remove_file(&self.path);
+        if file_at(&self.path).is_ok_and(|file| file == self.file) {
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -86,8 +102,7 @@ async fn serve(stream: UnixStream, handler: Arc<dyn Handler>) {
         }
         Err(error) => {
             let message = format!("the request is not understood: {error}; take the same version");
-            let problems = Vec::new();
-            let _ = events.send(Event::Refused(Refusal { message, problems }));
+            let _ = events.send(Event::Refused(Refusal::new(message)));
         }
     }
     while let Some(event) = happened.recv().await {

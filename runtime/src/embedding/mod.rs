@@ -27,9 +27,10 @@
 //! # }
 //! ```
 //!
-//! The keys are those of pipeline.toml, and so are the checks and their messages. Nothing is done to the process: no
-//! signal is taken, no subscriber for logs is set (`tracing` has what is logged), nothing is printed. It needs a
-//! multi-threaded tokio runtime. `wasm-sink status` and `swap` find pipelines that run in this way like any other.
+//! The keys are those of pipeline.toml, and so are the checks and their messages. Nothing is printed, no subscriber for
+//! logs is set (`tracing` has what is logged), SIGINT and SIGTERM are left alone; Wasmtime handles the signals that traps
+//! are, and passes on the others. It needs a multi-threaded tokio runtime. `wasm-sink status` and `swap` find pipelines
+//! that run in this way like any other.
 //!
 //! A [`Connector`] of one's own is a source ([`SourceSpec`]), a destination ([`ConnectionSpec`], with a capability that
 //! components import), or both; docs/embedding.md has one of each.
@@ -43,12 +44,13 @@ mod running;
 mod tests;
 mod writing;
 
+use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 use tracing::Instrument as _;
-use wasm_sink_core::Result;
+use wasm_sink_core::{Blame, Error, Kind, Result};
 
 use crate::admin;
 use crate::config::{self, Pipeline, Registry};
@@ -66,6 +68,52 @@ pub use writing::PipelineBuilder;
 #[derive(Clone, Debug)]
 pub struct Runtime {
     launcher: Launcher,
+    running: Arc<Mutex<BTreeSet<String>>>,
+}
+
+/// The name of a pipeline that runs, until this is dropped.
+struct Claim {
+    name: String,
+    running: Arc<Mutex<BTreeSet<String>>>,
+}
+
+impl Claim {
+    /// None while another one has it.
+    fn of(name: &str, running: &Arc<Mutex<BTreeSet<String>>>) -> Option<Self> {
+        let mut names = running.lock().unwrap_or_else(PoisonError::into_inner);
+        names.insert(name.to_owned()).then(|| Self {
+            name: name.to_owned(),
+            running: Arc::clone(running),
+        })
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        let names = self.running.lock();
+        let mut names = names.unwrap_or_else(PoisonError::into_inner);
+        names.remove(&self.name);
+    }
+}
+
+/// Shows a pipeline as failed that broke off, once it is dropped and nothing else was said.
+struct BrokenOff(Option<Arc<Metrics>>);
+
+impl BrokenOff {
+    const MESSAGE: &str =
+        "the pipeline broke off: a bug in wasm-sink, or in a connector of your own";
+
+    fn error() -> Error {
+        Error::new(Kind::Other, Blame::Host, Self::MESSAGE)
+    }
+}
+
+impl Drop for BrokenOff {
+    fn drop(&mut self) {
+        if let Some(metrics) = &self.0 {
+            metrics.stopped(Some(&Self::error()));
+        }
+    }
 }
 
 impl Runtime {
@@ -90,6 +138,7 @@ impl Runtime {
         let (_, never) = watch::channel(false);
         Ok(Self {
             launcher: Launcher::with(registry, never)?,
+            running: Arc::default(),
         })
     }
 
@@ -119,12 +168,20 @@ impl Runtime {
     /// delivered, or until it is told to stop; destinations that are away are waited for.
     ///
     /// # Errors
-    /// What the component has against its configuration; it cannot be loaded; the address of `[admin]` is taken.
+    /// What the component has against its configuration; it cannot be loaded; the address of `[admin]` is taken; a
+    /// pipeline of this name runs.
     pub async fn start_from(
         &self,
         pipeline: Pipeline,
         beginning: Beginning,
     ) -> Result<Running, PipelineError> {
+        let name = pipeline.name.as_str().to_owned();
+        let claim = Claim::of(&name, &self.running).ok_or_else(|| {
+            let message = format!(
+                "a pipeline `{name}` runs in this process already: stop it, and wait for its end"
+            );
+            Error::new(Kind::Invalid, Blame::Configuration, message)
+        })?;
         let (stop, stopped) = watch::channel(false);
         let launcher = self.launcher.until(stopped);
         let problems = launcher.check_component(&pipeline).await?;
@@ -132,7 +189,6 @@ impl Runtime {
             let mistakes = pipeline.sink_config_diagnostics(&problems);
             return Err(PipelineError::Wrong(mistakes));
         }
-        let name = pipeline.name.as_str().to_owned();
         let metrics = Arc::new(Metrics::new(&name));
         let shown = [(pipeline, Arc::clone(&metrics))];
         let served = admin::serve(&shown).await?;
@@ -141,11 +197,14 @@ impl Runtime {
         let span = tracing::error_span!("run", pipeline = name);
         let (told, asked) = (Arc::clone(&metrics), Arc::clone(&desk));
         let delivering = async move {
+            let mut broken_off = BrokenOff(Some(Arc::clone(&told)));
             let outcome = launcher
                 .run_with(pipeline, beginning, None, Arc::clone(&told), asked)
                 .await;
+            broken_off.0 = None;
             told.stopped(outcome.as_ref().err());
-            drop(served);
+            served.closed().await;
+            drop(claim);
             outcome
         };
         let task = tokio::spawn(delivering.instrument(span));

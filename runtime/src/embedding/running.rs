@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use wasm_sink_core::{Blame, Error, Kind, Result};
 
+use super::BrokenOff;
 use crate::control::{Event, Handler as _, Request, SwapExtent};
 use crate::desk::Desk;
 use crate::launch::Outcome;
@@ -75,10 +76,8 @@ impl Running {
     /// # Errors
     /// Whatever stopped it. What was committed before stays committed.
     pub async fn wait(mut self) -> Result<Outcome> {
-        (&mut self.task).await.unwrap_or_else(|error| {
-            let message = "the pipeline broke off; this is a bug in wasm-sink, please report it";
-            Err(Error::new(Kind::Other, Blame::Host, message).with_source(error))
-        })
+        let ended = (&mut self.task).await;
+        ended.unwrap_or_else(|error| Err(BrokenOff::error().with_source(error)))
     }
 
     /// Puts another component in the place of its own, while records flow: between two epochs, with nothing lost and

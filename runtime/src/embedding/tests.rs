@@ -1,5 +1,7 @@
 //! What a program that embeds the runtime meets.
 
+use std::time::Duration;
+
 use serde_json::json;
 use wasm_sink_core::Kind;
 
@@ -98,11 +100,22 @@ fn secrets_come_in_as_variables_alone() {
     let said = mistakes(pipeline("hunter2hunter2").build());
     assert!(said.contains("secret-in-file"), "{said}");
     assert!(!said.contains("hunter2"), "{said}");
+    let said = format!("{:?}", pipeline("hunter2hunter2").build().unwrap_err());
+    assert!(said.contains("secret-in-file"), "{said}");
+    assert!(!said.contains("hunter2"), "{said}");
     let said = mistakes(pipeline("${NOT_GIVEN_PASSWORD}").build());
     assert!(said.contains("NOT_GIVEN_PASSWORD"), "{said}");
     let given = pipeline("${PASSWORD}").variable("PASSWORD", "hunter2hunter2");
     assert!(!format!("{given:?}").contains("hunter2"));
-    given.build().unwrap();
+    let sink = json!({
+        "component": "discard",
+        "env": ["SALT"],
+        "config": { "salt": "${SALT}" },
+    });
+    let built = given.sink(sink).variable("SALT", "sea-water").build();
+    let shown = format!("{:?}", built.unwrap());
+    assert!(!shown.contains("hunter2"), "{shown}");
+    assert!(!shown.contains("sea-water"), "{shown}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -143,5 +156,83 @@ fn connectors_of_ones_own_are_known_by_their_names() {
     ] {
         let error = Runtime::with_connectors([Connector::named(name)]).unwrap_err();
         assert!(error.to_string().contains(why), "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_swap_that_waits_for_epochs_ends_with_the_pipeline() {
+    let (runtime, folder) = (runtime(), tempfile::tempdir().unwrap());
+    // The same with another hash: an empty custom section at its end.
+    let mut another = crate::slot::builtin("discard").unwrap().to_vec();
+    another.extend([0, 2, 1, b'x']);
+    std::fs::write(folder.path().join("another.wasm"), another).unwrap();
+    let source = json!({ "type": "generator", "rate": 100 });
+    let pipeline = counting(&runtime, &folder, source).build().unwrap();
+    let running = runtime.start(pipeline).await.unwrap();
+    let hash = async || Some(running.status().await.open?.component.hash);
+    let first = loop {
+        match hash().await {
+            Some(hash) => break hash,
+            None => tokio::task::yield_now().await,
+        }
+    };
+    let stop = async {
+        while hash().await.is_none_or(|now| now == first) {
+            tokio::task::yield_now().await;
+        }
+        running.stop();
+    };
+    let both = async { tokio::join!(running.swap("./another.wasm", 1_000_000), stop) };
+    let (swapped, ()) = tokio::time::timeout(Duration::from_secs(60), both)
+        .await
+        .expect("who waits for a pipeline that has ended is told so");
+    let error = swapped.unwrap_err().to_string();
+    assert!(error.contains("the pipeline ended before that"), "{error}");
+    while !running.has_ended() {
+        tokio::task::yield_now().await;
+    }
+    let error = running.swap("./another.wasm", 0).await.unwrap_err();
+    assert!(error.to_string().contains("has ended"), "{error}");
+    let journal = folder.path().join(".wasm-sink/counting/swaps.jsonl");
+    let journal = std::fs::read_to_string(journal).unwrap();
+    let events: Vec<String> = journal
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+        .map(|line| line["event"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(events, ["taken-over", "ended"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_an_address_and_positions_are_free_once_a_pipeline_has_ended() {
+    let (runtime, folder) = (runtime(), tempfile::tempdir().unwrap());
+    let address = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let pipeline = || {
+        counting(
+            &runtime,
+            &folder,
+            json!({ "type": "generator", "rate": 1_000 }),
+        )
+        .table("admin", json!({ "address": address.to_string() }))
+        .build()
+        .unwrap()
+    };
+    for _ in 0..5 {
+        let running = runtime.start(pipeline()).await.unwrap();
+        let error = runtime.start(pipeline()).await.unwrap_err();
+        assert!(
+            error.to_string().contains("in this process already"),
+            "{error}"
+        );
+        // Somebody looks, and stays connected.
+        let _connected = tokio::net::TcpStream::connect(address).await.unwrap();
+        while running.status().await.status != Phase::Running {
+            tokio::task::yield_now().await;
+        }
+        running.stop();
+        running.wait().await.unwrap();
     }
 }

@@ -20,7 +20,7 @@ use crate::config::{self, ComponentRef, Registry, SinkConfigProblem};
 use crate::connectors::capabilities;
 use crate::control::{Handler, Server};
 use crate::desk::Desk;
-use crate::engine::{Compiling, Engine, EngineSettings, InstanceLimits, Recordings, Usage};
+use crate::engine::{Compiling, Engine, EngineSettings, InstanceLimits, Loaded, Recordings, Usage};
 use crate::letters::Selection;
 use crate::metrics::Metrics;
 use crate::oci;
@@ -93,12 +93,14 @@ impl Launcher {
         metrics: Arc<Metrics>,
         desk: Arc<Desk>,
     ) -> Result<Outcome> {
+        let loaded = self.load(&pipeline).await?;
         let recordings = recordings(&pipeline, record.as_ref())?;
         let [own, changed] = [(); 2].map(|()| recordings.clone());
         let usage = Arc::clone(metrics.usage());
+        let until_end = desk.until_end();
         let server = control(pipeline.name.as_str(), &desk);
         let component =
-            |pipeline: &_, connections: &_| self.grant(pipeline, connections, own, &usage);
+            |pipeline: &_, connections: &_| granted(&loaded, pipeline, connections, own, &usage);
         let outcome = deliver(
             pipeline,
             beginning,
@@ -108,21 +110,20 @@ impl Launcher {
             |changeable| desk.opened(self.swaps(changeable, changed, &usage)),
         )
         .await;
-        drop(server);
+        drop((server, until_end));
         recordings.finish().await;
         outcome
     }
 
-    fn grant(
-        &self,
-        pipeline: &config::Pipeline,
-        connections: &Connections,
-        recordings: Recordings,
-        usage: &Arc<Usage>,
-    ) -> Result<Arc<dyn Component>> {
-        let slot = Slot::of(pipeline);
-        let loaded = slot.load(&self.engine, &pipeline.sink.component)?;
-        slot.grant(&loaded, &grants(pipeline, connections, recordings, usage))
+    /// Its component, compiled: on a thread that serves nobody else.
+    async fn load(&self, pipeline: &config::Pipeline) -> Result<Loaded> {
+        let (slot, engine) = (Slot::of(pipeline), self.engine.clone());
+        let component = pipeline.sink.component.clone();
+        let loaded = spawn_blocking(move || slot.load(&engine, &component)).await;
+        loaded.map_err(|error| {
+            Error::new(Kind::Other, Blame::Host, "loading the component broke off")
+                .with_source(error)
+        })?
     }
 
     /// What a pipeline that is open may be changed to.
@@ -152,6 +153,18 @@ impl Launcher {
             comparing: Mutex::default(),
         }
     }
+}
+
+/// A component with what it may use.
+fn granted(
+    loaded: &Loaded,
+    pipeline: &config::Pipeline,
+    connections: &Connections,
+    recordings: Recordings,
+    usage: &Arc<Usage>,
+) -> Result<Arc<dyn Component>> {
+    let grants = grants(pipeline, connections, recordings, usage);
+    Slot::of(pipeline).grant(loaded, &grants)
 }
 
 /// Opens the control socket. A pipeline runs without one as well.
@@ -196,15 +209,8 @@ impl Host for Launcher {
     }
 
     async fn check_component(&self, pipeline: &config::Pipeline) -> Result<Vec<SinkConfigProblem>> {
-        let slot = Slot::of(pipeline);
-        let (place, engine) = (slot.clone(), self.engine.clone());
-        let component = pipeline.sink.component.clone();
-        let loaded = spawn_blocking(move || place.load(&engine, &component)).await;
-        let loaded = loaded.map_err(|error| {
-            Error::new(Kind::Other, Blame::Host, "loading the component broke off")
-                .with_source(error)
-        })?;
-        slot.problems(&loaded?).await
+        let loaded = self.load(pipeline).await?;
+        Slot::of(pipeline).problems(&loaded).await
     }
 
     async fn inspect(&self, component: &ComponentRef) -> Result<Inspection> {
@@ -255,10 +261,11 @@ impl Host for Launcher {
         selection: &Selection,
         metrics: Arc<Metrics>,
     ) -> Result<Redelivered> {
+        let loaded = self.load(&pipeline).await?;
         let recordings = recordings(&pipeline, None)?;
         let (own, usage) = (recordings.clone(), Arc::clone(metrics.usage()));
         let component =
-            |pipeline: &_, connections: &_| self.grant(pipeline, connections, own, &usage);
+            |pipeline: &_, connections: &_| granted(&loaded, pipeline, connections, own, &usage);
         let shutdown = self.shutdown.clone();
         let done = redeliver(pipeline, selection, metrics, shutdown, component).await;
         recordings.finish().await;
@@ -266,13 +273,10 @@ impl Host for Launcher {
     }
 
     async fn preview(&self, pipeline: config::Pipeline, rows: usize) -> Result<Preview> {
+        let loaded = self.load(&pipeline).await?;
+        let unrecorded = Recordings::default();
         let mut opened = open(&pipeline, |connections| {
-            self.grant(
-                &pipeline,
-                connections,
-                Recordings::default(),
-                &Arc::default(),
-            )
+            granted(&loaded, &pipeline, connections, unrecorded, &Arc::default())
         })
         .await?;
         let mut instance = opened.component.start(Purpose::Preview).await?;
@@ -329,12 +333,9 @@ impl Host for Launcher {
     async fn restart_consequence(&self, pipeline: &config::Pipeline) -> Result<String> {
         let name: Arc<str> = pipeline.name.as_str().into();
         let connections = connect(pipeline, &name).await?;
-        let component = self.grant(
-            pipeline,
-            &connections,
-            Recordings::default(),
-            &Arc::default(),
-        )?;
+        let unrecorded = Recordings::default();
+        let loaded = self.load(pipeline).await?;
+        let component = granted(&loaded, pipeline, &connections, unrecorded, &Arc::default())?;
         let units = units(&*component).await?;
         let destinations = destinations(&units, pipeline, &connections, None)?;
         let (mut places, mut is_new) = (Vec::new(), true);

@@ -187,6 +187,8 @@ pub(super) async fn drive(pipeline: Pipeline) -> Result<Summary> {
     } else {
         finish.await?;
     }
+    // What they hold, the lock of local positions among it, is free for whoever starts next.
+    committers.shutdown().await;
     let mut summary = totals.so_far();
     summary.positions = driver.positions;
     Ok(summary)

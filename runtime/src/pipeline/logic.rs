@@ -91,6 +91,7 @@ struct State {
     withdrawn: BTreeSet<u64>,
     /// How the last trials ended, by whose they were.
     verdicts: BTreeMap<u64, Verdict>,
+    has_ended: bool,
 }
 
 /// The first epochs of a component.
@@ -159,7 +160,7 @@ impl State {
         });
         // A canary has had one before.
         self.verdicts.remove(&number);
-        if epochs == 0 {
+        if epochs == 0 && !self.has_ended {
             self.judge(number, Verdict::Kept);
         }
     }
@@ -206,6 +207,7 @@ impl Logic {
             failed: BTreeSet::new(),
             withdrawn: BTreeSet::new(),
             verdicts: BTreeMap::new(),
+            has_ended: false,
         };
         Self(Arc::new(Shared {
             state: Mutex::new(state),
@@ -277,6 +279,11 @@ impl Logic {
             state.judge(canary.version.number, Verdict::Withdrawn);
             Some(canary.version.component)
         })
+    }
+
+    /// The pipeline has ended: nobody runs anything any more, and whoever waits for a verdict gets one.
+    pub fn end(&self) {
+        self.0.change(|state| state.has_ended = true);
     }
 
     /// What some partitions are tried with.

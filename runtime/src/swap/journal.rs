@@ -75,6 +75,7 @@ impl Journal {
             Verdict::Impossible(error) => {
                 json!({ "event": "impossible", "to": named(to), "error": error })
             }
+            Verdict::Ended => json!({ "event": "ended", "to": named(to) }),
             Verdict::Reverted(error) => {
                 json!({ "event": "reverted", "from": named(to), "to": named(from), "error": error })
             }

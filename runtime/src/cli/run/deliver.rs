@@ -107,7 +107,7 @@ pub(super) async fn all(
         }
     }
     drop(progress);
-    drop(served);
+    served.closed().await;
     Ok(exit)
 }
 

@@ -21,6 +21,8 @@ pub enum Verdict {
     Withdrawn,
     /// It can be no canary. Why.
     Impossible(String),
+    /// The pipeline has ended before there was anything to say.
+    Ended,
 }
 
 /// A component that another one was replaced by, or that some partitions were given to.
@@ -43,7 +45,7 @@ pub struct TakenOver {
 
 impl Replacement {
     /// Waits until no task runs an older one, or for a canary until one runs it; where their partitions stood (None:
-    /// at their beginning). Nowhere where it came to its end before.
+    /// at their beginning). Nowhere where it, or the pipeline, came to its end before.
     pub async fn taken_over(&mut self) -> TakenOver {
         let (number, part) = (self.number, self.part);
         self.wait(|state| {
@@ -52,7 +54,7 @@ impl Replacement {
                 Part::Current => tasks.all(|task| *task >= number),
                 Part::Canary => tasks.any(|task| *task == number) || !state.is_canary(number),
             };
-            is_over.then(|| TakenOver {
+            (is_over || state.has_ended).then(|| TakenOver {
                 at: state.turned.clone(),
                 pause: state.pause,
             })
@@ -63,15 +65,18 @@ impl Replacement {
     /// Waits for the end of its trial; as a canary, for that of its first epochs.
     pub async fn verdict(&mut self) -> Verdict {
         let number = self.number;
-        self.wait(|state| state.verdicts.get(&number).cloned())
-            .await
+        self.wait(|state| {
+            let ended = || state.has_ended.then_some(Verdict::Ended);
+            state.verdicts.get(&number).cloned().or_else(ended)
+        })
+        .await
     }
 
     /// Waits for the end of a canary: None where it was promoted.
     pub async fn end(&mut self) -> Option<Verdict> {
         let number = self.number;
         self.wait(|state| match state.verdicts.get(&number) {
-            _ if state.is_canary(number) => None,
+            _ if state.is_canary(number) => state.has_ended.then_some(Some(Verdict::Ended)),
             // Kept or not, that is for who has promoted it.
             None | Some(Verdict::Going | Verdict::Kept) => Some(None),
             Some(verdict) => Some(Some(verdict.clone())),
