@@ -1,6 +1,7 @@
 //! The admin server: the status page, `/status`, `/metrics` and `/health`. It changes nothing.
 
 mod access;
+mod connections;
 mod page;
 mod served;
 #[cfg(test)]
@@ -26,6 +27,7 @@ use crate::metrics::{Metrics, Phase, Snapshot, encode};
 use crate::status::Statuses;
 
 use access::{Access, Shown};
+use connections::Connections;
 
 pub(crate) use served::serve;
 
@@ -102,7 +104,7 @@ impl Admin {
                 let there_are = "there are /, /status, /metrics and /health\n";
                 (StatusCode::NOT_FOUND, there_are)
             });
-        axum::serve(self.listener, router)
+        axum::serve(Connections::of(self.listener), router)
             .with_graceful_shutdown(shutdown)
             .await
     }

@@ -148,15 +148,45 @@ async fn a_token_is_asked_for_and_health_tells_little_without() {
 #[tokio::test]
 async fn without_a_token_no_page_from_elsewhere_reads_anything() {
     let metrics = Arc::new(Metrics::new("p"));
+    let error = Error::new(Kind::Unavailable, Blame::Destination, "the lake is away");
+    metrics.retrying(&error, Duration::ZERO);
     let (address, _stop) = serve(None, &[&metrics]).await;
     for host in ["evil.example:9464", "127.0.0.1.evil.example", ""] {
-        let answer = fetch(address, "/status", &format!("Host: {host}\r\n")).await;
+        let host = format!("Host: {host}\r\n");
+        let answer = fetch(address, "/status", &host).await;
         assert!(answer.starts_with("HTTP/1.1 403"), "{host}: {answer}");
+        // A probe may come under any name.
+        let answer = fetch(address, "/health", &host).await;
+        assert!(answer.starts_with("HTTP/1.1 503"), "{host}: {answer}");
+        assert!(!answer.contains("the lake"), "{host}: {answer}");
     }
     for host in ["127.0.0.1:9464", "[::1]:9464", "LOCALHOST"] {
         let answer = fetch(address, "/status", &format!("Host: {host}\r\n")).await;
         assert!(answer.starts_with("HTTP/1.1 200"), "{host}: {answer}");
     }
+}
+
+#[tokio::test]
+async fn connections_that_say_nothing_leave_room_for_others() {
+    let metrics = Arc::new(Metrics::new("p"));
+    let (address, _stop) = serve(None, &[&metrics]).await;
+    let mut silent = Vec::new();
+    for _ in 0..64 {
+        silent.push(TcpStream::connect(address).await.unwrap());
+    }
+    tokio::time::pause();
+    let begun = tokio::time::Instant::now();
+    let other = tokio::spawn(async move {
+        let answer = get_local(address, "/health").await;
+        (answer, begun.elapsed())
+    });
+    for mut stream in silent {
+        let _ = stream.read_to_end(&mut Vec::new()).await;
+    }
+    tokio::time::resume();
+    let (answer, waited) = other.await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(waited >= Duration::from_secs(29), "{waited:?}");
 }
 
 #[tokio::test]
