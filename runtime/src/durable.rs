@@ -19,7 +19,7 @@ pub(crate) fn disk(doing: &str, path: &Path, error: std::io::Error) -> Error {
     .with_source(error)
 }
 
-/// Names of files that [`write_synced`] has not finished begin like this.
+/// Names of files that are not finished begin like this.
 const UNFINISHED: &str = ".unfinished-";
 /// Older than any write that is still at work.
 pub(crate) const ABANDONED_AGE: Duration = Duration::from_secs(3600);
@@ -44,6 +44,14 @@ pub(crate) fn is_abandoned(entry: &std::fs::DirEntry) -> bool {
     age.is_some_and(|age| age > ABANDONED_AGE)
 }
 
+/// A file in a directory that is to get a name of its own there; one that never does is [removed](remove_unfinished) some
+/// day.
+pub(crate) fn unfinished(directory: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+    tempfile::Builder::new()
+        .prefix(UNFINISHED)
+        .tempfile_in(directory)
+}
+
 /// Writes a file so that after a crash it is either the old or the new one, whole.
 pub(crate) fn write_synced(path: &Path, bytes: &[u8]) -> Result<()> {
     use std::io::Write;
@@ -59,10 +67,7 @@ pub(crate) fn write_synced_by<T>(
     write: impl FnOnce(&mut std::fs::File) -> Result<T>,
 ) -> Result<T> {
     let directory = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new()
-        .prefix(UNFINISHED)
-        .tempfile_in(directory)
-        .map_err(|error| disk("write into", directory, error))?;
+    let mut file = unfinished(directory).map_err(|error| disk("write into", directory, error))?;
     let written = write(file.as_file_mut())?;
     file.as_file()
         .sync_all()

@@ -11,9 +11,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use sha2::{Digest, Sha256};
-use tempfile::NamedTempFile;
 use wasm_sink_core::error::{Blame, Error, Kind, Result};
 use wasmtime::component::Component;
+
+use crate::durable::{remove_unfinished, unfinished};
 
 /// First bytes of a file; the number counts layouts.
 const MAGIC: &[u8; 16] = b"wasm-sink code 1";
@@ -208,7 +209,7 @@ impl Cache {
 
     fn store(&self, key: &Key, component: &Component) -> io::Result<()> {
         let code = component.serialize().map_err(io::Error::other)?;
-        let mut file = NamedTempFile::new_in(&self.directory)?;
+        let mut file = unfinished(&self.directory)?;
         file.write_all(MAGIC)?;
         file.write_all(&digest(key, &code))?;
         file.write_all(&code)?;
@@ -217,11 +218,12 @@ impl Cache {
     }
 }
 
-/// Keeps the files with an ending that were used last, at least one. Others may do the same at the same time.
+/// Keeps the files with an ending that were used last, at least one, and nothing that a crash left half written. Others may do the same at the same time.
 ///
 /// # Errors
 /// The disk's.
 pub(crate) fn keep_newest(directory: &Path, ending: &str, max_bytes: u64) -> io::Result<()> {
+    remove_unfinished(directory);
     let mut files = Vec::new();
     for entry in fs::read_dir(directory)? {
         let entry = entry?;

@@ -11,13 +11,14 @@ use oci_client::errors::{OciDistributionError, OciErrorCode};
 use oci_client::secrets::RegistryAuth;
 use oci_client::{Client as Http, RegistryOperation};
 use tokio::io::AsyncWrite;
+use tokio::time::timeout;
 use wasm_sink_core::error::{Blame, Error, Kind, Result};
 
 use super::artifact::{Artifact, MANIFEST, component_layer, digest};
 use crate::config::Reference;
 
 const CONNECT: Duration = Duration::from_secs(10);
-/// Between two parts of an answer.
+/// Between two parts of an answer, and for a whole manifest.
 const READ: Duration = Duration::from_secs(60);
 /// A manifest that is longer is none of ours.
 const MAX_MANIFEST_BYTES: usize = 4 << 20;
@@ -65,7 +66,12 @@ impl Client {
         let failed = |error| failed(reference, "fetched", error);
         let image = reference.of_client();
         let pulled = self.http.pull_manifest_raw(image, &self.auth, &[MANIFEST]);
-        let (manifest, _) = pulled.await.map_err(failed)?;
+        // The client takes answers of any length. One that has no end comes to one here.
+        let pulled = timeout(READ, pulled).await.map_err(|_| {
+            let message = format!("{reference}: its manifest was not there within {READ:?}");
+            Error::new(Kind::Unavailable, Blame::Configuration, message)
+        })?;
+        let (manifest, _) = pulled.map_err(failed)?;
         if manifest.len() > MAX_MANIFEST_BYTES {
             return Err(unfit(format!(
                 "{reference}: its manifest has {} bytes",

@@ -5,13 +5,15 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use tempfile::NamedTempFile;
-
 use super::artifact::{Artifact, component_layer, digest};
+use crate::durable::unfinished;
 use crate::engine::{keep_newest, user_cache};
 
 /// What the components may take together; those that were used last stay.
 const MAX_BYTES: u64 = 1 << 30;
+
+/// The same for manifests.
+const MAX_MANIFESTS_BYTES: u64 = 16 << 20;
 
 /// A directory with manifests and components, each under its digest.
 #[derive(Debug)]
@@ -29,8 +31,10 @@ impl Store {
         let layer = component_layer(&manifest).ok()?;
         let path = self.path(&layer.digest, "wasm");
         let wasm = read(&path, &layer.digest)?;
-        // Where that is not possible, it is fetched once more some day.
-        let _ = File::open(&path).and_then(|file| file.set_modified(SystemTime::now()));
+        for used in [&path, &self.path(manifest_digest, "json")] {
+            // Where that is not possible, it is fetched once more some day.
+            let _ = File::open(used).and_then(|file| file.set_modified(SystemTime::now()));
+        }
         Some((wasm, path))
     }
 
@@ -41,11 +45,12 @@ impl Store {
         keep_newest(&self.0, "wasm", MAX_BYTES)?;
         let manifest = self.path(&artifact.digest(), "json");
         self.write(&manifest, &artifact.manifest)?;
+        keep_newest(&self.0, "json", MAX_MANIFESTS_BYTES)?;
         Ok(path)
     }
 
     fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        let mut file = NamedTempFile::new_in(&self.0)?;
+        let mut file = unfinished(&self.0)?;
         file.write_all(bytes)?;
         file.persist(path)?;
         Ok(())

@@ -221,3 +221,36 @@ fn equal_rows_have_equal_digests_whatever_they_are_slices_of() {
     assert_eq!(digest(&rows.slice(40, 20)), digest(&again.unwrap()));
     assert_ne!(digest(&rows.slice(40, 20)), digest(&rows.slice(41, 20)));
 }
+
+#[tokio::test]
+async fn components_go_with_their_last_recording() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = RecorderSettings {
+        directory: folder.path().to_owned(),
+        max_bytes: 1 << 20,
+    };
+    let recorder = Recorder::open(&settings).unwrap();
+    for version in 0..20 {
+        // Two of each.
+        for _ in 0..2 {
+            let mut header = header();
+            header.component.hash = format!("{version:02}");
+            let mut tape = recorder.tape(header, || Some(b"wasm".to_vec()));
+            tape.opened(Vec::new(), None).await;
+            tape.close().await.unwrap();
+        }
+    }
+    recorder.finish().await;
+    let names = |directory: &std::path::Path, ending: &str| {
+        let entries = fs::read_dir(directory).unwrap();
+        let paths = entries.map(|entry| entry.unwrap().path());
+        let named = paths.filter(|path| path.extension().is_some_and(|end| end == ending));
+        named
+            .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+            .collect::<std::collections::BTreeSet<_>>()
+    };
+    let kept = names(&folder.path().join("components"), "wasm");
+    let newest: Vec<String> = (4..20).map(|version| format!("{version:02}")).collect();
+    assert_eq!(kept.into_iter().collect::<Vec<_>>(), newest);
+    assert_eq!(names(folder.path(), "jsonl").len(), 32);
+}

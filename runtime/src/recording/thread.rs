@@ -1,8 +1,9 @@
 //! The thread that writes a recording down, and the folder that all of them share.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::hash::Hasher;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,6 +18,7 @@ use super::batch;
 use super::digest::hex;
 use super::format::{Header, Line, RecordedBatch, RecordedCall};
 use super::write::Entry;
+use crate::durable::{remove_unfinished, unfinished};
 
 /// How the files with lines end.
 pub(super) const LINES: &str = "jsonl";
@@ -24,6 +26,8 @@ pub(super) const LINES: &str = "jsonl";
 pub(super) const ROWS: &str = "arrows";
 /// Where components are.
 pub(super) const COMPONENTS: &str = "components";
+/// Recordings go, the oldest first, until they are of no more components than this.
+const MAX_COMPONENTS: usize = 16;
 
 /// Where recordings are, and how much of them.
 #[derive(Debug)]
@@ -70,13 +74,18 @@ impl Folder {
     ) -> io::Result<PathBuf> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let component = self.path.join(COMPONENTS).join(format!("{hash}.wasm"));
-        if !component.exists()
-            && let Some(wasm) = wasm()
-        {
-            // Never half of it under its name.
-            let part = tempfile::NamedTempFile::new_in(self.path.join(COMPONENTS))?;
-            fs::write(part.path(), wasm)?;
-            part.persist(component)?;
+        if !component.exists() {
+            match wasm() {
+                Some(wasm) => {
+                    let mut part = unfinished(&self.path.join(COMPONENTS))?;
+                    part.write_all(&wasm)?;
+                    part.persist(component)?;
+                }
+                None => tracing::warn!(
+                    component = hash,
+                    "a recording is kept without its component, whose file is not what it was"
+                ),
+            }
         }
         let mut number = self.numbers()?.last().copied().unwrap_or(0);
         loop {
@@ -124,17 +133,59 @@ impl Folder {
         }
         let mut all: u64 = held.iter().map(|(_, bytes)| bytes).sum();
         for (lines, bytes) in held {
-            if all <= self.max_bytes {
+            if all <= self.max_bytes && self.components()?.len() <= MAX_COMPONENTS {
                 break;
             }
             let is_over = File::open(&lines).is_ok_and(|file| file.try_lock().is_ok());
             if is_over {
                 self.remove(&lines);
                 all = all.saturating_sub(bytes);
+                self.remove_unused()?;
             }
         }
         Ok(())
     }
+
+    /// The components that are kept.
+    fn components(&self) -> io::Result<Vec<PathBuf>> {
+        let mut components = Vec::new();
+        for entry in fs::read_dir(self.path.join(COMPONENTS))? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|end| end == "wasm") {
+                components.push(path);
+            }
+        }
+        Ok(components)
+    }
+
+    /// Removes the components that no recording is of.
+    fn remove_unused(&self) -> io::Result<()> {
+        let mut used = BTreeSet::new();
+        for number in self.numbers()? {
+            // One that is just begun says later whose it is.
+            let Some(hash) = component_of(&self.path.join(format!("{number:06}.{LINES}"))) else {
+                return Ok(());
+            };
+            used.insert(format!("{hash}.wasm"));
+        }
+        remove_unfinished(&self.path.join(COMPONENTS));
+        for path in self.components()? {
+            let name = path.file_name().and_then(|name| name.to_str());
+            if name.is_some_and(|name| !used.contains(name)) {
+                fs::remove_file(&path)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whose recording it is.
+fn component_of(lines: &Path) -> Option<String> {
+    let mut first = String::new();
+    let file = File::open(lines).ok()?;
+    BufReader::new(file).read_line(&mut first).ok()?;
+    let header: Header = serde_json::from_str(&first).ok()?;
+    Some(header.component.hash)
 }
 
 /// Says that there is no recording from here on. The pipeline goes on.
