@@ -18,10 +18,12 @@ declare class TextEncoder {
   encode(text?: string): Uint8Array;
 }
 
-/** UTF-8. */
+/** UTF-8; U+FFFD stands for bytes that are none, which are a TypeError where it is `fatal`. */
 declare class TextDecoder {
-  constructor(label?: "utf-8" | "utf8");
+  constructor(label?: "utf-8" | "utf8", options?: { fatal?: boolean; ignoreBOM?: boolean });
   readonly encoding: string;
+  readonly fatal: boolean;
+  readonly ignoreBOM: boolean;
   decode(bytes?: ArrayBuffer | ArrayBufferView): string;
 }
 

@@ -132,7 +132,8 @@ export class Batch {
   columns(names?: readonly string[]): Record<string, any[]>;
   /**
    * Each row as an object. Nulls are left out, times are texts as in ISO 8601, binary values are
-   * hexadecimal. Convenient, and some ten times as slow as `column`.
+   * hexadecimal. Decimals are numbers: those of scale 0 are as exact as integers, others are doubles,
+   * which round; `column` gives them exactly. Convenient, and some ten times as slow as `column`.
    */
   records<Row = Record<string, any>>(): Row[];
   /** Columns as an Arrow IPC stream; all without names. */

@@ -179,6 +179,6 @@ function bytesOf(keep) {
   if (keep instanceof Uint8Array) return keep;
   if (!Array.isArray(keep)) throw misuse(`which rows are meant is an array of true or false, not ${shown(keep)}`);
   const bytes = new Uint8Array(keep.length);
-  bytes.set(keep);
+  for (let i = 0; i < keep.length; i++) if (keep[i]) bytes[i] = 1;
   return bytes;
 }

@@ -23,9 +23,15 @@ export function recordsOf(rows, handle) {
   return texts.map((text) => (text === null ? null : parse(text)));
 }
 
+/** Decimals that have a point in JSON: they are doubles. */
+const FRACTIONS = /^decimal\d*\(\d+,[1-9]\d*\)$/;
+
 /** JSON.parse alone rounds numbers beyond 2^53. */
 function hasLongNumbers(rows) {
-  const names = rows.fields.filter(({ dataType }) => /int64/.test(dataType)).map(({ name }) => name);
+  const numbers = rows.fields.filter(({ dataType }) => /int64|decimal/.test(dataType) && !FRACTIONS.test(dataType));
+  // Not all columns with these in their type can be read here.
+  if (numbers.some(({ dataType }) => /decimal|interval|union/.test(dataType))) return true;
+  const names = numbers.map(({ name }) => name);
   return names.length > 0 && readStream(rows.ipc(names)).some((column) => column.parts.some(holdsLongNumbers));
 }
 

@@ -1,7 +1,7 @@
 // What JavaScript expects around it, as far as a sandbox without a clock and a terminal has it.
 
 import { BuiltInDate } from "./arrow/date.js";
-import { decoded, encoded, fromLatin, latin } from "./arrow/text.js";
+import { decoded, encoded, fromLatin, latin, lossy } from "./arrow/text.js";
 import { misuse } from "./errors.js";
 import { log } from "./log.js";
 
@@ -43,14 +43,25 @@ globalThis.TextEncoder ??= class TextEncoder {
 
 globalThis.TextDecoder ??= class TextDecoder {
   encoding = "utf-8";
-  constructor(label = "utf-8") {
+  constructor(label = "utf-8", { fatal = false, ignoreBOM = false } = {}) {
     if (!/^utf-?8$/i.test(label)) throw new RangeError(`there is no text in ${label} here, only in utf-8`);
+    this.fatal = Boolean(fatal);
+    this.ignoreBOM = Boolean(ignoreBOM);
   }
   decode(bytes = new Uint8Array(0)) {
     const view = ArrayBuffer.isView(bytes) ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength) : new Uint8Array(bytes);
-    return decoded(latin(view));
+    const text = this.fatal ? strict(latin(view)) : lossy(latin(view));
+    return text.startsWith("\ufeff") && !this.ignoreBOM ? text.slice(1) : text;
   }
 };
+
+function strict(characters) {
+  try {
+    return decoded(characters);
+  } catch {
+    throw new TypeError("these bytes are no UTF-8");
+  }
+}
 
 globalThis.Date = new Proxy(BuiltInDate, {
   construct: (date, values, target) => (values.length === 0 ? noClock() : Reflect.construct(date, values, target)),

@@ -23,10 +23,12 @@ test("values come back as they were", () => {
   thereAndBack("int64", [1, null, -1, 2 ** 53 - 1, -(2 ** 53) + 1, 2n ** 53n, -(2n ** 63n), 2n ** 63n - 1n]);
   thereAndBack("uint64", [0, 2n ** 64n - 1n]);
   thereAndBack("float64", [0.1, null, -1e300, Infinity]);
+  thereAndBack("float32", [0.5, null, -Infinity, Infinity, NaN]);
   thereAndBack("utf8", ["a", "", null, "größe", "日本", "😀"]);
   thereAndBack("large_utf8", ["plain", null]);
   thereAndBack("binary", [new Uint8Array([0, 255]), null, new Uint8Array()]);
   thereAndBack("date32", ["2026-03-01", null, "1969-12-31", "0001-01-01"]);
+  thereAndBack("date32", ["2024-02-29", "2000-02-29", "2026-01-31", "2026-04-30", "2026-12-31", "+012000-02-29"]);
   thereAndBack("time64(us)", ["23:59:59.000001", null, "00:00:00"]);
   thereAndBack("timestamp(us,+00:00)", [new Date("2026-03-01T10:00:00.123Z"), null, new Date(-1)]);
   thereAndBack("decimal(38,2)", ["12.50", null, "-0.01", "999999999999999999999999999999999999.99"]);
@@ -43,16 +45,46 @@ test("many rows", () => {
   thereAndBack("utf8", values);
 });
 
+test("holes are nulls", () => {
+  const values = [1, , 2];
+  for (const type of ["int64", "float64", "decimal(4,2)"]) {
+    assert.equal(valuesOf(readStream(written(type, values))[0])[1], null, type);
+  }
+  assert.deepEqual(valuesOf(readStream(written("utf8", ["a", , ""]))[0]), ["a", null, ""]);
+  assert.deepEqual(valuesOf(readStream(written("boolean", [true, , false]))[0]), [true, null, false]);
+  assert.deepEqual(valuesOf(readStream(written("list<int8>", [[1, , 2]]))[0]), [[1, null, 2]]);
+  assert.throws(() => written("int64", values, false), /value 1 is null, and the column is not nullable/);
+});
+
+test("bigints are integers of any size", () => {
+  const comesBack = (type, values, numbers) => assert.deepEqual(valuesOf(readStream(written(type, values))[0]), numbers, type);
+  comesBack("int8", [-128n, null, 127n, 1], [-128, null, 127, 1]);
+  comesBack("uint16", [65_535n], [65_535]);
+  comesBack("int32", new BigInt64Array([-1n, 2n ** 31n - 1n]), [-1, 2 ** 31 - 1]);
+  comesBack("uint32", [2n ** 32n - 1n], [2 ** 32 - 1]);
+});
+
 test("values that a type does not hold are named", () => {
   const refused = (type, value, says) => assert.throws(() => written(type, [null, value]), { kind: "rejected", message: says });
   refused("int64", "1", 'column `x`: value 1 is "1", which is no int64');
   refused("int64", 1.5, /which is no int64/);
   refused("int64", 2 ** 53, /take a bigint/);
   refused("int8", 128, /which is no int8/);
+  refused("int8", 128n, "column `x`: value 1 is 128n, which is no int8");
+  refused("uint32", -1n, /which is no uint32/);
+  refused("int32", 2n ** 64n, /which is no int32/);
+  refused("float32", 1e39, "column `x`: value 1 is 1e+39, beyond what a float32 can hold");
+  refused("float32", -Number.MAX_VALUE, /beyond what a float32 can hold/);
   refused("uint64", -1n, /which is no uint64/);
   refused("boolean", 1, /which is no boolean/);
   refused("utf8", 1, /which is no utf8/);
   refused("date32", "2026-3-1", /which is no date32/);
+  for (const day of ["2026-02-29", "2026-02-30", "1900-02-29", "2026-04-31", "2026-01-32", "2026-01-00", "2026-13-31", "2026-00-31"]) {
+    refused("date32", day, /which is no date32/);
+    refused("timestamp(us)", `${day}T10:00:00Z`, /which is no timestamp/);
+    refused("timestamp(us)", `${day} 01:00:00+02:00`, /which is no timestamp/);
+  }
+  refused("timestamp(us)", "30 Feb 2026 10:00:00", /which is no timestamp/);
   refused("timestamp(ms)", "2026-03-01T10:00:00.0001Z", /which is no timestamp/);
   refused("decimal(4,2)", "1.234", /which is no decimal/);
   refused("decimal(4,2)", "100", /which is no decimal/);

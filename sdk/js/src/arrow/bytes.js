@@ -78,7 +78,8 @@ function booleans(values, wrong) {
 function ints(values, { bits, signed }, wrong) {
   const numbers = new INTS[bits][signed ? 0 : 1](values.length);
   for (let i = 0; i < values.length; i++) {
-    const value = values[i];
+    let value = values[i];
+    if (typeof value === "bigint") value = Number(value);
     numbers[i] = value;
     if (numbers[i] !== value && !isNull(value)) wrong(i);
   }
@@ -103,11 +104,15 @@ function longs(values, signed, wrong) {
   return asBytes(numbers);
 }
 
-function floats(values, { bits }, wrong) {
+function floats(values, { bits, text }, wrong) {
   const isNumber = (value) => typeof value === "number" || isNull(value);
   if (!(ArrayBuffer.isView(values) || values.every(isNumber))) wrong(values.findIndex((value) => !isNumber(value)));
   const numbers = new (bits === 64 ? Float64Array : bits === 32 ? Float32Array : Float16Array)(values.length);
   numbers.set(values);
+  if (bits < 64 && (numbers.includes(Infinity) || numbers.includes(-Infinity))) {
+    const row = values.findIndex((value, i) => Number.isFinite(value) && !Number.isFinite(numbers[i]));
+    if (row !== -1) wrong(row, `beyond what a ${text} can hold`);
+  }
   return asBytes(numbers);
 }
 

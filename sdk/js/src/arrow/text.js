@@ -27,9 +27,41 @@ export function isAscii(bytes) {
 
 const BEYOND_ASCII = /[\x80-\xff]/;
 
-/** The text whose UTF-8 bytes are these characters. */
+/** The text whose UTF-8 bytes are these characters; a URIError where they are none. */
 export function decoded(latin) {
   return BEYOND_ASCII.test(latin) ? decodeURIComponent(escape(latin)) : latin;
+}
+
+/** A character in UTF-8. */
+const WHOLE = [
+  "[\\x00-\\x7f]+",
+  "[\\xc2-\\xdf][\\x80-\\xbf]",
+  "\\xe0[\\xa0-\\xbf][\\x80-\\xbf]",
+  "\\xed[\\x80-\\x9f][\\x80-\\xbf]",
+  "[\\xe1-\\xec\\xee\\xef][\\x80-\\xbf]{2}",
+  "\\xf0[\\x90-\\xbf][\\x80-\\xbf]{2}",
+  "[\\xf1-\\xf3][\\x80-\\xbf]{3}",
+  "\\xf4[\\x80-\\x8f][\\x80-\\xbf]{2}",
+].join("|");
+/** What begins as one and breaks off, or is none: one U+FFFD, as everywhere on the web. */
+const BROKEN = [
+  "\\xe0[\\xa0-\\xbf]",
+  "\\xed[\\x80-\\x9f]",
+  "[\\xe1-\\xec\\xee\\xef][\\x80-\\xbf]",
+  "\\xf0[\\x90-\\xbf][\\x80-\\xbf]?",
+  "[\\xf1-\\xf3][\\x80-\\xbf]{1,2}",
+  "\\xf4[\\x80-\\x8f][\\x80-\\xbf]?",
+  "[^]",
+].join("|");
+const CHARACTER = new RegExp(`(${WHOLE})|${BROKEN}`, "g");
+
+/** As `decoded`, with U+FFFD in the place of what is no UTF-8. */
+export function lossy(latin) {
+  try {
+    return decoded(latin);
+  } catch {
+    return latin.replace(CHARACTER, (_, character) => (character === undefined ? "\ufffd" : decoded(character)));
+  }
 }
 
 /** The UTF-8 bytes of a text, one in each character. */

@@ -17,9 +17,8 @@ export function valuesOf(column) {
   return parts.length === 1 ? parts[0] : parts.flat();
 }
 
-/** Whether any number in a column has more digits than a JavaScript number can hold. */
+/** Whether any integer in a column has more digits than a JavaScript number can hold. */
 export function holdsLongNumbers(array) {
-  if (array.type.kind === "decimal") return true;
   if (array.type.kind !== "int" || array.type.bits !== 64) return array.children.some(holdsLongNumbers);
   const words = view(Int32Array, array.buffers[0], 2 * array.length);
   for (let i = 1; i < words.length; i += 2) {

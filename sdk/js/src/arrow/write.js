@@ -91,7 +91,8 @@ class Nulls {
   constructor(values, nullable, name) {
     this.count = 0;
     this.bytes = new Uint8Array(0);
-    if (values.indexOf(null) === -1 && values.indexOf(undefined) === -1) return;
+    // `includes` sees the holes of an array, which `indexOf` skips.
+    if (!values.includes(null) && !values.includes(undefined)) return;
     const bytes = new Uint8Array((values.length + 7) >> 3);
     for (let i = 0; i < values.length; i++) {
       if (values[i] !== null && values[i] !== undefined) bytes[i >> 3] |= 1 << (i & 7);

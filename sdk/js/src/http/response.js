@@ -1,4 +1,4 @@
-import { decoded, latin } from "../arrow/text.js";
+import { latin, lossy } from "../arrow/text.js";
 import { SinkError } from "../errors.js";
 
 const FIRST_CHARACTERS = 200;
@@ -46,12 +46,7 @@ export class Response {
   }
 
   text() {
-    const bytes = latin(this.body);
-    try {
-      return decoded(bytes);
-    } catch {
-      return lossy(bytes);
-    }
+    return lossy(latin(this.body));
   }
 
   json() {
@@ -87,24 +82,3 @@ export class StatusError extends SinkError {
   }
 }
 StatusError.prototype.name = "StatusError";
-
-/** A character in UTF-8, or else one byte. */
-const CHARACTER = new RegExp(
-  [
-    "[\\x00-\\x7f]+",
-    "[\\xc2-\\xdf][\\x80-\\xbf]",
-    "\\xe0[\\xa0-\\xbf][\\x80-\\xbf]",
-    "\\xed[\\x80-\\x9f][\\x80-\\xbf]",
-    "[\\xe1-\\xec\\xee\\xef][\\x80-\\xbf]{2}",
-    "\\xf0[\\x90-\\xbf][\\x80-\\xbf]{2}",
-    "[\\xf1-\\xf3][\\x80-\\xbf]{3}",
-    "\\xf4[\\x80-\\x8f][\\x80-\\xbf]{2}",
-    "[^]",
-  ].join("|"),
-  "g",
-);
-
-/** The text of bytes that are not all UTF-8. */
-function lossy(bytes) {
-  return bytes.replace(CHARACTER, (part) => (part.length === 1 && part > "\x7f" ? "\ufffd" : decoded(part)));
-}
