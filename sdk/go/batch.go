@@ -88,7 +88,7 @@ func (b *Batch) Slice(offset, length int) (*Batch, error) {
 	if err != nil {
 		return nil, err
 	}
-	return made(func() batchOrError { return handle.Slice(uint32(offset), uint32(length)) })
+	return made(func() batchOrError { return handle.Slice(uint32(offset), uint32(length)) }, b)
 }
 
 // Filter keeps the rows that have true in the list, which has one for each row.
@@ -102,7 +102,7 @@ func (b *Batch) Filter(keep []bool) (*Batch, error) {
 	}
 	// A bool of Go is a byte, 0 or 1, which is what the contract wants.
 	mask := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(keep))), len(keep))
-	return made(func() batchOrError { return handle.Filter(mask) })
+	return made(func() batchOrError { return handle.Filter(mask) }, b)
 }
 
 // Divide is [Batch.Filter] both ways: the rows that have true in the list, and the others.
@@ -169,7 +169,7 @@ func (b *Batch) WithColumnsOf(other *Batch) (*Batch, error) {
 	if err != nil {
 		return nil, err
 	}
-	return made(func() batchOrError { return handle.WithColumns(columns) })
+	return made(func() batchOrError { return handle.WithColumns(columns) }, b, other)
 }
 
 // IPC is the columns, all if none is named, as an Arrow IPC stream.

@@ -31,8 +31,8 @@ type Entry = arrow.Entry
 //	struct                                  map[string]any
 //	map                                     []Entry
 //
-// With any, numbers are int64, uint64 or float64, and null is nil. A time that is written is cut to the unit of the type;
-// what else does not fit is an error.
+// With any, numbers are int64, uint64 or float64, and null is nil; a json.Number, as [Records] gives it, is written as a
+// number, too. A time that is written is cut to the unit of the type; what else does not fit is an error.
 type Column[T any] struct {
 	name     string
 	dataType string

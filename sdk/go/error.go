@@ -58,6 +58,7 @@ type Error struct {
 	Message string
 	// RetryAfter is how long to wait; only with Throttled.
 	RetryAfter time.Duration
+	cause      error
 }
 
 // Error is the message.
@@ -69,9 +70,44 @@ func (e *Error) Is(target error) bool {
 	return isKind && kind == e.Kind
 }
 
-// Errorf makes an error of a kind.
+// Unwrap is what [Errorf] was given with %w, without its kind.
+func (e *Error) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return e.cause
+}
+
+// Errorf makes an error of a kind. What is wrapped with %w is found by [errors.Is] and [errors.As], but for its kind. If
+// that is the same, RetryAfter is kept.
 func Errorf(kind Kind, format string, args ...any) error {
-	return &Error{Kind: kind, Message: fmt.Errorf(format, args...).Error()}
+	text := fmt.Errorf(format, args...)
+	made := &Error{Kind: kind, Message: text.Error()}
+	if cause := errors.Unwrap(text); cause != nil {
+		made.cause = kindless{cause}
+	} else if _, hasSeveral := text.(interface{ Unwrap() []error }); hasSeveral {
+		made.cause = kindless{text}
+	}
+	var inner *Error
+	if errors.As(text, &inner) && inner != nil && inner.Kind == kind {
+		made.RetryAfter = inner.RetryAfter
+	}
+	return made
+}
+
+// kindless is an error that another one wraps, whose kind counts.
+type kindless struct{ error }
+
+// Is goes for all but kinds.
+func (k kindless) Is(target error) bool {
+	_, isKind := target.(Kind)
+	return !isKind && errors.Is(k.error, target)
+}
+
+// As goes for all but kinds.
+func (k kindless) As(target any) bool {
+	_, isKind := target.(*Kind)
+	return !isKind && errors.As(k.error, target)
 }
 
 // ThrottledFor asks the host to wait that long before it writes the epoch again.

@@ -38,8 +38,10 @@ func adopt(handle *types.Batch) *Batch {
 }
 
 // made adopts what a call of the host has made. What an instance holds of an epoch is limited: where the host
-// refuses the call, and batches that the sink has let go of could be freed, it is asked once more.
-func made(call func() batchOrError) (*Batch, error) {
+// refuses the call, and batches that the sink has let go of could be freed, it is asked once more. The call has but the
+// handles of the batches that it is from, which the sink may have let go of, too: they are kept until it is over.
+func made(call func() batchOrError, from ...*Batch) (*Batch, error) {
+	defer runtime.KeepAlive(from)
 	result := call()
 	if result.IsErr() && Kind(result.Err().Kind) == Invalid && sweep() {
 		result = call()

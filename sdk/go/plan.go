@@ -79,7 +79,7 @@ func (p *Plan) Apply(rows *Batch) (*Batch, error) {
 	if err != nil {
 		return nil, err
 	}
-	return made(func() batchOrError { return p.plan.Apply(handle) })
+	return made(func() batchOrError { return p.plan.Apply(handle) }, rows)
 }
 
 func done(result abi.Result[abi.Unit, types.Error]) error {

@@ -3,6 +3,7 @@ package tests
 
 import (
 	"bytes"
+	"encoding/json"
 	"math"
 	"os"
 	"reflect"
@@ -209,6 +210,8 @@ func TestTypedValues(t *testing.T) {
 	mistyped(err, "has -9223372036854775808 in row 0")
 	_, err = arrow.Values[float64](table.Column("i64"))
 	mistyped(err, "float64 rounds")
+	_, err = arrow.Values[float64](table.Column("u64"))
+	mistyped(err, "has a number in row 2 that float64 rounds: read it as uint64")
 	_, err = arrow.Values[map[string]any](table.Column("l"))
 	mistyped(err, "read them as []any")
 }
@@ -227,6 +230,9 @@ func TestValuesThatDoNotFit(t *testing.T) {
 	try("int8", 300, "row 0: 300 does not fit int8")
 	try("uint8", -1, "-1 does not fit uint8")
 	try("int64", "7", "a string makes no int64, which is made of int64")
+	try("int64", json.Number("1.5"), "1.5 does not fit int64")
+	try("int64", json.Number("9223372036854775808"), "does not fit int64")
+	try("float64", json.Number("1e400"), "a json.Number makes no float64")
 	try("int64", uint64(math.MaxUint64), "does not fit int64")
 	try("int64", time.Second, "a time.Duration makes no int64")
 	try("float32", 1e300, "does not fit float32")
@@ -241,6 +247,26 @@ func TestValuesThatDoNotFit(t *testing.T) {
 	try("list<utf8 not null>", []any{nil}, "`item` is not null")
 	try("struct<a: utf8>", map[string]any{"b": "c"}, "does not name")
 	try("null", 1, "makes no null")
+}
+
+func TestNumbersOfJSONAreWrittenExactly(t *testing.T) {
+	for text, want := range map[string]struct{ number, value any }{
+		"int64":   {json.Number("-9223372036854775808"), int64(math.MinInt64)},
+		"uint64":  {json.Number("18446744073709551615"), uint64(math.MaxUint64)},
+		"float64": {json.Number("0.1"), 0.1},
+	} {
+		dataType, err := arrow.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		column, err := arrow.Make(dataType, []any{want.number}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if values, err := arrow.Values[any](column); err != nil || values[0] != want.value {
+			t.Errorf("%s: %v, %v", text, values, err)
+		}
+	}
 }
 
 func TestTypesThatAreNone(t *testing.T) {

@@ -81,6 +81,12 @@ impl fmt::Debug for Language {
 /// Folders that are for us, or that tools leave behind.
 const NOT_FOR_USERS: [&str; 4] = ["tests", "__pycache__", ".mypy_cache", "node_modules"];
 
+/// Tests in Go stand beside what they test; that of the template is the user's.
+fn is_ours_alone(path: &str) -> bool {
+    let in_folder = path.split('/').any(|part| NOT_FOR_USERS.contains(&part));
+    in_folder || (path.ends_with("_test.go") && !path.starts_with("template/"))
+}
+
 /// A folder of `sdk/`, as it was when this binary was compiled.
 struct Embedded {
     paths: fn() -> Vec<Cow<'static, str>>,
@@ -98,7 +104,7 @@ impl Embedded {
     fn files(&self) -> impl Iterator<Item = File> {
         let paths = (self.paths)()
             .into_iter()
-            .filter(|path| !path.split('/').any(|part| NOT_FOR_USERS.contains(&part)));
+            .filter(|path| !is_ours_alone(path));
         paths.filter_map(|path| {
             let file = (self.get)(&path)?;
             Some((path.into_owned(), file.data))

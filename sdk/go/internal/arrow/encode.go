@@ -1,10 +1,12 @@
 package arrow
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"reflect"
 	"slices"
+	"strconv"
 	"time"
 	"unicode/utf8"
 	"unsafe"
@@ -212,6 +214,9 @@ func appendValue(data []byte, t DataType, value any) ([]byte, error) {
 		return data, nil
 	case Int, Uint:
 		number, isNegative, is := integerOf(value)
+		if _, isNumber := value.(json.Number); !is && isNumber {
+			return data, outside
+		}
 		if !is {
 			return data, wrong
 		}
@@ -273,6 +278,12 @@ func integerOf(value any) (number int64, isNegative, is bool) {
 		return int64(value), false, true
 	case uint64:
 		return int64(value), false, true
+	case json.Number:
+		if number, err := value.Int64(); err == nil {
+			return number, number < 0, true
+		}
+		number, err := strconv.ParseUint(value.String(), 10, 64)
+		return int64(number), false, err == nil
 	}
 	return 0, false, false
 }
@@ -283,6 +294,9 @@ func floatOf(value any) (float64, bool) {
 		return value, true
 	case float32:
 		return float64(value), true
+	case json.Number:
+		number, err := value.Float64()
+		return number, err == nil
 	}
 	number, isNegative, is := integerOf(value)
 	if !isNegative && number < 0 {

@@ -235,7 +235,8 @@ func (a *Array) floats(values []float64) error {
 		}
 		n := a.integer(i)
 		values[i] = float64(n)
-		if n < -exact || n > exact {
+		// The bits of a large uint64 are those of a negative number.
+		if n < -exact || n > exact || n < 0 && a.Type.Kind == Uint {
 			return fmt.Errorf("has a number in row %d that float64 rounds: read it as %s", i, a.Type.natural())
 		}
 	}
