@@ -1,5 +1,6 @@
 #include "wasm_sink/builder.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "arena.h"
@@ -218,6 +219,8 @@ void ws_push_number(ws_builder *builder, double value)
         return;
     if (builder->column.type == WS_FLOAT64)
         push_fixed(builder, &value);
+    else if (builder->column.type == WS_FLOAT32 && isinf((float)value) && !isinf(value))
+        fail(builder, ws_format("%g", value));
     else if (builder->column.type == WS_FLOAT32)
         PUSH_AS(float, value);
     else

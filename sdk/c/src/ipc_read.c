@@ -87,15 +87,9 @@ static ws_status read_validity(body_reader *reader, int64_t stated_nulls, ws_col
     WS_TRY(next_buffer(reader, column, &bits));
     if (stated_nulls == 0)
         return WS_OK;
-    size_t whole = column->length / 8, rest = column->length % 8;
-    if (bits.length < whole + (rest != 0))
+    if (bits.length < column->length / 8 + (column->length % 8 != 0))
         return lies(column, "it has nulls, and too few bits that say which");
-    size_t valid = 0;
-    for (size_t i = 0; i < whole; i++)
-        valid += (size_t)__builtin_popcount(bits.data[i]);
-    if (rest)
-        valid += (size_t)__builtin_popcount(bits.data[whole] & ((1U << rest) - 1));
-    column->null_count = column->length - valid;
+    column->null_count = count_nulls(bits.data, column->length);
     column->validity = column->null_count ? bits.data : NULL;
     return WS_OK;
 }

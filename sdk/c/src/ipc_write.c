@@ -291,7 +291,10 @@ static void add_column(body *body, const ws_column *column)
 {
     layout layout = layout_of(column->type);
     if (body->out) {
-        size_t nulls = layout == LAYOUT_NOTHING ? column->length : column->validity ? column->null_count : 0;
+        // Counted: `null_count` may not be filled in, and the host takes 0 for no nulls, whatever the bits are.
+        size_t nulls = column->validity ? count_nulls(column->validity, column->length) : 0;
+        if (layout == LAYOUT_NOTHING)
+            nulls = column->length;
         set_i64(body->out, body->nodes + 16 * body->node_count, (int64_t)column->length);
         set_i64(body->out, body->nodes + 16 * body->node_count + 8, (int64_t)nulls);
     }

@@ -57,6 +57,16 @@ size_t width_of(const ws_column *column)
     return column->type == WS_FIXED_SIZE_BINARY ? (size_t)column->width : known[column->type].width;
 }
 
+size_t count_nulls(const uint8_t *validity, size_t rows)
+{
+    size_t whole = rows / 8, rest = rows % 8, valid = 0;
+    for (size_t i = 0; i < whole; i++)
+        valid += (size_t)__builtin_popcount(validity[i]);
+    if (rest)
+        valid += (size_t)__builtin_popcount(validity[whole] & ((1U << rest) - 1));
+    return rows - valid;
+}
+
 static const char *quoted(const char *name)
 {
     size_t plain = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");

@@ -25,6 +25,9 @@ size_t width_of(const ws_column *column);
 /// Sets the type of a column from its text; false where it is none that has no parts.
 bool type_from_text(const char *text, ws_column *column);
 
+/// How many rows are null by these bits.
+size_t count_nulls(const uint8_t *validity, size_t rows);
+
 /// How deep types may be nested.
 enum { MAX_NESTING = 64 };
 

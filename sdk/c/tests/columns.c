@@ -1,5 +1,8 @@
 #include "test.h"
 
+#include <float.h>
+#include <math.h>
+
 void test_columns(void)
 {
     ws_builder *size = ws_builder_new("size", "utf8");
@@ -18,6 +21,13 @@ void test_columns(void)
     ws_push_integer(whole, 128);
     ws_push_integer(whole, 1000);
     EXPECT_INVALID(ws_built(whole, &column), "column `n`, row 1: 128 was given, and the column is int8");
+    ws_builder *small = ws_builder_new("f", "float32");
+    ws_push_number(small, (double)INFINITY);
+    ws_push_number(small, (double)FLT_MAX);
+    EXPECT_OK(ws_built(small, &column));
+    EXPECT(isinf(column.float32[0]) && column.float32[1] == FLT_MAX);
+    ws_push_number(small, -1e300);
+    EXPECT_INVALID(ws_built(small, &column), "column `f`, row 2: -1e+300 was given, and the column is float32");
     ws_builder *time = ws_builder_new("at", "timestamp(us,+00:00)");
     ws_push_string(time, "yesterday");
     EXPECT_INVALID(ws_built(time, &column), "a text was given, and the column is timestamp(us,+00:00)");

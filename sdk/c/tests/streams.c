@@ -129,6 +129,13 @@ void test_streams(void)
     EXPECT_INVALID(ws_ipc_write((ws_columns){&amount, 1, 1}, &stream), "`amount` has 2 values, and should have 1");
     amount.values = NULL;
     EXPECT_INVALID(ws_ipc_write((ws_columns){&amount, 1, 2}, &stream), "`amount` has no values");
+    static const uint8_t validity[] = {0xFD, 0x02};
+    int8_t many[10] = {0};
+    ws_column by_hand = {.name = "n", .type = WS_INT8, .nullable = true, .int8 = many, .validity = validity};
+    by_hand.length = 10;
+    EXPECT_OK(ws_ipc_write((ws_columns){&by_hand, 1, 10}, &stream));
+    EXPECT_OK(ws_ipc_read(stream, &read));
+    EXPECT(read.at[0].null_count == 2 && ws_is_null(&read.at[0], 1) && ws_is_null(&read.at[0], 8));
     ws_column list = {.name = "list", .type = WS_LIST, .length = 0};
     EXPECT_INVALID(ws_ipc_write((ws_columns){&list, 1, 0}, &stream), "needs one child");
 }

@@ -31,7 +31,7 @@ COLUMNS: list[tuple[str, pa.DataType, list[Any]]] = [
         for sign in ("", "u")
     ),
     ("float16", pa.float16(), [0.5, None, -2.0]),
-    ("float32", pa.float32(), [0.5, None, -2.0]),
+    ("float32", pa.float32(), [0.5, None, -2.0, float("inf")]),
     ("float64", pa.float64(), [0.1, None, -1e300]),
     ("utf8", pa.utf8(), ["a", None, "", "größer", "🙂"]),
     ("utf8", pa.utf8(), ["plain", "", "ascii"]),
@@ -134,6 +134,7 @@ class Mistakes(unittest.TestCase):
         self.refused("int64", [1, None, "x"], "column `c`, row 2: 'x' (str) is no int64")
         self.refused("int8", [1, 300], "row 1: 300 (int) is no int8")
         self.refused("int64", [1.5], "1.5 (float)")
+        self.refused("float32", [1.0, None, 1e300], "row 2: 1e+300 (float) is no float32: float too large")
         self.refused("utf8", ["a", 1], "row 1: 1 (int) is no utf8")
         self.refused("boolean", [True, 1], "row 1")
         self.refused("date32", [datetime(2026, 1, 1)], ".date()")

@@ -14,13 +14,16 @@ SCRIPT = """
 import json, os, sys
 out = sys.stdout
 from wasm_sink import log, sealed
+# In 3.14, nothing has loaded it here.
+sys.modules.pop("random", None)
 sealed.cover()
-import io, logging, queue, socket, threading, time
+import io, logging, queue, random, socket, threading, time, uuid
 from datetime import date, datetime
+from random import random as chance, shuffle
 from time import time as now
 lock = threading.Lock()
 lock.acquire()
-before = [now() > 0, datetime.now().year > 2000, date.today().year > 2000, len(time.strftime("%Y"))]
+before = [now() > 0, datetime.now().year > 2000, date.today().year > 2000, len(time.strftime("%Y")), chance() < 1]
 sealed.seal()
 lines = []
 log._write = lambda level, words: lines.append([level, *words])
@@ -36,6 +39,13 @@ asked = {
     "lock": lock.acquire,
     "with lock": lambda: lock.__enter__(),
     "event": threading.Event().wait,
+    "chance()": chance,
+    "shuffle()": lambda: shuffle([1, 2]),
+    "random.choice()": lambda: random.choice([1]),
+    "random.seed()": lambda: random.seed(1),
+    "Random()": random.Random,
+    "SystemRandom": random.SystemRandom().random,
+    "uuid": uuid.uuid4,
     "queue": queue.SimpleQueue().get,
     "thread": threading.Thread().start,
     "connection": lambda: socket.create_connection(("localhost", 1)),
@@ -52,6 +62,7 @@ for name, call in asked.items():
         said[name] = [type(error).__name__, str(error)]
 
 rest = [time.gmtime(0)[0], time.strftime("%Y", time.gmtime(0)), datetime.fromtimestamp(1_000_000).year, lock.acquire(False)]
+rest.append(random.Random(1).random())
 print("printed", "in parts")
 sys.stdout.buffer.write(b"bytes\\n")
 sys.__stderr__.write("unfinished")
@@ -71,8 +82,9 @@ class Sealed(unittest.TestCase):
         )
         self.assertEqual(ran.returncode, 0, ran.stderr)
         found = json.loads(ran.stdout)
-        self.assertEqual(found["before"], [True, True, True, 4])
+        self.assertEqual(found["before"], [True, True, True, 4, True])
         clock, alone = "a component has no clock", "a component runs alone"
+        by_chance = "a component has no randomness"
         for name, words in (
             ("now()", f"time.time: {clock}"),
             ("datetime.now()", f"datetime.now: {clock}"),
@@ -84,6 +96,13 @@ class Sealed(unittest.TestCase):
             ("lock", f"lock.acquire: {alone}"),
             ("with lock", f"lock.__enter__: {alone}"),
             ("event", f"lock.acquire: {alone}"),
+            ("chance()", f"random.random: {by_chance}"),
+            ("shuffle()", f"random.shuffle: {by_chance}"),
+            ("random.choice()", f"random.choice: {by_chance}"),
+            ("random.seed()", f"random.seed: {by_chance}"),
+            ("Random()", f"random.Random without a seed: {by_chance}"),
+            ("SystemRandom", f"os.urandom: {by_chance}"),
+            ("uuid", f"os.urandom: {by_chance}"),
             ("queue", f"queue.SimpleQueue.get: {alone}"),
             ("thread", "threading.Thread.start: a component has no threads"),
             ("connection", "socket.create_connection: a component has no network"),
@@ -96,7 +115,7 @@ class Sealed(unittest.TestCase):
                 self.assertEqual(kind, "NotHere")
                 self.assertTrue(said.startswith(words), said)
         self.assertIn("`import wave` comes too late", found["said"]["import"][1])
-        self.assertEqual(found["rest"], [1970, "1970", 1970, False, True])
+        self.assertEqual(found["rest"], [1970, "1970", 1970, False, 0.13436424411240122, True])
         self.assertEqual(
             found["lines"],
             [

@@ -129,6 +129,7 @@ class Batch:
     def rows(self) -> list[dict[str, Any]]:
         """Each row as a record, as JSON has it: times are text, for instance.
 
+        So decimals are numbers, and those with digits after the point floats, which round: `column` has them exactly.
         Whole records are convenient and slow: `columns` is several times as fast.
         """
         records: list[dict[str, Any]] = json.loads(f"[{','.join(self._json_texts())}]")

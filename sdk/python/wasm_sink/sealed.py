@@ -27,12 +27,15 @@ _FILES = "a component has no files; what is read on the top level of sink.py is 
 _NETWORK = "a component has no network: rows leave by what sink.toml names, and requests by wasm_sink.http"
 _SLEEP = "a component cannot wait: raise wasm_sink.Throttled or wasm_sink.Unavailable, and the epoch comes again later"
 _ALONE = "a component runs alone, and nobody would ever end this wait: take the lock, event or queue away"
-_CHANCE = "a component has no randomness: an epoch that comes again must come to the same"
+_CHANCE = (
+    "a component has no randomness, as an epoch that comes again must come to the same: use random.Random with a seed "
+    "that stands in the rows"
+)
 _THREADS = "a component has no threads"
 _PROCESS = "a component has no processes: raise an exception"
 _INPUT = "a component has no input: what it has to know stands in [sink.config]"
 
-# What there is before sink.py is loaded, which may take names from there.
+# What there is before sink.py is loaded, which may take names from there, as `random` takes `urandom` from `os`.
 _OF_MODULES = (
     (
         "time",
@@ -44,6 +47,13 @@ _OF_MODULES = (
     ("select", "select poll", _SLEEP),
     ("os", "open listdir scandir stat lstat mkdir remove rename getcwd", _FILES),
     ("os", "urandom", _CHANCE),
+    (
+        "random",
+        "betavariate binomialvariate choice choices expovariate gammavariate gauss getrandbits getstate "
+        "lognormvariate normalvariate paretovariate randbytes randint random randrange sample seed setstate shuffle "
+        "triangular uniform vonmisesvariate weibullvariate",
+        _CHANCE,
+    ),
     ("os", "_exit abort", _PROCESS),
     ("io", "open", _FILES),
     ("builtins", "open", _FILES),
@@ -109,6 +119,8 @@ def _cover_types() -> None:
     for name in ("acquire", "__enter__"):
         members = _members(_thread.LockType)
         members[name] = _covered(f"lock.{name}", _ALONE, members[name], _would_wait)
+    random = importlib.import_module("random")
+    random.Random.seed = _covered("random.Random without a seed", _CHANCE, random.Random.seed, _is_by_chance)
     queue = sys.modules.get("_queue")
     if queue is not None:
         members = _members(queue.SimpleQueue)
@@ -126,11 +138,15 @@ def _would_wait_for_items(queue: Any, block: bool = True, timeout: float | None 
     return block and queue.empty()
 
 
+def _is_by_chance(random: Any, a: Any = None, version: int = 2) -> bool:
+    return a is None
+
+
 def cover() -> None:
     """Covers what the machine has, before the sink is loaded: it may take a function by its name."""
-    for module in ("_queue", "select"):
-        importlib.import_module(module)
+    importlib.import_module("_queue")
     for module, names, reason in _OF_MODULES:
+        importlib.import_module(module)
         _cover(module, names, reason)
     # Without a time they ask for the present one.
     for name, position in (("localtime", 0), ("gmtime", 0), ("ctime", 0), ("asctime", 0), ("strftime", 1)):

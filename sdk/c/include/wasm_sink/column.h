@@ -73,6 +73,8 @@ typedef struct ws_column {
 
     /// How many rows.
     size_t length;
+    /// How many of them are null, where the column was read or built. In one that is filled in by hand it may be left
+    /// out: what writes it counts the bits of `validity`.
     size_t null_count;
     /// A bit for each row, lowest first: 0 is null. NULL: no row is null. See `ws_is_null`.
     const uint8_t *validity;

@@ -19,6 +19,8 @@ _SCHEMA, _RECORD_BATCH = 1, 3
 _VERSION_5 = 4
 _ALIGNMENT = 64
 _STARTS_32_BITS = 1 << 31
+# What `array` does not have, or would make infinite where a number is too large.
+_PACKED = {"float16": "e", "float32": "f"}
 _EMPTY = {"utf8": "", "large_utf8": "", "binary": b"", "large_binary": b"", "boolean": False, "map": {}}
 
 
@@ -98,7 +100,10 @@ class _Body:
 
     def _put_present(self, of: DataType, values: Sequence[Any], where: str) -> None:
         word = of.word
-        if word in NUMBERS:
+        if word in _PACKED:
+            letter = _PACKED[word]
+            self._add(_made(of, values, where, lambda some: struct.pack(f"<{len(some)}{letter}", *some)))
+        elif word in NUMBERS:
             letter = NUMBERS[word]
             self._add(_made(of, values, where, lambda some: array(letter, some).tobytes()))
         elif word in ("utf8", "large_utf8"):
@@ -115,8 +120,6 @@ class _Body:
         elif word in DECIMAL_BYTES:
             size = DECIMAL_BYTES[word]
             self._add(_made(of, values, where, lambda some: _integers(times.to_numbers(of, some), size)))
-        elif word == "float16":
-            self._add(_made(of, values, where, lambda some: struct.pack(f"<{len(some)}e", *some)))
         elif word == "fixed_size_binary":
             self._add(_made(of, values, where, lambda some: b"".join([_sized(value, of.size) for value in some])))
         else:
