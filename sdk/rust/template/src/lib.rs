@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::Float64Type;
+use arrow_array::types::{Float64Type, Int64Type};
 use arrow_array::{Float64Array, RecordBatch, StringArray};
 use arrow_ipc::reader::StreamReader;
 use arrow_ipc::writer::StreamWriter;
@@ -84,7 +84,10 @@ fn amounts(rows: &Batch) -> Result<Option<Float64Array>> {
     let bytes = rows.ipc(&["amount".to_owned()])?;
     let read = StreamReader::try_new(Cursor::new(bytes), None).and_then(|mut stream| stream.next().transpose());
     let column = read.map_err(|error| error.to_string())?.map(|batch| Arc::clone(batch.column(0)));
-    Ok(column.and_then(|column| column.as_primitive_opt::<Float64Type>().cloned()))
+    Ok(column.and_then(|column| {
+        let floats = column.as_primitive_opt::<Float64Type>().cloned();
+        floats.or_else(|| Some(column.as_primitive_opt::<Int64Type>()?.unary(|whole| whole as f64)))
+    }))
 }
 
 /// A column of texts as rows that the host can take.
