@@ -312,3 +312,67 @@ impl Guest {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{Array as _, ArrayRef, Int64Array, RecordBatch};
+    use serde_json::json;
+
+    use super::*;
+    use crate::guest::fixture::guest;
+
+    fn functions(calls: &[Call]) -> Vec<&str> {
+        let functions = calls.iter().map(|call| call.asked.function.as_str());
+        functions.collect()
+    }
+
+    #[test]
+    fn calls_without_end_are_kept_up_to_a_limit() {
+        let mut guest = guest();
+        guest.listen();
+        for (text, times) in [(String::new(), 100_000), ("x".repeat(1 << 20), 100)] {
+            for _ in 0..times {
+                guest.note("log.write", || json!([text.as_str()]), None, Ok(()));
+            }
+            let calls = guest.take_calls();
+            assert!((15..40_000).contains(&calls.len()), "{}", calls.len());
+            let functions = functions(&calls);
+            let (last, others) = functions.split_last().unwrap();
+            assert_eq!(*last, LEFT_OUT);
+            assert!(others.iter().all(|function| *function == "log.write"));
+        }
+        // What comes after they were taken is kept again.
+        guest.note("epoch.skip", || json!([1, ""]), None, Ok(()));
+        assert_eq!(functions(&guest.take_calls()), ["epoch.skip"]);
+    }
+
+    #[test]
+    fn rows_count_once_however_often_they_are_handed_over() {
+        let made = || {
+            let numbers: ArrayRef = Arc::new(Int64Array::from(vec![7; 4 << 20]));
+            RecordBatch::try_from_iter([("n", numbers)]).unwrap()
+        };
+        let mut guest = guest();
+        guest.listen();
+        let one = made();
+        for part in 0..1_000 {
+            let rows = Rows::made_up(one.slice(part, 1_000));
+            guest.note("t.append", || Value::Null, Some(&rows), Ok(()));
+        }
+        assert_eq!(guest.take_calls().len(), 1_000);
+        for _ in 0..30 {
+            let rows = Rows::made_up(made());
+            guest.note("t.append", || Value::Null, Some(&rows), Ok(()));
+        }
+        let calls = guest.take_calls();
+        let held = calls.iter().filter_map(|call| call.rows.as_ref());
+        let bytes: usize = held
+            .flat_map(|rows| rows.values().columns())
+            .map(|column| column.get_buffer_memory_size())
+            .sum();
+        assert!(bytes <= MAX_ROW_BYTES, "{bytes}");
+        assert_eq!(functions(&calls).last(), Some(&LEFT_OUT));
+    }
+}

@@ -483,7 +483,7 @@ fn types_with_a_great_many_members_are_charged() {
     };
     assert!((2..20).contains(&taken), "{taken}");
     assert!(error.message.contains("derived_bytes"), "{}", error.message);
-    let longer = format!("struct<{}>", vec![members.join(","); 2].join(","));
+    let longer = format!("struct<{}>", vec![members.join(","); 3].join(","));
     let error = test.column("c", &["id"], Some(&longer), true).unwrap_err();
     assert!(
         error.message.contains("longer than 1 MiB"),
