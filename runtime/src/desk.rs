@@ -74,27 +74,25 @@ impl Desk {
         }
     }
 
-    /// None where it was answered.
+    /// What is left to say.
     async fn change(
         &self,
         request: Request,
         events: &mpsc::UnboundedSender<Event>,
-    ) -> Option<Refusal> {
+    ) -> Option<Event> {
         let mut phase = self.phase.subscribe();
         let is_open = phase.wait_for(|phase| !matches!(phase, Phase::Opening));
         let open = match timeout(PATIENCE, is_open).await {
             Ok(open) => open.ok().map(|phase| phase.clone()),
-            Err(_) => return Some(self.not_open()),
+            Err(_) => return Some(Event::Refused(self.not_open())),
         };
         let Some(Phase::Open(swaps)) = open else {
-            return Some(Refusal::new("the pipeline has ended"));
+            return Some(Event::Refused(Refusal::new("the pipeline has ended")));
         };
         tokio::select! {
             biased;
             () = swaps.handle(request, events.clone()) => None,
-            () = async { let _ = phase.wait_for(|phase| matches!(phase, Phase::Ended)).await; } => {
-                Some(Refusal::new("the pipeline ended before that"))
-            }
+            () = async { let _ = phase.wait_for(|phase| matches!(phase, Phase::Ended)).await; } => Some(Event::Ended),
         }
     }
 
@@ -118,7 +116,7 @@ impl Handler for Desk {
             },
             Request::Status => Event::Status(Box::new(self.metrics.status().await)),
             request => match self.change(request, &events).await {
-                Some(refusal) => Event::Refused(refusal),
+                Some(event) => event,
                 None => return,
             },
         };

@@ -112,7 +112,7 @@ impl From<Verdict> for Event {
             Verdict::Withdrawn => Self::Withdrawn,
             Verdict::Reverted(error) => Self::Reverted { error },
             Verdict::Impossible(message) => Self::Refused(Refusal::new(message)),
-            Verdict::Ended => Self::Refused(Refusal::new("the pipeline ended before that")),
+            Verdict::Ended => Self::Ended,
         }
     }
 }

@@ -9,7 +9,7 @@ use wasm_sink_core::{Blame, Error, Kind, Result};
 use super::Exit;
 use super::running::{Meant, absolute, text};
 use super::terminal::Terminal;
-use super::trial::{TrialArgs, busy, strange};
+use super::trial::{TrialArgs, busy, ended, strange};
 use crate::control::{self, Event, Extent, Request};
 
 const EXAMPLES: &str = "\
@@ -123,6 +123,7 @@ async fn apply(args: &ApplyArgs, meant: &Meant, file: String, terminal: &Termina
                 return Err(Error::new(Kind::Invalid, Blame::Component, message));
             }
             Event::Busy => return Err(busy()),
+            Event::Ended => return Err(ended()),
             Event::Refused(refusal) => {
                 let message = refusal.told();
                 return Err(Error::new(Kind::Invalid, Blame::Configuration, message));

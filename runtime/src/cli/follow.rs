@@ -109,7 +109,7 @@ impl Watched {
             match event {
                 Event::Compiled { .. } => {}
                 // Its trial goes on; if it fails, the log says so.
-                Event::TakenOver { .. } | Event::Kept | Event::Reverted { .. } => {
+                Event::TakenOver { .. } | Event::Kept | Event::Reverted { .. } | Event::Ended => {
                     return Ok(Swapped::Now);
                 }
                 Event::Busy => return Ok(Swapped::Later),

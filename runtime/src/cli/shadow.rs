@@ -8,7 +8,7 @@ use super::numbers::{count, duration};
 use super::running::Meant;
 use super::swap::component;
 use super::terminal::Terminal;
-use super::trial::strange;
+use super::trial::{ended, strange};
 use crate::control::{self, Event, Request, short};
 
 const EXAMPLES: &str = "\
@@ -100,6 +100,7 @@ async fn shadow(args: &ShadowArgs, terminal: &Terminal) -> Result<Exit> {
                 let why = "another comparison or swap is under way: wait for its end";
                 return Err(failed(why));
             }
+            Event::Ended => return Err(ended()),
             Event::Refused(refusal) => return Err(failed(refusal.told())),
             _ => return Err(strange()),
         }

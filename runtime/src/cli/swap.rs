@@ -7,7 +7,7 @@ use super::Exit;
 use super::numbers::duration;
 use super::running::{Meant, text};
 use super::terminal::Terminal;
-use super::trial::{TrialArgs, busy, strange};
+use super::trial::{TrialArgs, busy, ended, strange};
 use crate::config::ComponentRef;
 use crate::control::{self, Event, Request, SwapExtent, short};
 
@@ -152,6 +152,7 @@ async fn swap(args: &SwapArgs, terminal: &Terminal) -> Result<Exit> {
                 )));
             }
             Event::Busy => return Err(busy()),
+            Event::Ended => return Err(ended()),
             Event::Refused(refusal) => return Err(failed(refusal.told())),
             _ => return Err(strange()),
         }

@@ -63,6 +63,13 @@ pub(super) fn busy() -> Error {
     Error::new(Kind::Invalid, Blame::Configuration, message)
 }
 
+/// The pipeline has ended, and with it what was tried there.
+pub(super) fn ended() -> Error {
+    let message = "the pipeline ended before that was settled; what it had committed stays, and its next start takes \
+                   what its file says";
+    Error::new(Kind::Unavailable, Blame::Host, message)
+}
+
 /// An event that does not belong to what was asked.
 pub(super) fn strange() -> Error {
     let message = "the process that runs the pipeline answered another question";

@@ -153,6 +153,8 @@ pub enum Event {
     Same,
     /// It could be changed, and was only to be shown. The last.
     Possible,
+    /// The pipeline ended before this was settled. The last.
+    Ended,
     /// Something else is on trial; this may be asked for again when that is over. The last.
     Busy,
     /// The file has mistakes, and nothing has changed. The last.
@@ -211,6 +213,7 @@ impl Event {
             | Self::Same
             | Self::Possible
             | Self::Busy
+            | Self::Ended
             | Self::Reported { .. }
             | Self::Misconfigured { .. }
             | Self::Refused(_) => true,

@@ -85,7 +85,8 @@ impl Running {
     /// has taken over. The next start takes what the configuration names.
     ///
     /// # Errors
-    /// It does not fit here; it failed on trial, and the former one is back; another swap is under way.
+    /// It does not fit here; it failed on trial, and the former one is back; another swap is under way; the pipeline has
+    /// ended.
     pub async fn swap(&self, component: &str, trial_epochs: u64) -> Result<()> {
         let (events, mut happened) = mpsc::unbounded_channel();
         let request = Request::Swap {
@@ -105,11 +106,15 @@ impl Running {
                     return Err(Error::new(Kind::Other, Blame::Component, message));
                 }
                 Event::Refused(refusal) => return Err(refused(refusal.told())),
+                Event::Ended => {
+                    let message = "the pipeline ended before the swap was settled";
+                    return Err(Error::new(Kind::Unavailable, Blame::Host, message));
+                }
                 Event::Busy => return Err(refused("another swap is under way".to_owned())),
                 _ => {}
             }
         }
-        Err(refused("the pipeline ended before that".to_owned()))
+        Err(refused("nobody answered whether it was swapped".to_owned()))
     }
 }
 

@@ -187,7 +187,10 @@ async fn a_swap_that_waits_for_epochs_ends_with_the_pipeline() {
         .await
         .expect("who waits for a pipeline that has ended is told so");
     let error = swapped.unwrap_err().to_string();
-    assert!(error.contains("the pipeline ended before that"), "{error}");
+    assert!(
+        error.contains("the pipeline ended before the swap was settled"),
+        "{error}"
+    );
     while !running.has_ended() {
         tokio::task::yield_now().await;
     }

@@ -162,7 +162,13 @@ fn a_shutdown_ends_what_is_tried() {
         });
         end(process).expect_code(0);
         let outcome = waiting.wait(super::LIMIT).expect_code(1);
-        outcome.expect_said("the process that runs the pipeline does not answer");
+        // The process may be gone before it has said so.
+        let said = ["ended before that was settled", "does not answer"];
+        assert!(
+            said.iter().any(|said| outcome.stderr.contains(said)),
+            "{}",
+            outcome.stderr
+        );
         let found = table.query_one(
             "select count(*)::int = count(distinct (partition, \"offset\"))::int as once from t",
         );
