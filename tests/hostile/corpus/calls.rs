@@ -374,12 +374,21 @@ fn verdicts() -> Vec<Case> {
         refused(
             "too many dead letters",
             Guest::writing(
-                "(loop $again (call $reject (local.get $rows) (i32.const 0) (i32.const 0) (i32.const 256))
-                    (br_if $again (i32.eqz (i32.load8_u (i32.const 256)))))
+                "(call $reject (local.get $rows) (i32.const 0) (i32.const 0) (i32.const 256))
                 (call $pass_on (i32.const 256))",
             ),
             Kind::Invalid,
-            &["dead_letters"],
+            &["3 dead letters", "dead_letters"],
+        ),
+        harmless(
+            "a row rejected a thousand times",
+            Guest::writing(
+                "(call $slice (local.get $rows) (i32.const 0) (i32.const 1) (i32.const 256))
+                (loop $again (call $reject (i32.load (i32.const 260)) (i32.const 0) (i32.const 0) (i32.const 272))
+                    (i32.store (i32.const 512) (i32.add (i32.load (i32.const 512)) (i32.const 1)))
+                    (br_if $again (i32.lt_u (i32.load (i32.const 512)) (i32.const 1000))))
+                (call $pass_on (i32.const 272))",
+            ),
         ),
         refused(
             "rows that there are not",

@@ -36,7 +36,7 @@ pub fn endless_limits() -> InstanceLimits {
         call_deadline: Duration::from_millis(20),
         guest: GuestLimits {
             handles: 200,
-            dead_letters: 200,
+            dead_letters: 2,
             ..InstanceLimits::default().guest
         },
         ..InstanceLimits::default()
