@@ -344,3 +344,17 @@ fn asking_about_ever_new_schemas_traps_and_says_so() {
     assert!(refused.contains("`schema-id` was asked"), "{refused}");
     assert!(test.guest.is_worn());
 }
+
+#[test]
+fn a_batch_that_a_guest_makes_has_a_million_rows_at_most() {
+    let (mut test, _) = one_of_two_mebibytes();
+    test.guest.limits.derived_bytes = 64 << 20;
+    let mut taken = |rows: usize| {
+        let flags = Arc::new(BooleanArray::from(vec![true; rows])) as ArrayRef;
+        let batch = RecordBatch::try_from_iter([("m", flags)]).unwrap();
+        run(test.guest.from_ipc(ipc::encode(&batch).unwrap()))
+    };
+    assert!(taken(1 << 20).is_ok());
+    let error = taken((1 << 20) + 1).unwrap_err();
+    assert!(error.message.contains("1048577 rows"), "{}", error.message);
+}
